@@ -1,0 +1,92 @@
+//! What a scan could not read, and what that does to the answer.
+
+use serde::{Deserialize, Serialize};
+
+/// What was left unread, was skipped on request, or is worth knowing about the scan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Reads that failed, each with its effect on the report.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+    /// Events that change nothing but that a reader may wonder about.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+    /// Services left out on request (`--skip`), sorted.
+    #[serde(default)]
+    pub skipped: Vec<String>,
+}
+
+impl Coverage {
+    /// Whether nothing that could hide a finding was left unread.
+    pub fn is_complete(&self) -> bool {
+        !self
+            .gaps
+            .iter()
+            .any(|gap| gap.effect == GapEffect::MayHide)
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.gaps.sort();
+        self.gaps.dedup();
+        self.notes.sort();
+        self.notes.dedup();
+        self.skipped.sort();
+        self.skipped.dedup();
+    }
+}
+
+/// One read that failed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Gap {
+    /// The region of the call; none for global services.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The service namespace as in IAM actions, such as `sqs`.
+    pub service: String,
+    /// The API operation, such as `GetQueueAttributes`.
+    pub operation: String,
+    /// The resource that the call was about, when it was about one.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The error code that AWS gave, or a word for what failed on the way there.
+    pub error: String,
+    /// What the gap does to the report.
+    pub effect: GapEffect,
+    /// What is missing and what to do, in words.
+    pub detail: String,
+}
+
+/// What a gap does to the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapEffect {
+    /// A finding may be missing: the report is incomplete.
+    MayHide,
+    /// Access can only be smaller than shown: the report stays complete.
+    MayOverstate,
+}
+
+impl GapEffect {
+    /// The word of the JSON contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MayHide => "may-hide",
+            Self::MayOverstate => "may-overstate",
+        }
+    }
+}
+
+/// Something that happened during the scan and that hides nothing, such as a queue deleted between list and read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Note {
+    /// The region concerned; none for global services.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The service namespace.
+    pub service: String,
+    /// The resource concerned, when there is one.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// What happened, in words.
+    pub detail: String,
+}

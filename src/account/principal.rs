@@ -1,0 +1,145 @@
+//! Users, groups, roles and the policies attached to them, as IAM stores them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::arn::Arn;
+
+/// A policy document as text, exactly as AWS returned it (percent-decoded).
+///
+/// The text is kept, not a parsed tree, because a malformed document and a duplicate key are facts of their own. A snapshot
+/// holds it as a JSON string; a document written in place (an object instead of a string) is read as well, which keeps
+/// fixtures readable.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyText(Arc<str>);
+
+impl PolicyText {
+    /// Wraps the text of a policy document.
+    pub fn new(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
+    /// The text of the document.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PolicyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for PolicyText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        if text.starts_with('"') {
+            let inner: String = serde_json::from_str(text).map_err(D::Error::custom)?;
+            Ok(Self::new(&inner))
+        } else {
+            Ok(Self::new(text))
+        }
+    }
+}
+
+/// A tag of a principal or a queue.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tag {
+    /// The tag key. IAM compares it without regard to letter case.
+    pub key: String,
+    /// The tag value.
+    pub value: String,
+}
+
+/// A policy that is part of one principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InlinePolicy {
+    /// The policy name, unique within its principal.
+    pub name: String,
+    /// The document.
+    pub document: PolicyText,
+}
+
+/// A managed policy with the document of its default version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedPolicy {
+    /// The policy's ARN; its account is `aws` for AWS managed policies.
+    pub arn: Arn,
+    /// The document of the default version; none when it could not be read (a gap says why).
+    pub document: Option<PolicyText>,
+}
+
+/// An IAM user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The user's ARN, with its path.
+    pub arn: Arn,
+    /// The unique id, `AIDA…`.
+    pub id: String,
+    /// Tags of the user.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+    /// Names of the groups that the user is a member of.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Inline policies.
+    #[serde(default)]
+    pub inline: Vec<InlinePolicy>,
+    /// ARNs of the attached managed policies.
+    #[serde(default)]
+    pub attached: Vec<Arn>,
+    /// ARN of the managed policy that is the permissions boundary.
+    #[serde(default)]
+    pub boundary: Option<Arn>,
+}
+
+/// An IAM group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// The group's ARN, with its path.
+    pub arn: Arn,
+    /// Inline policies.
+    #[serde(default)]
+    pub inline: Vec<InlinePolicy>,
+    /// ARNs of the attached managed policies.
+    #[serde(default)]
+    pub attached: Vec<Arn>,
+}
+
+/// An IAM role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// The role's ARN, with its path.
+    pub arn: Arn,
+    /// The unique id, `AROA…`.
+    pub id: String,
+    /// The trust policy: who may assume the role.
+    pub trust: PolicyText,
+    /// Tags of the role.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+    /// Inline policies.
+    #[serde(default)]
+    pub inline: Vec<InlinePolicy>,
+    /// ARNs of the attached managed policies.
+    #[serde(default)]
+    pub attached: Vec<Arn>,
+    /// ARN of the managed policy that is the permissions boundary.
+    #[serde(default)]
+    pub boundary: Option<Arn>,
+    /// ARNs of the instance profiles that hold the role.
+    #[serde(default)]
+    pub instance_profiles: Vec<Arn>,
+}

@@ -1,0 +1,234 @@
+//! Snapshot files: an [`Account`] on disk, `patscan.snapshot/v1`, plain JSON or compressed with zstd.
+//!
+//! Files are written to a temporary file beside the target, readable by the owner only, and renamed: a reader sees the old
+//! file or the new one. The format grows by adding fields; unknown ones are ignored on reading.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Account;
+
+const SCHEMA: &str = "patscan.snapshot/v1";
+const SCHEMA_FAMILY: &str = "patscan.snapshot/";
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The largest snapshot that is read, in bytes after decompression: far above any real account, far below memory.
+const LARGEST: u64 = 4 << 30;
+const COMPRESSION_LEVEL: i32 = 6;
+
+/// Why a snapshot could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The file could not be opened or read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The content is not a snapshot.
+    #[error("`{}` is not a patscan snapshot: {reason}; make one with `patscan --save-snapshot FILE`", path.display())]
+    NotASnapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The content ends too early.
+    #[error("`{}` is cut short ({reason}); copy it again or make a new one with `patscan --save-snapshot FILE`", path.display())]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// Where it ends.
+        reason: String,
+    },
+    /// The file was written by a newer version.
+    #[error("`{}` has the format `{schema}`, which is newer than this patscan understands (`{SCHEMA}`); update patscan", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema that the file names.
+        schema: String,
+    },
+    /// The file is larger than any account that can be audited.
+    #[error("`{}` is larger than {} GiB when unpacked, which no snapshot is", path.display(), LARGEST >> 30)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The snapshot could not be written; what stood there before is untouched.
+    #[error("cannot write `{}`: {source}; choose a folder that exists and that you may write to", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+#[derive(Serialize)]
+struct FileOut<'a> {
+    schema: &'static str,
+    tool: Tool,
+    account: &'a Account,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    schema: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct FileIn {
+    account: Account,
+}
+
+/// Reads a snapshot, compressed or not (told by its content, not its name).
+///
+/// # Errors
+/// See [`SnapshotError`]; every variant names the file and what to do.
+pub fn read(path: &Path) -> Result<Account, SnapshotError> {
+    let io_error = |source| SnapshotError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(io_error)?;
+    let mut bytes = Vec::new();
+    (&mut file)
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error)?;
+    from_slice(&bytes, path)
+}
+
+/// Reads a snapshot that is already in memory; `path` names it in errors.
+///
+/// # Errors
+/// See [`SnapshotError`].
+pub fn from_slice(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
+    let too_large = |length: usize| length as u64 > LARGEST;
+    let mut account = if bytes.starts_with(&ZSTD_MAGIC) {
+        let unpacked = unpack(bytes, path)?;
+        if too_large(unpacked.len()) {
+            return Err(SnapshotError::TooLarge {
+                path: path.to_owned(),
+            });
+        }
+        parse(&unpacked, path)?
+    } else if too_large(bytes.len()) {
+        return Err(SnapshotError::TooLarge {
+            path: path.to_owned(),
+        });
+    } else {
+        parse(bytes, path)?
+    };
+    account.sort();
+    Ok(account)
+}
+
+fn unpack(bytes: &[u8], path: &Path) -> Result<Vec<u8>, SnapshotError> {
+    let mut unpacked = Vec::new();
+    zstd::Decoder::with_buffer(bytes)
+        .and_then(|decoder| decoder.take(LARGEST + 1).read_to_end(&mut unpacked))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => SnapshotError::CutShort {
+                path: path.to_owned(),
+                reason: "the compressed data ends in the middle".to_owned(),
+            },
+            _ => SnapshotError::NotASnapshot {
+                path: path.to_owned(),
+                reason: format!("its zstd data is damaged ({error})"),
+            },
+        })?;
+    Ok(unpacked)
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
+    let problem = |error: &serde_json::Error| {
+        if error.is_eof() {
+            SnapshotError::CutShort {
+                path: path.to_owned(),
+                reason: format!("it ends at line {}, column {}", error.line(), error.column()),
+            }
+        } else {
+            SnapshotError::NotASnapshot {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            }
+        }
+    };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(SnapshotError::NotASnapshot {
+            path: path.to_owned(),
+            reason: "it is empty".to_owned(),
+        });
+    }
+    let header: Header = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
+    match header.schema.as_deref() {
+        Some(SCHEMA) => {}
+        Some(schema) if schema.starts_with(SCHEMA_FAMILY) => {
+            return Err(SnapshotError::Newer {
+                path: path.to_owned(),
+                schema: schema.chars().take(60).collect(),
+            });
+        }
+        Some(schema) => {
+            return Err(SnapshotError::NotASnapshot {
+                path: path.to_owned(),
+                reason: format!(
+                    "its format is `{}`",
+                    schema.chars().take(60).collect::<String>()
+                ),
+            });
+        }
+        None => {
+            return Err(SnapshotError::NotASnapshot {
+                path: path.to_owned(),
+                reason: "it names no `schema`".to_owned(),
+            });
+        }
+    }
+    let file: FileIn = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
+    Ok(file.account)
+}
+
+/// Writes a snapshot, compressed when the name ends in `.zst`.
+///
+/// # Errors
+/// [`SnapshotError::Write`]; the target is then as it was.
+pub fn write(account: &Account, path: &Path) -> Result<(), SnapshotError> {
+    let compress = path.extension().is_some_and(|extension| extension == "zst");
+    crate::file::replace(path, |file| {
+        let content = FileOut {
+            schema: SCHEMA,
+            tool: Tool {
+                name: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+            },
+            account,
+        };
+        let mut out = BufWriter::new(file);
+        if compress {
+            let mut encoder = zstd::Encoder::new(&mut out, COMPRESSION_LEVEL)?;
+            serde_json::to_writer(&mut encoder, &content)?;
+            encoder.finish()?;
+        } else {
+            serde_json::to_writer_pretty(&mut out, &content)?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    })
+    .map_err(|source| SnapshotError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,18 @@
+//! patscan audits AWS accounts: who can really put messages into a queue, who can take them out, and can anything feed itself?
+//!
+//! One way through the house, each step a plain function from one immutable value to the next:
+//!
+//! | Module | Takes | Gives |
+//! |---|---|---|
+//! | [`collect`] | a live account | [`account::Account`], also read from snapshot files |
+//! | [`access`] | accounts, with [`policy`] as its language | who may do what to which queue |
+//! | [`graph`] | access | nodes and edges, the way messages and rights travel |
+//! | [`rules`] | access and graph | [`finding::Finding`]s |
+//! | [`report`] | findings | formats |
+//!
+//! The library exists for the `patscan` binary, its tests, benches and fuzzers; its interface follows theirs.
+
+pub mod account;
+pub mod arn;
+mod file;
+pub mod finding;
