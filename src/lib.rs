@@ -12,7 +12,10 @@
 //!
 //! The library exists for the `patscan` binary, its tests, benches and fuzzers; its interface follows theirs.
 
+pub mod access;
 pub mod account;
 pub mod arn;
+pub mod commands;
 mod file;
 pub mod finding;
+pub mod policy;

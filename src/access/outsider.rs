@@ -1,0 +1,322 @@
+//! Who a queue policy names besides the users and roles of the audited accounts: everyone, services, other accounts.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::action::Capability;
+use super::context::{Caller, QueueContext};
+use super::decide::{Candidates, Layers, decide};
+use super::{Access, AuditedQueue, Proof, has_aws_managed_key, has_key, needs_key};
+use crate::arn::Arn;
+use crate::finding::{Entity, Kind};
+use crate::policy::{
+    Document, Effect, Formula, OpenReason, PrincipalEntry, Request, Requester, RequesterKind,
+    Statement,
+};
+
+/// One requester from outside, with what the queue policy gives it.
+#[derive(Debug, Clone)]
+pub struct Outsider {
+    /// Who it is.
+    pub who: Who,
+    /// When it has each capability, in the order of [`Capability::ALL`].
+    rights: [Formula; Capability::ALL.len()],
+    /// The statements that give them.
+    pub proofs: Vec<Proof>,
+}
+
+/// The requesters that a queue policy can mean besides users and roles of the audited accounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// A caller without credentials.
+    Anonymous,
+    /// Some user or role of an account that nothing is known of.
+    AnyPrincipal,
+    /// Another account, whose administrator hands the right on.
+    Account(String),
+    /// A user, role or session of another account.
+    Principal(Arn),
+    /// An AWS service.
+    Service(String),
+}
+
+impl Who {
+    /// The requester as a node or a row.
+    pub fn entity(&self) -> Entity {
+        match self {
+            Self::Anonymous | Self::AnyPrincipal => Entity::new(Kind::Anyone, "*"),
+            Self::Account(id) => Entity::new(Kind::Account, id.as_str()),
+            Self::Principal(arn) => {
+                let kind = if arn.resource().starts_with("user/") {
+                    Kind::User
+                } else {
+                    Kind::Role
+                };
+                Entity::new(kind, arn.shared())
+            }
+            Self::Service(name) => Entity::new(Kind::Service, name.as_str()),
+        }
+    }
+}
+
+impl Outsider {
+    /// When it has the capability. Deleting is told even where receiving is not given: a receipt handle can leak.
+    pub fn when(&self, capability: Capability) -> &Formula {
+        self.rights
+            .get(capability as usize)
+            .unwrap_or(&Formula::Never)
+    }
+}
+
+/// The outsiders of one queue that have any right on it, sorted.
+pub(super) fn of_queue(access: &Access<'_>, index: usize) -> Vec<Outsider> {
+    let Some(audited) = access.queues.get(index) else {
+        return Vec::new();
+    };
+    let Some(policy) = &audited.policy else {
+        return Vec::new();
+    };
+    named(access, audited, &policy.document)
+        .into_iter()
+        .filter_map(|who| decide_outsider(access, audited, who))
+        .collect()
+}
+
+/// Whom the Allow statements of a queue policy name.
+fn named(access: &Access<'_>, audited: &AuditedQueue<'_>, document: &Document) -> BTreeSet<Who> {
+    let own = audited.queue.arn.account();
+    let mut named = BTreeSet::new();
+    let allows = document
+        .readings
+        .iter()
+        .flatten()
+        .filter(|statement| statement.effect == Effect::Allow);
+    for statement in allows {
+        let Some(principal) = &statement.principal else {
+            continue;
+        };
+        if principal.negated {
+            named.extend([Who::Anonymous, Who::AnyPrincipal]);
+            named.extend(accounts_in_conditions(statement, own));
+            continue;
+        }
+        for entry in &principal.entries {
+            match entry {
+                PrincipalEntry::Everyone => {
+                    named.extend([Who::Anonymous, Who::AnyPrincipal]);
+                    named.extend(accounts_in_conditions(statement, own));
+                    named.extend(services_in_conditions(statement));
+                }
+                PrincipalEntry::Service(name) => {
+                    named.insert(Who::Service(name.clone()));
+                }
+                PrincipalEntry::Account { account, .. } if account != own => {
+                    named.insert(Who::Account(account.clone()));
+                }
+                PrincipalEntry::User(arn) | PrincipalEntry::Role(arn)
+                    if arn.account() != own
+                        && !access.principals.iter().any(|known| known.arn == arn) =>
+                {
+                    named.insert(Who::Principal(arn.clone()));
+                }
+                PrincipalEntry::Session(session) if session.account != own => {
+                    let role = format!(
+                        "arn:{}:iam::{}:role/{}",
+                        session.partition, session.account, session.role
+                    );
+                    let known = access.principals.iter().any(|known| {
+                        known.arn.account() == session.account
+                            && known.kind == Kind::Role
+                            && known.arn.name() == session.role
+                    });
+                    if !known && let Ok(arn) = Arn::parse(&role) {
+                        named.insert(Who::Principal(arn));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    named
+}
+
+/// Accounts that a statement for everyone confines itself to.
+fn accounts_in_conditions<'s>(
+    statement: &'s Statement,
+    own: &'s str,
+) -> impl Iterator<Item = Who> + 's {
+    statement
+        .conditions
+        .iter()
+        .filter(|clause| {
+            matches!(
+                clause.key_lower(),
+                "aws:principalaccount" | "aws:principalarn"
+            ) && clause.operator().is_some_and(|operator| !operator.negated)
+        })
+        .flat_map(|clause| clause.values())
+        .filter_map(move |value| {
+            let account = Arn::parse(value)
+                .map_or_else(|_| value.to_owned(), |arn| arn.account().to_owned());
+            let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+            (is_account && account != own).then_some(Who::Account(account))
+        })
+}
+
+/// Services behind a source that a statement for everyone asks for: such requests come from the service, not from callers.
+fn services_in_conditions(statement: &Statement) -> impl Iterator<Item = Who> + '_ {
+    statement
+        .conditions
+        .iter()
+        .filter(|clause| clause.key_lower() == "aws:sourcearn")
+        .flat_map(|clause| clause.values())
+        .filter_map(|value| value.split(':').nth(2))
+        .filter(|service| matches!(*service, "sns" | "s3" | "events"))
+        .map(|service| Who::Service(format!("{service}.amazonaws.com")))
+}
+
+fn decide_outsider(
+    access: &Access<'_>,
+    audited: &AuditedQueue<'_>,
+    who: Who,
+) -> Option<Outsider> {
+    let partition = audited.queue.arn.partition();
+    let (requester, caller, identity) = match &who {
+        Who::Anonymous => (
+            requester(RequesterKind::Anonymous, "", None),
+            Caller::Anonymous,
+            Candidates::default(),
+        ),
+        Who::AnyPrincipal => (
+            requester(RequesterKind::Root, partition, None),
+            Caller::Outsider {
+                partition,
+                account: None,
+                arn: None,
+            },
+            Candidates::default(),
+        ),
+        Who::Account(account) => (
+            requester(RequesterKind::Root, partition, Some(account)),
+            Caller::Outsider {
+                partition,
+                account: Some(account),
+                arn: None,
+            },
+            Candidates::default(),
+        ),
+        Who::Principal(arn) => {
+            let kind = if arn.resource().starts_with("user/") {
+                RequesterKind::User(arn.clone())
+            } else {
+                RequesterKind::Role {
+                    name: arn.name().to_owned(),
+                    session: None,
+                    service_linked: false,
+                }
+            };
+            let allowed = Formula::open(
+                OpenReason::OtherAccount,
+                format!("the policies of account {} allow it as well", arn.account()),
+            );
+            (
+                requester(kind, arn.partition(), Some(arn.account())),
+                Caller::Outsider {
+                    partition,
+                    account: Some(arn.account()),
+                    arn: Some(arn.as_str()),
+                },
+                Candidates::open(allowed),
+            )
+        }
+        Who::Service(name) => (
+            requester(RequesterKind::Service(name.clone()), "", None),
+            Caller::Service(name),
+            Candidates::default(),
+        ),
+    };
+
+    let mut proofs: Vec<Proof> = Vec::new();
+    let rights = Capability::ALL.map(|capability| {
+        capability
+            .actions(access.tags_matter)
+            .iter()
+            .fold(Formula::Never, |any, action| {
+                if needs_key(action) && key_refuses(audited, &who) {
+                    return any;
+                }
+                let context = QueueContext {
+                    caller,
+                    queue: audited.queue,
+                    now: access
+                        .account(audited.account)
+                        .map_or(chrono::DateTime::UNIX_EPOCH, |account| account.scanned_at),
+                    carries_tags: false,
+                };
+                let request = Request {
+                    requester: &requester,
+                    action,
+                    resource: audited.queue.arn.as_str(),
+                    keys: &context,
+                };
+                let resource = Candidates::of(&audited.policy, action);
+                let layers = Layers {
+                    identity: &identity,
+                    boundary: None,
+                    session: None,
+                    resource: &resource,
+                    scps: &[],
+                    rcps: &[],
+                    endpoint: None,
+                };
+                let mut matched = Vec::new();
+                let when = decide(
+                    &request,
+                    audited.queue.arn.account(),
+                    &layers,
+                    &mut |statement| matched.push(statement),
+                )
+                .verdict
+                .formula();
+                if !when.is_never() {
+                    for statement in matched {
+                        let proof = Proof {
+                            capability,
+                            layer: statement.layer,
+                            policy: Arc::clone(&statement.policy.name),
+                            statement: statement.statement.label.clone(),
+                            effect: statement.statement.effect,
+                        };
+                        if !proofs.contains(&proof) {
+                            proofs.push(proof);
+                        }
+                    }
+                }
+                any.or(when)
+            })
+    });
+    if rights.iter().all(Formula::is_never) {
+        return None;
+    }
+    Some(Outsider {
+        who,
+        rights,
+        proofs,
+    })
+}
+
+/// Whether the queue's key keeps the requester out (C.4): the AWS managed key all outsiders, any key those without
+/// credentials.
+fn key_refuses(audited: &AuditedQueue<'_>, who: &Who) -> bool {
+    has_aws_managed_key(audited.queue) || (*who == Who::Anonymous && has_key(audited.queue))
+}
+
+fn requester(kind: RequesterKind, partition: &str, account: Option<&str>) -> Requester {
+    Requester {
+        kind,
+        partition: Arc::from(partition),
+        account: account.map(Arc::from),
+        unique_id: None,
+        has_boundary: false,
+    }
+}

@@ -1,0 +1,265 @@
+//! The principals of an account with everything that decides for them: policies, boundary, trust, workloads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::decide::Policy;
+use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
+use crate::arn::Arn;
+use crate::finding::{Entity, Kind};
+use crate::policy::{
+    Document, Effect, PolicyKind, PrincipalEntry, Requester, RequesterKind,
+};
+
+/// A user or a role of an audited account.
+#[derive(Debug)]
+pub struct Principal<'a> {
+    /// Its ARN.
+    pub arn: &'a Arn,
+    /// User or role.
+    pub kind: Kind,
+    /// Its unique id.
+    pub id: &'a str,
+    /// Its tags.
+    pub tags: &'a [Tag],
+    /// How policies see it.
+    pub requester: Requester,
+    /// Its identity-based policies: inline, attached, and those of its groups.
+    pub policies: Vec<Policy>,
+    /// Its permissions boundary.
+    pub boundary: Option<Policy>,
+    /// What its trust policy says; for users that nobody assumes them.
+    pub trust: Trust,
+    /// Functions and instances that run as it, sorted.
+    pub workloads: Vec<Entity>,
+    /// The index of its account among those audited.
+    pub account: usize,
+}
+
+/// What a role's trust policy says of the sessions that can exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Services that may assume the role, sorted.
+    pub services: Vec<String>,
+    /// Whether only services and OIDC providers may: such sessions never carry MFA.
+    pub machines_only: bool,
+    /// Whether whoever assumes the role may bring session tags.
+    pub session_tags: bool,
+    /// Whether an identity provider may assume it.
+    pub federated: bool,
+}
+
+impl Trust {
+    fn read(text: &PolicyText) -> Self {
+        let document = Document::parse(text.as_str(), PolicyKind::Trust);
+        if !document.readable {
+            return Self {
+                session_tags: true,
+                federated: true,
+                ..Self::default()
+            };
+        }
+        let mut trust = Self {
+            machines_only: true,
+            ..Self::default()
+        };
+        for statement in document.readings.iter().flatten() {
+            if statement.effect != Effect::Allow {
+                continue;
+            }
+            let Some(principal) = &statement.principal else {
+                continue;
+            };
+            trust.session_tags |= statement.actions.contains("sts:tagsession");
+            trust.machines_only &= !principal.negated;
+            for entry in &principal.entries {
+                match entry {
+                    PrincipalEntry::Service(name) => trust.services.push(name.clone()),
+                    PrincipalEntry::Federated(provider) => {
+                        trust.federated = true;
+                        trust.machines_only &= provider.contains(":oidc-provider/");
+                    }
+                    _ => trust.machines_only = false,
+                }
+            }
+        }
+        trust.services.sort();
+        trust.services.dedup();
+        trust
+    }
+}
+
+/// The managed policies of an account, each parsed once.
+pub(super) struct PolicyShelf {
+    documents: HashMap<Arn, Policy>,
+}
+
+impl PolicyShelf {
+    pub(super) fn new(policies: &[ManagedPolicy]) -> Self {
+        let documents = policies
+            .iter()
+            .map(|policy| {
+                let document = match &policy.document {
+                    Some(text) => Document::parse(text.as_str(), PolicyKind::Identity),
+                    None => unread(),
+                };
+                (
+                    policy.arn.clone(),
+                    Policy {
+                        name: policy.arn.shared(),
+                        document: Arc::new(document),
+                    },
+                )
+            })
+            .collect();
+        Self { documents }
+    }
+
+    /// The policy; one that is attached but was never collected says nothing that is known.
+    pub(super) fn policy(&self, arn: &Arn) -> Policy {
+        self.documents.get(arn).cloned().unwrap_or_else(|| Policy {
+            name: arn.shared(),
+            document: Arc::new(unread()),
+        })
+    }
+}
+
+fn unread() -> Document {
+    Document::unreadable(PolicyKind::Identity, "its document was not read".to_owned())
+}
+
+/// The name under which an inline policy is shown: it has no ARN.
+pub fn inline_name(kind: Kind, owner: &Arn, policy: &str) -> String {
+    format!("inline policy {policy} of {kind} {}", owner.name())
+}
+
+fn inline(kind: Kind, owner: &Arn, policies: &[InlinePolicy]) -> Vec<Policy> {
+    policies
+        .iter()
+        .map(|policy| {
+            Policy::parse(
+                inline_name(kind, owner, &policy.name),
+                policy.document.as_str(),
+                PolicyKind::Identity,
+            )
+        })
+        .collect()
+}
+
+fn requester(kind: RequesterKind, arn: &Arn, id: &str, has_boundary: bool) -> Requester {
+    Requester {
+        kind,
+        partition: Arc::from(arn.partition()),
+        account: Some(Arc::from(arn.account())),
+        unique_id: Some(id.to_owned()),
+        has_boundary,
+    }
+}
+
+/// The users and roles of an account, sorted by ARN.
+pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> {
+    let shelf = PolicyShelf::new(&account.policies);
+    let attached = |arns: &[Arn]| arns.iter().map(|arn| shelf.policy(arn)).collect::<Vec<_>>();
+    let groups: HashMap<&str, Vec<Policy>> = account
+        .groups
+        .iter()
+        .map(|group| {
+            let mut policies = inline(Kind::Group, &group.arn, &group.inline);
+            policies.extend(attached(&group.attached));
+            (group.arn.name(), policies)
+        })
+        .collect();
+    let mut workloads = workloads_by_role(account);
+
+    let users = account.users.iter().map(|user| {
+        let mut policies = inline(Kind::User, &user.arn, &user.inline);
+        policies.extend(attached(&user.attached));
+        for group in &user.groups {
+            match groups.get(group.as_str()) {
+                Some(shared) => policies.extend(shared.iter().cloned()),
+                None => policies.push(Policy {
+                    name: Arc::from(format!("group {group}")),
+                    document: Arc::new(unread()),
+                }),
+            }
+        }
+        Principal {
+            arn: &user.arn,
+            kind: Kind::User,
+            id: &user.id,
+            tags: &user.tags,
+            requester: requester(
+                RequesterKind::User(user.arn.clone()),
+                &user.arn,
+                &user.id,
+                user.boundary.is_some(),
+            ),
+            policies,
+            boundary: user.boundary.as_ref().map(|arn| shelf.policy(arn)),
+            trust: Trust::default(),
+            workloads: Vec::new(),
+            account: index,
+        }
+    });
+    let roles = account.roles.iter().map(|role| {
+        let mut policies = inline(Kind::Role, &role.arn, &role.inline);
+        policies.extend(attached(&role.attached));
+        Principal {
+            arn: &role.arn,
+            kind: Kind::Role,
+            id: &role.id,
+            tags: &role.tags,
+            requester: requester(
+                RequesterKind::Role {
+                    name: role.arn.name().to_owned(),
+                    session: None,
+                    service_linked: role.arn.resource().starts_with("role/aws-service-role/"),
+                },
+                &role.arn,
+                &role.id,
+                role.boundary.is_some(),
+            ),
+            policies,
+            boundary: role.boundary.as_ref().map(|arn| shelf.policy(arn)),
+            trust: Trust::read(&role.trust),
+            workloads: workloads.remove(&role.arn).unwrap_or_default(),
+            account: index,
+        }
+    });
+    let mut principals: Vec<Principal<'_>> = users.chain(roles).collect();
+    principals.sort_by(|a, b| a.arn.cmp(b.arn));
+    principals
+}
+
+/// Functions by execution role, and instances by the role in their instance profile.
+fn workloads_by_role(account: &Account) -> HashMap<Arn, Vec<Entity>> {
+    let mut workloads: HashMap<Arn, Vec<Entity>> = HashMap::new();
+    for function in &account.functions {
+        workloads
+            .entry(function.role.clone())
+            .or_default()
+            .push(Entity::new(Kind::Function, function.arn.shared()));
+    }
+    let profiles: HashMap<&Arn, &Arn> = account
+        .roles
+        .iter()
+        .flat_map(|role| role.instance_profiles.iter().map(move |profile| (profile, &role.arn)))
+        .collect();
+    for instance in &account.instances {
+        let role = instance
+            .instance_profile
+            .as_ref()
+            .and_then(|profile| profiles.get(profile));
+        if let Some(role) = role {
+            workloads
+                .entry((*role).clone())
+                .or_default()
+                .push(Entity::new(Kind::Instance, instance.arn.shared()));
+        }
+    }
+    for list in workloads.values_mut() {
+        list.sort();
+        list.dedup();
+    }
+    workloads
+}

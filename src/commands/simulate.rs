@@ -1,0 +1,373 @@
+//! `patscan simulate`: decides authorization requests given as JSON Lines, any service and any action.
+//!
+//! One request per line in, one decision per line out, in order, while reading. A line that cannot be read is answered by an
+//! error in its place.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{self, BufRead, Write};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::access::{
+    Candidates, Layer, Layers, Matched, Policy, Verdict, authorized_as, decide, has_resource,
+};
+use crate::account::PolicyText;
+use crate::arn::Arn;
+use crate::policy::{
+    ContextKeys, Domain, Effect, Lookup, PolicyKind, Request, Requester, RequesterKind,
+    is_multivalued,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestLine {
+    #[serde(default)]
+    id: Value,
+    principal: String,
+    action: String,
+    resource: String,
+    #[serde(default)]
+    resource_account: Option<String>,
+    #[serde(default)]
+    context: HashMap<String, ContextValues>,
+    #[serde(default)]
+    unknown: Vec<String>,
+    #[serde(default)]
+    identity_policies: Vec<PolicyText>,
+    #[serde(default)]
+    permissions_boundaries: Option<Vec<PolicyText>>,
+    #[serde(default)]
+    session_policies: Option<Vec<PolicyText>>,
+    #[serde(default)]
+    resource_policy: Option<PolicyText>,
+    #[serde(default)]
+    scps: Vec<Vec<PolicyText>>,
+    #[serde(default)]
+    rcps: Vec<Vec<PolicyText>>,
+    #[serde(default)]
+    endpoint_policies: Option<Vec<PolicyText>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ContextValues {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Serialize)]
+struct DecisionLine {
+    id: Value,
+    decision: &'static str,
+    explicit: bool,
+    layer: Option<&'static str>,
+    matched: Vec<MatchedStatement>,
+    conditions: Vec<String>,
+    assumptions: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct MatchedStatement {
+    layer: &'static str,
+    policy: usize,
+    statement: String,
+    effect: &'static str,
+}
+
+#[derive(Serialize)]
+struct ErrorLine {
+    id: Value,
+    error: String,
+}
+
+struct Keys {
+    values: HashMap<String, Vec<String>>,
+    unknown: Vec<String>,
+}
+
+impl ContextKeys for Keys {
+    fn lookup(&self, key: &str) -> Lookup<'_> {
+        if self.unknown.iter().any(|unknown| unknown == key) {
+            return Lookup::Open(Domain::ANYTHING);
+        }
+        match self.values.get(key).map(Vec::as_slice) {
+            None => Lookup::Absent,
+            Some([value]) if !is_multivalued(key) => Lookup::One(Cow::Borrowed(value)),
+            Some(values) => {
+                Lookup::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect())
+            }
+        }
+    }
+}
+
+/// Decides every line of `input`; returns how many lines could not be read.
+///
+/// # Errors
+/// When reading or writing fails.
+pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<u64> {
+    let mut broken = 0;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        match decide_line(&line) {
+            Ok(decision) => serde_json::to_writer(&mut output, &decision)?,
+            Err(error) => {
+                broken += 1;
+                serde_json::to_writer(&mut output, &error)?;
+            }
+        }
+        output.write_all(b"\n")?;
+    }
+    output.flush()?;
+    Ok(broken)
+}
+
+fn decide_line(line: &[u8]) -> Result<DecisionLine, ErrorLine> {
+    let request: RequestLine = serde_json::from_slice(line).map_err(|error| ErrorLine {
+        id: id_of(line),
+        error: format!("the request cannot be read: {error}"),
+    })?;
+    let id = request.id.clone();
+    answer(request).map_err(|error| ErrorLine { id, error })
+}
+
+/// The id of a line that is JSON but no request.
+fn id_of(line: &[u8]) -> Value {
+    #[derive(Deserialize)]
+    struct OnlyId {
+        #[serde(default)]
+        id: Value,
+    }
+    serde_json::from_slice::<OnlyId>(line).map_or(Value::Null, |line| line.id)
+}
+
+fn answer(line: RequestLine) -> Result<DecisionLine, String> {
+    let keys = Keys {
+        unknown: line.unknown.iter().map(|key| key.to_lowercase()).collect(),
+        values: line
+            .context
+            .into_iter()
+            .map(|(key, values)| {
+                let values = match values {
+                    ContextValues::One(value) => vec![value],
+                    ContextValues::Many(values) => values,
+                };
+                (key.to_lowercase(), values)
+            })
+            .collect(),
+    };
+    let has_boundary = line
+        .permissions_boundaries
+        .as_ref()
+        .is_some_and(|policies| !policies.is_empty());
+    let requester = requester(&line.principal, &keys, has_boundary)?;
+    let action = authorized_as(&line.action);
+    if action.split_once(':').is_none_or(|(service, name)| service.is_empty() || name.is_empty()) {
+        return Err(format!(
+            "`{}` is not an action: write it as `service:Name`",
+            line.action
+        ));
+    }
+    let resource_account = line.resource_account.clone().unwrap_or_else(|| {
+        line.resource.splitn(6, ':').nth(4).unwrap_or_default().to_owned()
+    });
+    let resource_kind = if action.starts_with("sts:assumerole") || is_session_step(&action) {
+        PolicyKind::Trust
+    } else {
+        PolicyKind::Resource
+    };
+
+    let parse = |policies: &[PolicyText], kind: PolicyKind| numbered(policies, kind, 0);
+    let identity = parse(&line.identity_policies, PolicyKind::Identity);
+    let boundaries = line
+        .permissions_boundaries
+        .as_deref()
+        .filter(|policies| !policies.is_empty())
+        .map(|policies| parse(policies, PolicyKind::Identity));
+    let sessions = line
+        .session_policies
+        .as_deref()
+        .filter(|policies| !policies.is_empty())
+        .map(|policies| parse(policies, PolicyKind::Session));
+    let resource_policy: Vec<Policy> = line
+        .resource_policy
+        .iter()
+        // An empty text is what SQS stores for no policy (T221).
+        .filter(|text| !text.as_str().trim().is_empty())
+        .map(|text| Policy::parse("0", text.as_str(), resource_kind))
+        .collect();
+    let levels = |levels: &[Vec<PolicyText>], kind: PolicyKind| {
+        let mut first = 0;
+        levels
+            .iter()
+            .map(|level| {
+                let policies = numbered(level, kind, first);
+                first += level.len();
+                policies
+            })
+            .collect::<Vec<_>>()
+    };
+    let scps = levels(&line.scps, PolicyKind::ServiceControl);
+    let rcps = levels(&line.rcps, PolicyKind::ResourceControl);
+    let endpoints = line
+        .endpoint_policies
+        .as_deref()
+        .filter(|policies| !policies.is_empty())
+        .map(|policies| parse(policies, PolicyKind::Endpoint));
+
+    let identity = Candidates::of(&identity, &action);
+    let boundaries = boundaries.as_ref().map(|policies| Candidates::of(policies, &action));
+    let sessions = sessions.as_ref().map(|policies| Candidates::of(policies, &action));
+    let resource_candidates = Candidates::of(&resource_policy, &action);
+    let scps: Vec<_> = scps.iter().map(|level| Candidates::of(level, &action)).collect();
+    let rcps: Vec<_> = rcps.iter().map(|level| Candidates::of(level, &action)).collect();
+    let endpoints = endpoints.as_ref().map(|policies| Candidates::of(policies, &action));
+
+    let request = Request {
+        requester: &requester,
+        action: &action,
+        resource: if has_resource(&action) { &line.resource } else { "*" },
+        keys: &keys,
+    };
+    let layers = Layers {
+        identity: &identity,
+        boundary: boundaries.as_ref(),
+        session: sessions.as_ref(),
+        resource: &resource_candidates,
+        scps: &scps,
+        rcps: &rcps,
+        endpoint: endpoints.as_ref(),
+    };
+    let mut matched = Vec::new();
+    let decision = decide(&request, &resource_account, &layers, &mut |statement| {
+        matched.push(matched_statement(&statement));
+    });
+    let granting = matched
+        .iter()
+        .find(|statement| {
+            statement.effect == Effect::Allow.as_str()
+                && [Layer::Identity.as_str(), Layer::Resource.as_str()].contains(&statement.layer)
+        })
+        .map(|statement| statement.layer);
+    let (word, explicit, layer, conditions) = match decision.verdict {
+        Verdict::Allowed => ("allowed", false, granting, Vec::new()),
+        Verdict::Conditional(formula) => ("conditional", false, granting, formula.conditions()),
+        Verdict::Denied(denial) => (
+            "denied",
+            denial.explicit,
+            Some(denial.layer.as_str()),
+            Vec::new(),
+        ),
+    };
+    Ok(DecisionLine {
+        id: line.id,
+        decision: word,
+        explicit,
+        layer,
+        matched,
+        conditions,
+        assumptions: decision.assumptions.iter().map(crate::policy::Assumption::id).collect(),
+    })
+}
+
+fn is_session_step(action: &str) -> bool {
+    matches!(action, "sts:tagsession" | "sts:setsourceidentity")
+}
+
+/// The policies of one layer, named by their place in the request.
+fn numbered(policies: &[PolicyText], kind: PolicyKind, first: usize) -> Vec<Policy> {
+    policies
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            Policy::parse(Arc::from((first + index).to_string()), text.as_str(), kind)
+        })
+        .collect()
+}
+
+fn matched_statement(matched: &Matched<'_>) -> MatchedStatement {
+    MatchedStatement {
+        layer: matched.layer.as_str(),
+        policy: matched.policy.name.parse().unwrap_or_default(),
+        statement: matched.statement.label.clone(),
+        effect: matched.statement.effect.as_str(),
+    }
+}
+
+/// Reads the `principal` of a request: an ARN, an account id, a service name, or `*`.
+fn requester(text: &str, keys: &Keys, has_boundary: bool) -> Result<Requester, String> {
+    let plain = |kind: RequesterKind| Requester {
+        kind,
+        partition: Arc::from(""),
+        account: None,
+        unique_id: None,
+        has_boundary,
+    };
+    if text == "*" {
+        return Ok(plain(RequesterKind::Anonymous));
+    }
+    let Ok(arn) = Arn::parse(text) else {
+        let is_host = text.contains('.')
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-/".contains(&byte));
+        if text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") {
+            return Ok(plain(if text.starts_with("cognito-identity.") {
+                RequesterKind::Federated(text.to_owned())
+            } else {
+                RequesterKind::Service(text.to_owned())
+            }));
+        }
+        if is_host {
+            return Ok(plain(RequesterKind::Federated(text.to_owned())));
+        }
+        return Err(format!(
+            "`{text}` is no principal: give an ARN of a user, role, session or root, a service name, or `*`"
+        ));
+    };
+    let kind = match (arn.service(), arn.resource().split('/').collect::<Vec<_>>().as_slice()) {
+        ("iam", ["root"]) => RequesterKind::Root,
+        ("iam", ["user", .., _]) => RequesterKind::User(arn.clone()),
+        ("iam", ["role", .., name]) => RequesterKind::Role {
+            name: (*name).to_owned(),
+            session: None,
+            service_linked: arn.resource().starts_with("role/aws-service-role/"),
+        },
+        ("sts", ["assumed-role", name, session]) => RequesterKind::Role {
+            name: (*name).to_owned(),
+            session: Some((*session).to_owned()),
+            // Only the role's ARN has the path that tells a service-linked role.
+            service_linked: matches!(
+                keys.lookup("aws:principalarn"),
+                Lookup::One(role) if role.contains(":role/aws-service-role/")
+            ),
+        },
+        ("sts", ["federated-user", _]) => RequesterKind::FederatedUser { arn: arn.clone() },
+        ("iam", ["oidc-provider" | "saml-provider", ..]) => {
+            return Ok(plain(RequesterKind::Federated(text.to_owned())));
+        }
+        _ => {
+            return Err(format!(
+                "`{text}` is no principal: give the ARN of a user, role, session or root"
+            ));
+        }
+    };
+    let unique_id = match keys.lookup("aws:userid") {
+        Lookup::One(id) => id.split(':').next().map(str::to_owned),
+        _ => None,
+    };
+    Ok(Requester {
+        kind,
+        partition: Arc::from(arn.partition()),
+        account: Some(Arc::from(arn.account())),
+        unique_id,
+        has_boundary,
+    })
+}

@@ -1,0 +1,71 @@
+//! What is known of a request's context keys when a statement is matched.
+//!
+//! Implements the availability notions of "AWS global condition context keys" and "Single-valued vs. multivalued context
+//! keys" (IAM user guide). Who carries which key is decided by the implementors of [`ContextKeys`].
+
+use std::borrow::Cow;
+
+use super::glob::Glob;
+
+/// What is known of one context key of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lookup<'a> {
+    /// The request does not carry the key.
+    Absent,
+    /// The request carries the key with one value.
+    One(Cow<'a, str>),
+    /// The request carries the key with these values (a multivalued key, or more than one value given).
+    Many(Vec<Cow<'a, str>>),
+    /// Not known at scan time, within these limits.
+    Open(Domain),
+}
+
+/// What an unknown key could be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Domain {
+    /// Whether the request may come without the key.
+    pub may_be_absent: bool,
+    /// The shape of a present value, when something is known of it (`AROA…:*` for the user id of a role session).
+    pub shape: Option<Glob>,
+}
+
+impl Domain {
+    /// Anything, also absence.
+    pub const ANYTHING: Self = Self {
+        may_be_absent: true,
+        shape: None,
+    };
+    /// Some value, never absence.
+    pub const PRESENT: Self = Self {
+        may_be_absent: false,
+        shape: None,
+    };
+
+    /// Some value of this shape, never absence.
+    pub fn like(shape: Glob) -> Self {
+        Self {
+            may_be_absent: false,
+            shape: Some(shape),
+        }
+    }
+}
+
+/// The context of a request, asked key by key.
+pub trait ContextKeys {
+    /// What is known of a key; `key` is in lower case.
+    fn lookup(&self, key: &str) -> Lookup<'_>;
+}
+
+/// Whether a key holds several values by its type (rule S1). `key` is in lower case.
+pub fn is_multivalued(key: &str) -> bool {
+    matches!(
+        key,
+        "aws:principalorgpaths"
+            | "aws:resourceorgpaths"
+            | "aws:sourceorgpaths"
+            | "aws:vpceorgpaths"
+            | "aws:principalservicenameslist"
+            | "aws:calledvia"
+            | "aws:tagkeys"
+    )
+}

@@ -1,0 +1,230 @@
+//! Patterns with `*` and `?`, matched in linear space and without backtracking blow-up.
+
+use std::fmt;
+
+/// One element of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Token {
+    /// This character.
+    Char(char),
+    /// Exactly one character: `?`.
+    One,
+    /// Any run of characters, also an empty one: `*`.
+    Run,
+}
+
+/// A pattern over a whole text: `*` is any run of characters, `?` exactly one; everything else is literal.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Glob(Form);
+
+/// The usual forms are told apart, since they decide most matches by one comparison.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Form {
+    Exact(Box<str>),
+    /// The text, then `*`.
+    Prefix(Box<str>),
+    General(Box<[Token]>),
+}
+
+impl Glob {
+    /// A pattern in which `*` and `?` are wildcards.
+    pub fn new(pattern: &str) -> Self {
+        if !pattern.contains(['*', '?']) {
+            return Self::literal(pattern);
+        }
+        if let Some(prefix) = pattern.strip_suffix('*')
+            && !prefix.contains(['*', '?'])
+        {
+            return Self(Form::Prefix(prefix.into()));
+        }
+        Self::from_tokens(
+            pattern
+                .chars()
+                .map(|character| match character {
+                    '*' => Token::Run,
+                    '?' => Token::One,
+                    literal => Token::Char(literal),
+                })
+                .collect(),
+        )
+    }
+
+    /// A pattern that matches this text only.
+    pub fn literal(text: &str) -> Self {
+        Self(Form::Exact(text.into()))
+    }
+
+    /// The pattern that matches every text.
+    pub fn any() -> Self {
+        Self::new("*")
+    }
+
+    pub(super) fn from_tokens(mut tokens: Vec<Token>) -> Self {
+        tokens.dedup_by(|next, previous| *next == Token::Run && *previous == Token::Run);
+        let text_of = |tokens: &[Token]| {
+            tokens
+                .iter()
+                .map(|token| match token {
+                    Token::Char(character) => Some(*character),
+                    Token::One | Token::Run => None,
+                })
+                .collect::<Option<String>>()
+        };
+        if let Some(text) = text_of(&tokens) {
+            return Self(Form::Exact(text.into()));
+        }
+        if let Some((Token::Run, start)) = tokens.split_last()
+            && let Some(prefix) = text_of(start)
+        {
+            return Self(Form::Prefix(prefix.into()));
+        }
+        Self(Form::General(tokens.into()))
+    }
+
+    pub(super) fn tokens(&self) -> Vec<Token> {
+        match &self.0 {
+            Form::Exact(text) => text.chars().map(Token::Char).collect(),
+            Form::Prefix(text) => text
+                .chars()
+                .map(Token::Char)
+                .chain([Token::Run])
+                .collect(),
+            Form::General(tokens) => tokens.to_vec(),
+        }
+    }
+
+    /// The one text that matches, when there is only one.
+    pub fn as_literal(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Exact(text) => Some(text),
+            Form::Prefix(_) | Form::General(_) => None,
+        }
+    }
+
+    /// Whether every text matches.
+    pub fn matches_everything(&self) -> bool {
+        matches!(&self.0, Form::Prefix(prefix) if prefix.is_empty())
+    }
+
+    /// Whether the whole text matches.
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.0 {
+            Form::Exact(exact) => **exact == *text,
+            Form::Prefix(prefix) => text.starts_with(&**prefix),
+            Form::General(tokens) => matches_tokens(tokens, text),
+        }
+    }
+}
+
+/// The two-pointer match: on a mismatch only the latest `*` is asked to take one character more, since an earlier one
+/// taking more could never help. Time is at most tokens × characters, space constant.
+fn matches_tokens(tokens: &[Token], text: &str) -> bool {
+    let mut pattern = tokens.iter();
+    let mut rest = text.chars();
+    let mut retry: Option<(std::slice::Iter<'_, Token>, std::str::Chars<'_>)> = None;
+    loop {
+        let pattern_before = pattern.clone();
+        let matched = match pattern.next() {
+            Some(Token::Run) => {
+                retry = Some((pattern.clone(), rest.clone()));
+                continue;
+            }
+            Some(Token::One) => rest.next().is_some(),
+            Some(Token::Char(expected)) => {
+                let mut ahead = rest.clone();
+                if ahead.next() == Some(*expected) {
+                    rest = ahead;
+                    true
+                } else {
+                    false
+                }
+            }
+            None if rest.as_str().is_empty() => return true,
+            None => {
+                pattern = pattern_before;
+                false
+            }
+        };
+        if !matched {
+            let Some((after_run, from)) = &mut retry else {
+                return false;
+            };
+            if from.next().is_none() {
+                return false;
+            }
+            pattern = after_run.clone();
+            rest = from.clone();
+        }
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Exact(text) => f.write_str(text),
+            Form::Prefix(text) => write!(f, "{text}*"),
+            Form::General(tokens) => tokens.iter().try_for_each(|token| match token {
+                Token::Char(character) => write!(f, "{character}"),
+                Token::One => f.write_str("?"),
+                Token::Run => f.write_str("*"),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Glob({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition itself, exponential and obviously right.
+    fn by_definition(tokens: &[Token], text: &[char]) -> bool {
+        match (tokens.split_first(), text.split_first()) {
+            (None, None) => true,
+            (None, Some(_)) | (Some((Token::One | Token::Char(_), _)), None) => false,
+            (Some((Token::Run, rest)), None) => by_definition(rest, text),
+            (Some((Token::Run, rest)), Some((_, text_rest))) => {
+                by_definition(rest, text) || by_definition(tokens, text_rest)
+            }
+            (Some((Token::One, rest)), Some((_, text_rest))) => by_definition(rest, text_rest),
+            (Some((Token::Char(c), rest)), Some((t, text_rest))) => {
+                c == t && by_definition(rest, text_rest)
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_agrees_with_the_definition(pattern in "[abé*?]{0,8}", text in "[abé]{0,8}") {
+            let glob = Glob::new(&pattern);
+            let characters: Vec<char> = text.chars().collect();
+            prop_assert_eq!(glob.matches(&text), by_definition(&glob.tokens(), &characters));
+        }
+
+        #[test]
+        fn a_pattern_survives_its_tokens(pattern in "[ab*?]{0,8}") {
+            let glob = Glob::new(&pattern);
+            let again = Glob::from_tokens(glob.tokens());
+            prop_assert_eq!(&Glob::new(&again.to_string()), &again);
+        }
+    }
+
+    #[test]
+    fn a_question_mark_is_one_character_even_when_it_is_several_bytes() {
+        assert!(Glob::new("sqs:?x").matches("sqs:éx"));
+        assert!(!Glob::new("Send?Message").matches("SendMessage"));
+    }
+
+    #[test]
+    fn a_pattern_full_of_stars_is_decided_at_once() {
+        let glob = Glob::new(&"*a".repeat(2_000));
+        assert!(!glob.matches(&"a".repeat(1_999)));
+        assert!(glob.matches(&"ba".repeat(2_000)));
+    }
+}

@@ -1,0 +1,323 @@
+//! `Resource` patterns against concrete ARNs. Implements "IAM JSON policy elements: Resource" and rules R1 to R12.
+
+use super::assumption::{Assumption, Assumptions};
+use super::context::ContextKeys;
+use super::document::{PolicyKind, Version};
+use super::formula::{Formula, OpenReason};
+use super::glob::{Glob, Token};
+use super::template::{Resolved, Template};
+
+/// One entry of a `Resource` or `NotResource` element.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourcePattern {
+    text: String,
+    form: Form,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Form {
+    Everything,
+    Fixed(ArnPattern),
+    /// Holds policy variables after the fifth colon.
+    Variable {
+        head: String,
+        resource: Template,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct ArnPattern {
+    whole: Glob,
+    fields: Vec<Glob>,
+    /// Whether there were six fields before padding.
+    complete: bool,
+    /// Whether a `*` stands before a colon or at the end: it may reach into later fields (R4).
+    expands: bool,
+    /// Whether the partition or the service holds a wildcard (R9).
+    wild_service: bool,
+}
+
+/// What an entry says of a resource.
+pub(super) enum EntryResult {
+    Decided(Formula),
+    /// A variable in it has no value: the entry matches no resource (V4, V5).
+    Unresolved,
+}
+
+impl ResourcePattern {
+    pub(super) fn new(text: &str, version: Version, kind: PolicyKind) -> Self {
+        let form = if text == "*" {
+            Form::Everything
+        } else if let Some(variable) = Self::with_variables(text, version) {
+            variable
+        } else {
+            // Escapes such as `${*}` and variables before the fifth colon end here: the latter are plain text (V2).
+            let template = Template::new(last_field(text), version);
+            let resource = match template.resolve(&NoKeys, true, &mut Assumptions::default()) {
+                Resolved::Fixed(glob) => glob.tokens(),
+                Resolved::Missing | Resolved::Open { .. } => Glob::new(last_field(text)).tokens(),
+            };
+            Form::Fixed(ArnPattern::new(head(text), resource, kind))
+        };
+        Self {
+            text: text.to_owned(),
+            form,
+        }
+    }
+
+    fn with_variables(text: &str, version: Version) -> Option<Form> {
+        let resource = Template::new(last_field(text), version);
+        (text.splitn(6, ':').count() == 6 && resource.has_variables()).then(|| Form::Variable {
+            head: head(text).to_owned(),
+            resource,
+        })
+    }
+
+    /// The pattern as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is `*`.
+    pub fn is_everything(&self) -> bool {
+        self.form == Form::Everything
+    }
+
+    /// Whether it holds policy variables.
+    pub fn has_variables(&self) -> bool {
+        matches!(self.form, Form::Variable { .. })
+    }
+
+    /// The pattern without regard to any request, variables taken as "anything": does it reach this resource?
+    pub fn could_match(&self, resource: &str, kind: PolicyKind) -> bool {
+        match &self.form {
+            Form::Everything => true,
+            Form::Fixed(pattern) => {
+                !matches!(
+                    pattern.matches(resource, kind, &mut Assumptions::default()),
+                    Formula::Never
+                )
+            }
+            Form::Variable { head, resource: template } => {
+                match template.resolve(&AllOpen, true, &mut Assumptions::default()) {
+                    Resolved::Fixed(glob) | Resolved::Open { widest: glob, .. } => {
+                        !ArnPattern::new(head, glob.tokens(), kind)
+                            .matches(resource, kind, &mut Assumptions::default())
+                            .is_never()
+                    }
+                    Resolved::Missing => false,
+                }
+            }
+        }
+    }
+
+    pub(super) fn matches(
+        &self,
+        resource: &str,
+        kind: PolicyKind,
+        keys: &dyn ContextKeys,
+        assumed: &mut Assumptions,
+    ) -> EntryResult {
+        EntryResult::Decided(match &self.form {
+            Form::Everything => Formula::Always,
+            Form::Fixed(pattern) => pattern.matches(resource, kind, assumed),
+            Form::Variable { head, resource: template } => {
+                match template.resolve(keys, true, assumed) {
+                    Resolved::Missing => return EntryResult::Unresolved,
+                    Resolved::Fixed(glob) => {
+                        ArnPattern::new(head, glob.tokens(), kind).matches(resource, kind, assumed)
+                    }
+                    Resolved::Open { widest, keys } => {
+                        let widest = ArnPattern::new(head, widest.tokens(), kind);
+                        if widest.matches(resource, kind, assumed).is_never() {
+                            Formula::Never
+                        } else {
+                            Formula::open(
+                                OpenReason::Variable,
+                                format!("{} names {resource} (by {})", self.text, keys.join(", ")),
+                            )
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// The fields up to and without the fifth colon.
+fn head(text: &str) -> &str {
+    match text.match_indices(':').nth(4) {
+        Some((at, _)) => text.get(..at).unwrap_or(text),
+        None => text,
+    }
+}
+
+/// What stands after the fifth colon; empty when there is none.
+fn last_field(text: &str) -> &str {
+    text.splitn(6, ':').nth(5).unwrap_or_default()
+}
+
+impl ArnPattern {
+    /// `resource` is empty when `head` has fewer than five fields.
+    fn new(head: &str, resource: Vec<Token>, kind: PolicyKind) -> Self {
+        let mut fields: Vec<Glob> = head.split(':').map(Glob::new).collect();
+        let complete = fields.len() == 5 && !resource.is_empty();
+        let mut whole = Glob::new(head).tokens();
+        if complete {
+            whole.push(Token::Char(':'));
+            whole.extend(resource.iter().copied());
+            fields.push(Glob::from_tokens(resource));
+        } else if kind == PolicyKind::Identity {
+            fields.resize(6, Glob::any());
+        }
+        let expands = whole.last() == Some(&Token::Run)
+            || whole
+                .windows(2)
+                .any(|pair| pair == [Token::Run, Token::Char(':')]);
+        let wild_service = fields
+            .get(1..3)
+            .is_some_and(|fields| fields.iter().any(|field| field.as_literal().is_none()));
+        Self {
+            whole: Glob::from_tokens(whole),
+            fields,
+            complete,
+            expands,
+            wild_service,
+        }
+    }
+
+    /// The algorithm of A.6.1: field by field, and as one text where a `*` may reach past a colon.
+    fn matches(&self, resource: &str, kind: PolicyKind, assumed: &mut Assumptions) -> Formula {
+        if resource == "*" {
+            return self.matches_no_resource(assumed);
+        }
+        if !self.complete && kind != PolicyKind::Identity {
+            assumed.insert(Assumption::ShortResource);
+            let trailing = self.whole.tokens().last() == Some(&Token::Run);
+            return Formula::constant(trailing && self.whole.matches(resource));
+        }
+        let by_field = self.fields.len() == 6
+            && resource.splitn(6, ':').count() == 6
+            && self
+                .fields
+                .iter()
+                .zip(resource.splitn(6, ':'))
+                .all(|(pattern, field)| pattern.matches(field));
+        let matched = by_field || self.whole.matches(resource);
+        if !matched {
+            Formula::Never
+        } else if self.wild_service {
+            assumed.insert(Assumption::ServiceWildcard);
+            Formula::open(
+                OpenReason::Undocumented(Assumption::ServiceWildcard),
+                format!("AWS honours the pattern {}", self.whole),
+            )
+        } else if by_field || self.expands {
+            Formula::Always
+        } else {
+            Formula::open(
+                OpenReason::Variable,
+                format!("arn-segment-ambiguity in {}", self.whole),
+            )
+        }
+    }
+
+    /// Actions without resource-level support are evaluated against `*` (R11): an ARN pattern does not allow them, unless
+    /// it covers every resource of an account, which the SQS documentation shows for `ListQueues`.
+    fn matches_no_resource(&self, assumed: &mut Assumptions) -> Formula {
+        let covers_account = self
+            .fields
+            .get(5)
+            .is_some_and(Glob::matches_everything);
+        if covers_account {
+            assumed.insert(Assumption::ListQueuesResource);
+        }
+        Formula::constant(covers_account)
+    }
+}
+
+/// No key has a value; used where a template is known to hold no variable.
+struct NoKeys;
+
+impl ContextKeys for NoKeys {
+    fn lookup(&self, _: &str) -> super::context::Lookup<'_> {
+        super::context::Lookup::Absent
+    }
+}
+
+/// Every key could be anything.
+struct AllOpen;
+
+impl ContextKeys for AllOpen {
+    fn lookup(&self, _: &str) -> super::context::Lookup<'_> {
+        super::context::Lookup::Open(super::context::Domain::ANYTHING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:orders";
+
+    fn matched(text: &str, resource: &str, kind: PolicyKind) -> Formula {
+        let pattern = ResourcePattern::new(text, Version::V2012, kind);
+        match pattern.matches(resource, kind, &NoKeys, &mut Assumptions::default()) {
+            EntryResult::Decided(formula) => formula,
+            EntryResult::Unresolved => Formula::Never,
+        }
+    }
+
+    #[test]
+    fn identity_policy_patterns_match_as_the_table_of_a_6_1_says() {
+        for (pattern, expected) in [
+            ("*", true),
+            ("arn:aws:sqs:*:*:*", true),
+            ("arn:aws:sqs", true),
+            ("arn:aws:sqs:*", true),
+            ("arn:aws:sqs:eu-west-1:111122223333:ord*", true),
+            ("arn:aws:sqs:eu-west-1:*:orders", true),
+            ("arn:aws:sqs:eu-west-?:111122223333:orders", true),
+            ("arn:aws:sqs:*:orders", true),
+            ("arn:aws:sqs:*:111122223333:Orders", false),
+            ("arn:aws:sqs:us-*:111122223333:orders", false),
+            ("arn:aws:sns:*:*:*", false),
+            ("arn:aws:sqs:eu-west-1:111122223333:orders.fifo", false),
+            ("arn:aws-cn:sqs:*:*:*", false),
+            ("arn:aws:sqs:eu-west-1:111122223333:order", false),
+        ] {
+            assert_eq!(
+                matched(pattern, QUEUE, PolicyKind::Identity),
+                Formula::constant(expected),
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_short_arn_outside_identity_policies_needs_a_trailing_star() {
+        assert_eq!(matched("arn:aws:sqs", QUEUE, PolicyKind::Resource), Formula::Never);
+        assert_eq!(matched("arn:aws:sqs:*", QUEUE, PolicyKind::Resource), Formula::Always);
+    }
+
+    #[test]
+    fn a_wildcard_in_the_service_stays_open() {
+        let formula = matched("arn:*:sqs:*:*:orders", QUEUE, PolicyKind::Identity);
+        assert!(matches!(formula, Formula::Literal(_)), "{formula:?}");
+    }
+
+    #[test]
+    fn an_escaped_star_is_a_literal_star() {
+        let pattern = "arn:aws:sqs:eu-west-1:111122223333:pre${*}";
+        assert_eq!(
+            matched(pattern, "arn:aws:sqs:eu-west-1:111122223333:prefix", PolicyKind::Identity),
+            Formula::Never
+        );
+    }
+
+    #[test]
+    fn a_variable_before_the_fifth_colon_is_plain_text() {
+        let pattern = "arn:aws:sqs:${aws:RequestedRegion}:111122223333:orders";
+        assert_eq!(matched(pattern, QUEUE, PolicyKind::Identity), Formula::Never);
+    }
+}
