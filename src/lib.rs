@@ -16,3 +16,4 @@ pub mod account;
 pub mod arn;
 mod file;
 pub mod finding;
+pub mod report;
