@@ -19,3 +19,4 @@ pub mod commands;
 mod file;
 pub mod finding;
 pub mod policy;
+pub mod report;

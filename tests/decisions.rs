@@ -16,7 +16,10 @@ fn cases() -> Vec<Case> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .collect();
     files.sort();
     let mut cases = Vec::new();
@@ -40,7 +43,10 @@ fn cases() -> Vec<Case> {
 fn difference(decision: &Value, expect: &Value) -> Option<String> {
     for key in ["decision", "explicit", "layer"] {
         if !expect[key].is_null() && decision[key] != expect[key] {
-            return Some(format!("{key}: {} instead of {}", decision[key], expect[key]));
+            return Some(format!(
+                "{key}: {} instead of {}",
+                decision[key], expect[key]
+            ));
         }
     }
     for assumption in expect["assumptions"].as_array().into_iter().flatten() {
@@ -81,6 +87,11 @@ fn every_worked_case_gets_the_decision_that_its_table_gives() {
             Some((case.id.as_str(), difference?))
         })
         .collect();
-    assert!(wrong.is_empty(), "{} of {} cases: {wrong:#?}", wrong.len(), cases.len());
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases: {wrong:#?}",
+        wrong.len(),
+        cases.len()
+    );
     assert_eq!(broken, 0);
 }

@@ -152,8 +152,12 @@ pub fn needs_resource_policy(action: &str) -> bool {
     action.starts_with("kms:")
         || matches!(
             action,
-            "sts:assumerole" | "sts:assumerolewithwebidentity" | "sts:assumerolewithsaml"
-                | "sts:tagsession" | "sts:setsourceidentity" | "sts:setcontext"
+            "sts:assumerole"
+                | "sts:assumerolewithwebidentity"
+                | "sts:assumerolewithsaml"
+                | "sts:tagsession"
+                | "sts:setsourceidentity"
+                | "sts:setcontext"
         )
 }
 

@@ -62,7 +62,11 @@ impl ContextKeys for QueueContext<'_> {
             return self.principal_tag(tag);
         }
         if key.starts_with("aws:requesttag/") || key == "aws:tagkeys" {
-            return if self.carries_tags { OPEN } else { Lookup::Absent };
+            return if self.carries_tags {
+                OPEN
+            } else {
+                Lookup::Absent
+            };
         }
         match key {
             "aws:resourceaccount" => one(self.queue.arn.account()),
@@ -163,9 +167,9 @@ impl QueueContext<'_> {
                 "aws:principalaccount" => account.map_or(PRESENT, one),
                 "aws:principalisawsservice" => one("false"),
                 "aws:principaltype" | "aws:userid" => PRESENT,
-                "aws:principalservicename" | "aws:principalservicenameslist" | "aws:assumedroot" => {
-                    Lookup::Absent
-                }
+                "aws:principalservicename"
+                | "aws:principalservicenameslist"
+                | "aws:assumedroot" => Lookup::Absent,
                 // Whatever else a requester can carry, some outsider may.
                 _ if key.starts_with("aws:") => OPEN,
                 _ => Lookup::Absent,
@@ -175,7 +179,9 @@ impl QueueContext<'_> {
                 "aws:principalservicename" => one(name),
                 "aws:principalservicenameslist" => PRESENT,
                 // Not documented for services (E-SVC).
-                "aws:principalaccount" | "aws:principaltype" | "aws:userid"
+                "aws:principalaccount"
+                | "aws:principaltype"
+                | "aws:userid"
                 | "aws:tokenissuetime" => OPEN,
                 _ => Lookup::Absent,
             },
@@ -204,7 +210,9 @@ fn role_key<'a>(role: &'a Principal<'_>, key: &str) -> Lookup<'a> {
         "aws:multifactorauthage" => open_if(!role.trust.machines_only),
         "aws:federatedprovider" => open_if(role.trust.federated),
         "aws:sourceidentity" => OPEN,
-        "aws:ec2instancesourcevpc" | "aws:ec2instancesourceprivateipv4" | "ec2:sourceinstancearn"
+        "aws:ec2instancesourcevpc"
+        | "aws:ec2instancesourceprivateipv4"
+        | "ec2:sourceinstancearn"
         | "ec2:roledelivery" => open_if(trusts("ec2.amazonaws.com")),
         "lambda:sourcefunctionarn" => open_if(trusts("lambda.amazonaws.com")),
         _ => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::action;
 use crate::policy::{
-    Assumptions, Document, Effect, Formula, OpenReason, PolicyKind, PrincipalMatch, Request,
-    RequesterKind, Statement,
+    Assumption, Assumptions, Document, Effect, Formula, OpenReason, PolicyKind, PrincipalMatch,
+    Request, RequesterKind, Statement,
 };
 
 /// A policy document with the name under which it is shown.
@@ -103,6 +103,8 @@ pub struct Decision {
 pub struct Candidates<'a> {
     allows: Vec<Candidate<'a>>,
     denies: Vec<Candidate<'a>>,
+    /// Rules without a public page that leaving statements out relied on.
+    assumed: Assumptions,
 }
 
 #[derive(Debug, Clone)]
@@ -137,12 +139,16 @@ impl<'a> Candidates<'a> {
             }
             return;
         }
+        self.assumed.extend(document.assumed);
         let twice = document.readings.len() > 1;
         for (index, reading) in document.readings.iter().enumerate() {
             let guard = if twice {
                 let last = Formula::open(
                     OpenReason::DuplicateKey,
-                    format!("duplicate-key: AWS keeps the last of the elements that stand twice in {}", policy.name),
+                    format!(
+                        "duplicate-key: AWS keeps the last of the elements that stand twice in {}",
+                        policy.name
+                    ),
                 );
                 if index == 0 { last.negated() } else { last }
             } else {
@@ -158,6 +164,8 @@ impl<'a> Candidates<'a> {
                         source: Some((policy, statement)),
                         guard: guard.clone(),
                     });
+                } else if statement.actions.is_undocumented() {
+                    self.assumed.extend(statement.assumed);
                 }
             }
         }
@@ -171,6 +179,7 @@ impl<'a> Candidates<'a> {
                 guard: allowed,
             }],
             denies: Vec::new(),
+            assumed: Assumptions::default(),
         }
     }
 
@@ -272,9 +281,9 @@ impl<'a> Evaluation<'_, '_, 'a> {
         }
 
         let scp = self.allowed_at_every_level(layers.scps);
-        let endpoint = layers
-            .endpoint
-            .map_or(Formula::Always, |policies| self.allowed_by(policies, Layer::Endpoint));
+        let endpoint = layers.endpoint.map_or(Formula::Always, |policies| {
+            self.allowed_by(policies, Layer::Endpoint)
+        });
         let (grant, lacking) = self.grant(same_account, layers);
 
         // Layer by layer, so that a request that is refused can say where.
@@ -304,8 +313,8 @@ impl<'a> Evaluation<'_, '_, 'a> {
         let other_partition = requester.account.is_some()
             && partition.is_some_and(|partition| *partition != *requester.partition);
         // The root user is no caller of AssumeRole (F.1).
-        let root_assumes = requester.kind == RequesterKind::Root
-            && self.request.action == "sts:assumerole";
+        let root_assumes =
+            requester.kind == RequesterKind::Root && self.request.action == "sts:assumerole";
         (other_partition
             || root_assumes
             || (!same_account && action::never_works_across_accounts(self.request.action)))
@@ -330,7 +339,10 @@ impl<'a> Evaluation<'_, '_, 'a> {
             denied = std::mem::replace(&mut denied, Formula::Never).or(formula);
         };
         if self.has_identity_policies() {
-            add(self.denied_by(layers.identity, Layer::Identity), Layer::Identity);
+            add(
+                self.denied_by(layers.identity, Layer::Identity),
+                Layer::Identity,
+            );
             if let Some(boundary) = layers.boundary {
                 add(self.denied_by(boundary, Layer::Boundary), Layer::Boundary);
             }
@@ -339,7 +351,10 @@ impl<'a> Evaluation<'_, '_, 'a> {
             }
         }
         if !self.root_repairs_policy(resource_account) {
-            add(self.denied_by(layers.resource, Layer::Resource), Layer::Resource);
+            add(
+                self.denied_by(layers.resource, Layer::Resource),
+                Layer::Resource,
+            );
         }
         if self.scp_applies() {
             for level in layers.scps {
@@ -424,25 +439,27 @@ impl<'a> Evaluation<'_, '_, 'a> {
         } else {
             self.allowed_by(layers.identity, Layer::Identity)
         };
-        let boundary = layers
-            .boundary
-            .map_or(Formula::Always, |policies| self.allowed_by(policies, Layer::Boundary));
+        let boundary = layers.boundary.map_or(Formula::Always, |policies| {
+            self.allowed_by(policies, Layer::Boundary)
+        });
         let is_federated = matches!(kind, RequesterKind::FederatedUser { .. });
         let session = match layers.session {
             Some(policies) => self.allowed_by(policies, Layer::Session),
             // Without a session policy a federated session has no identity rights at all.
             None => Formula::constant(!is_federated),
         };
-        let lacking = if identity.is_never() {
-            Layer::Identity
-        } else if boundary.is_never() {
+        let limit = if boundary.is_never() {
             Layer::Boundary
-        } else if session.is_never() {
-            Layer::Session
         } else {
-            Layer::Identity
+            Layer::Session
         };
         let within = boundary.and(session);
+        // The first layer on the way through the identity's own policies that refuses.
+        let lacking_identity = if identity.is_never() {
+            Layer::Identity
+        } else {
+            limit
+        };
         let by_identity = identity.and(within.clone());
 
         if !same_account {
@@ -450,23 +467,29 @@ impl<'a> Evaluation<'_, '_, 'a> {
             let lacking = if by_resource.is_never() {
                 Layer::Resource
             } else {
-                lacking
+                lacking_identity
             };
             return (by_resource.and(by_identity), lacking);
         }
+        let names_entity = !resource.entity.is_never();
         let by_entity = resource.entity.and(within);
-        let grant = if action::needs_resource_policy(self.request.action) {
-            let by_account = resource.account.and(by_identity);
-            let lacking = if by_account.is_never() && by_entity.is_never() {
+        if action::needs_resource_policy(self.request.action) {
+            let lacking = if names_entity {
+                limit
+            } else if resource.account.is_never() {
                 Layer::Resource
             } else {
-                lacking
+                lacking_identity
             };
+            let by_account = resource.account.and(by_identity);
             return (resource.direct.or(by_entity).or(by_account), lacking);
+        }
+        let lacking = if names_entity {
+            limit
         } else {
-            resource.direct.or(by_entity).or(by_identity)
+            lacking_identity
         };
-        (grant, lacking)
+        (resource.direct.or(by_entity).or(by_identity), lacking)
     }
 
     fn granted_by_resource(&mut self, policies: &Candidates<'a>) -> ResourceGrant {
@@ -475,6 +498,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
             entity: Formula::Never,
             account: Formula::Never,
         };
+        self.assumptions.extend(policies.assumed);
         for candidate in &policies.allows {
             let (matched, when) = self.matched(candidate, Layer::Resource);
             if when.is_never() {
@@ -492,11 +516,16 @@ impl<'a> Evaluation<'_, '_, 'a> {
     }
 
     fn allowed_by(&mut self, policies: &Candidates<'a>, layer: Layer) -> Formula {
+        self.assumptions.extend(policies.assumed);
         self.any_of(&policies.allows, layer)
     }
 
     fn denied_by(&mut self, policies: &Candidates<'a>, layer: Layer) -> Formula {
-        self.any_of(&policies.denies, layer)
+        let denied = self.any_of(&policies.denies, layer);
+        if !denied.is_never() && self.request.requester.kind == RequesterKind::Root {
+            self.assumptions.insert(Assumption::RootDeny);
+        }
+        denied
     }
 
     fn any_of(&mut self, candidates: &[Candidate<'a>], layer: Layer) -> Formula {
@@ -519,6 +548,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
         let mut assumed = Assumptions::default();
         let principal = statement.matches_principal(self.request.requester, &mut assumed);
         if principal.is_never() {
+            self.assumptions.extend(assumed);
             return (principal, Formula::Never);
         }
         let kind = policy.document.kind;

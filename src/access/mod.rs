@@ -18,9 +18,7 @@ pub use action::{
     Capability, SQS_ACTIONS, SqsAction, authorized_as, has_resource, needs_resource_policy,
     never_works_across_accounts,
 };
-pub use decide::{
-    Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide,
-};
+pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name};
 
@@ -92,10 +90,9 @@ impl<'a> Rights<'a> {
         match self.answer(capability) {
             Answer::Denied => &Formula::Never,
             Answer::Allowed => &Formula::Always,
-            Answer::Conditional(index) => self
-                .formulas
-                .get(index as usize)
-                .unwrap_or(&Formula::Never),
+            Answer::Conditional(index) => {
+                self.formulas.get(index as usize).unwrap_or(&Formula::Never)
+            }
         }
     }
 
@@ -166,16 +163,13 @@ impl<'a> Access<'a> {
 
     /// The rights of a principal on queues, those without any left out, sorted by queue.
     pub fn rights(&self, principal: usize) -> impl Iterator<Item = Rights<'_>> {
-        self.rows
-            .get(principal)
-            .into_iter()
-            .flat_map(|row| {
-                row.cells.iter().map(|cell| Rights {
-                    queue: cell.queue,
-                    cell,
-                    formulas: &row.formulas,
-                })
+        self.rows.get(principal).into_iter().flat_map(|row| {
+            row.cells.iter().map(|cell| Rights {
+                queue: cell.queue,
+                cell,
+                formulas: &row.formulas,
             })
+        })
     }
 
     /// The account of a queue or principal index.
@@ -432,7 +426,9 @@ fn queue_policy(queue: &Queue) -> Option<Policy> {
             PolicyKind::Resource,
             "the attributes of the queue were not read".to_owned(),
         ),
-        Some(attributes) => Document::parse(attributes.policy.as_ref()?.as_str(), PolicyKind::Resource),
+        Some(attributes) => {
+            Document::parse(attributes.policy.as_ref()?.as_str(), PolicyKind::Resource)
+        }
     };
     Some(Policy {
         name: queue.arn.shared(),

@@ -156,8 +156,8 @@ fn accounts_in_conditions<'s>(
         })
         .flat_map(|clause| clause.values())
         .filter_map(move |value| {
-            let account = Arn::parse(value)
-                .map_or_else(|_| value.to_owned(), |arn| arn.account().to_owned());
+            let account =
+                Arn::parse(value).map_or_else(|_| value.to_owned(), |arn| arn.account().to_owned());
             let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
             (is_account && account != own).then_some(Who::Account(account))
         })
@@ -175,11 +175,7 @@ fn services_in_conditions(statement: &Statement) -> impl Iterator<Item = Who> + 
         .map(|service| Who::Service(format!("{service}.amazonaws.com")))
 }
 
-fn decide_outsider(
-    access: &Access<'_>,
-    audited: &AuditedQueue<'_>,
-    who: Who,
-) -> Option<Outsider> {
+fn decide_outsider(access: &Access<'_>, audited: &AuditedQueue<'_>, who: Who) -> Option<Outsider> {
     let partition = audited.queue.arn.partition();
     let (requester, caller, identity) = match &who {
         Who::Anonymous => (

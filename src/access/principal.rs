@@ -7,9 +7,7 @@ use super::decide::Policy;
 use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
 use crate::arn::Arn;
 use crate::finding::{Entity, Kind};
-use crate::policy::{
-    Document, Effect, PolicyKind, PrincipalEntry, Requester, RequesterKind,
-};
+use crate::policy::{Document, Effect, PolicyKind, PrincipalEntry, Requester, RequesterKind};
 
 /// A user or a role of an audited account.
 #[derive(Debug)]
@@ -243,7 +241,11 @@ fn workloads_by_role(account: &Account) -> HashMap<Arn, Vec<Entity>> {
     let profiles: HashMap<&Arn, &Arn> = account
         .roles
         .iter()
-        .flat_map(|role| role.instance_profiles.iter().map(move |profile| (profile, &role.arn)))
+        .flat_map(|role| {
+            role.instance_profiles
+                .iter()
+                .map(move |profile| (profile, &role.arn))
+        })
         .collect();
     for instance in &account.instances {
         let role = instance

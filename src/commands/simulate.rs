@@ -86,6 +86,29 @@ struct ErrorLine {
 struct Keys {
     values: HashMap<String, Vec<String>>,
     unknown: Vec<String>,
+    /// Given twice in different letter case: present, but which value counts is unpredictable (E6).
+    ambiguous: Vec<String>,
+}
+
+impl Keys {
+    fn new(context: HashMap<String, ContextValues>, unknown: &[String]) -> Self {
+        let mut keys = Self {
+            values: HashMap::with_capacity(context.len()),
+            unknown: unknown.iter().map(|key| key.to_lowercase()).collect(),
+            ambiguous: Vec::new(),
+        };
+        for (key, values) in context {
+            let values = match values {
+                ContextValues::One(value) => vec![value],
+                ContextValues::Many(values) => values,
+            };
+            let key = key.to_lowercase();
+            if keys.values.insert(key.clone(), values).is_some() {
+                keys.ambiguous.push(key);
+            }
+        }
+        keys
+    }
 }
 
 impl ContextKeys for Keys {
@@ -93,12 +116,18 @@ impl ContextKeys for Keys {
         if self.unknown.iter().any(|unknown| unknown == key) {
             return Lookup::Open(Domain::ANYTHING);
         }
+        if self.ambiguous.iter().any(|ambiguous| ambiguous == key) {
+            return Lookup::Open(Domain::PRESENT);
+        }
         match self.values.get(key).map(Vec::as_slice) {
             None => Lookup::Absent,
             Some([value]) if !is_multivalued(key) => Lookup::One(Cow::Borrowed(value)),
-            Some(values) => {
-                Lookup::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect())
-            }
+            Some(values) => Lookup::Many(
+                values
+                    .iter()
+                    .map(|value| Cow::Borrowed(value.as_str()))
+                    .collect(),
+            ),
         }
     }
 }
@@ -151,34 +180,28 @@ fn id_of(line: &[u8]) -> Value {
 }
 
 fn answer(line: RequestLine) -> Result<DecisionLine, String> {
-    let keys = Keys {
-        unknown: line.unknown.iter().map(|key| key.to_lowercase()).collect(),
-        values: line
-            .context
-            .into_iter()
-            .map(|(key, values)| {
-                let values = match values {
-                    ContextValues::One(value) => vec![value],
-                    ContextValues::Many(values) => values,
-                };
-                (key.to_lowercase(), values)
-            })
-            .collect(),
-    };
+    let keys = Keys::new(line.context, &line.unknown);
     let has_boundary = line
         .permissions_boundaries
         .as_ref()
         .is_some_and(|policies| !policies.is_empty());
     let requester = requester(&line.principal, &keys, has_boundary)?;
     let action = authorized_as(&line.action);
-    if action.split_once(':').is_none_or(|(service, name)| service.is_empty() || name.is_empty()) {
+    if action
+        .split_once(':')
+        .is_none_or(|(service, name)| service.is_empty() || name.is_empty())
+    {
         return Err(format!(
             "`{}` is not an action: write it as `service:Name`",
             line.action
         ));
     }
     let resource_account = line.resource_account.clone().unwrap_or_else(|| {
-        line.resource.splitn(6, ':').nth(4).unwrap_or_default().to_owned()
+        line.resource
+            .splitn(6, ':')
+            .nth(4)
+            .unwrap_or_default()
+            .to_owned()
     });
     let resource_kind = if action.starts_with("sts:assumerole") || is_session_step(&action) {
         PolicyKind::Trust
@@ -225,17 +248,33 @@ fn answer(line: RequestLine) -> Result<DecisionLine, String> {
         .map(|policies| parse(policies, PolicyKind::Endpoint));
 
     let identity = Candidates::of(&identity, &action);
-    let boundaries = boundaries.as_ref().map(|policies| Candidates::of(policies, &action));
-    let sessions = sessions.as_ref().map(|policies| Candidates::of(policies, &action));
+    let boundaries = boundaries
+        .as_ref()
+        .map(|policies| Candidates::of(policies, &action));
+    let sessions = sessions
+        .as_ref()
+        .map(|policies| Candidates::of(policies, &action));
     let resource_candidates = Candidates::of(&resource_policy, &action);
-    let scps: Vec<_> = scps.iter().map(|level| Candidates::of(level, &action)).collect();
-    let rcps: Vec<_> = rcps.iter().map(|level| Candidates::of(level, &action)).collect();
-    let endpoints = endpoints.as_ref().map(|policies| Candidates::of(policies, &action));
+    let scps: Vec<_> = scps
+        .iter()
+        .map(|level| Candidates::of(level, &action))
+        .collect();
+    let rcps: Vec<_> = rcps
+        .iter()
+        .map(|level| Candidates::of(level, &action))
+        .collect();
+    let endpoints = endpoints
+        .as_ref()
+        .map(|policies| Candidates::of(policies, &action));
 
     let request = Request {
         requester: &requester,
         action: &action,
-        resource: if has_resource(&action) { &line.resource } else { "*" },
+        resource: if has_resource(&action) {
+            &line.resource
+        } else {
+            "*"
+        },
         keys: &keys,
     };
     let layers = Layers {
@@ -275,7 +314,11 @@ fn answer(line: RequestLine) -> Result<DecisionLine, String> {
         layer,
         matched,
         conditions,
-        assumptions: decision.assumptions.iter().map(crate::policy::Assumption::id).collect(),
+        assumptions: decision
+            .assumptions
+            .iter()
+            .map(crate::policy::Assumption::id)
+            .collect(),
     })
 }
 
@@ -317,7 +360,9 @@ fn requester(text: &str, keys: &Keys, has_boundary: bool) -> Result<Requester, S
     }
     let Ok(arn) = Arn::parse(text) else {
         let is_host = text.contains('.')
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-/".contains(&byte));
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-/".contains(&byte));
         if text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") {
             return Ok(plain(if text.starts_with("cognito-identity.") {
                 RequesterKind::Federated(text.to_owned())
@@ -332,7 +377,10 @@ fn requester(text: &str, keys: &Keys, has_boundary: bool) -> Result<Requester, S
             "`{text}` is no principal: give an ARN of a user, role, session or root, a service name, or `*`"
         ));
     };
-    let kind = match (arn.service(), arn.resource().split('/').collect::<Vec<_>>().as_slice()) {
+    let kind = match (
+        arn.service(),
+        arn.resource().split('/').collect::<Vec<_>>().as_slice(),
+    ) {
         ("iam", ["root"]) => RequesterKind::Root,
         ("iam", ["user", .., _]) => RequesterKind::User(arn.clone()),
         ("iam", ["role", .., name]) => RequesterKind::Role {

@@ -65,22 +65,42 @@ const OPERATORS: [(&str, Base, bool); 27] = {
     [
         ("StringEquals", Base::StringEquals, false),
         ("StringNotEquals", Base::StringEquals, true),
-        ("StringEqualsIgnoreCase", Base::StringEqualsIgnoreCase, false),
-        ("StringNotEqualsIgnoreCase", Base::StringEqualsIgnoreCase, true),
+        (
+            "StringEqualsIgnoreCase",
+            Base::StringEqualsIgnoreCase,
+            false,
+        ),
+        (
+            "StringNotEqualsIgnoreCase",
+            Base::StringEqualsIgnoreCase,
+            true,
+        ),
         ("StringLike", Base::StringLike, false),
         ("StringNotLike", Base::StringLike, true),
         ("NumericEquals", Base::Numeric(Equals), false),
         ("NumericNotEquals", Base::Numeric(Equals), true),
         ("NumericLessThan", Base::Numeric(LessThan), false),
-        ("NumericLessThanEquals", Base::Numeric(LessThanEquals), false),
+        (
+            "NumericLessThanEquals",
+            Base::Numeric(LessThanEquals),
+            false,
+        ),
         ("NumericGreaterThan", Base::Numeric(GreaterThan), false),
-        ("NumericGreaterThanEquals", Base::Numeric(GreaterThanEquals), false),
+        (
+            "NumericGreaterThanEquals",
+            Base::Numeric(GreaterThanEquals),
+            false,
+        ),
         ("DateEquals", Base::Date(Equals), false),
         ("DateNotEquals", Base::Date(Equals), true),
         ("DateLessThan", Base::Date(LessThan), false),
         ("DateLessThanEquals", Base::Date(LessThanEquals), false),
         ("DateGreaterThan", Base::Date(GreaterThan), false),
-        ("DateGreaterThanEquals", Base::Date(GreaterThanEquals), false),
+        (
+            "DateGreaterThanEquals",
+            Base::Date(GreaterThanEquals),
+            false,
+        ),
         ("Bool", Base::Bool, false),
         ("BinaryEquals", Base::Binary, false),
         ("IpAddress", Base::IpAddress, false),
@@ -110,24 +130,25 @@ impl Operator {
     /// Reads an operator, letter case ignored (assumption C-OPCASE); `None` when there is no such operator.
     pub(super) fn parse(text: &str, assumed: &mut Assumptions) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
-        let (quantifier, rest) = if let Some(rest) = lower.strip_prefix("forallvalues:") {
-            (Quantifier::ForAllValues, rest)
+        let (prefix, quantifier, rest) = if let Some(rest) = lower.strip_prefix("forallvalues:") {
+            ("ForAllValues:", Quantifier::ForAllValues, rest)
         } else if let Some(rest) = lower.strip_prefix("foranyvalue:") {
-            (Quantifier::ForAnyValue, rest)
+            ("ForAnyValue:", Quantifier::ForAnyValue, rest)
         } else {
-            (Quantifier::Single, lower.as_str())
+            ("", Quantifier::Single, lower.as_str())
         };
-        let (name, if_exists) = match rest.strip_suffix("ifexists") {
-            Some(name) => (name, true),
-            None => (rest, false),
+        let (name, suffix) = match rest.strip_suffix("ifexists") {
+            Some(name) => (name, "IfExists"),
+            None => (rest, ""),
         };
+        let if_exists = !suffix.is_empty();
         let (canonical, base, negated) = OPERATORS
             .iter()
             .find(|(operator, ..)| operator.eq_ignore_ascii_case(name))?;
         if *base == Base::Null && (if_exists || quantifier != Quantifier::Single) {
             return None;
         }
-        if !text.contains(canonical) {
+        if text != format!("{prefix}{canonical}{suffix}") {
             assumed.insert(Assumption::OperatorCase);
         }
         Some(Self {
@@ -251,12 +272,7 @@ impl AddressRange {
 
 impl Value {
     /// Makes a policy value ready; `pattern` is the text after substitution of variables.
-    pub(super) fn new(
-        base: Base,
-        text: &str,
-        pattern: Glob,
-        assumed: &mut Assumptions,
-    ) -> Self {
+    pub(super) fn new(base: Base, text: &str, pattern: Glob, assumed: &mut Assumptions) -> Self {
         let plain = || pattern.to_string();
         let matcher = match base {
             Base::StringEquals | Base::StringLike => Matcher::Text(pattern),
@@ -311,11 +327,11 @@ impl Value {
                 }
                 _ => false,
             },
-            Matcher::Bool(wanted) => value.eq_ignore_ascii_case(if *wanted { "true" } else { "false" }),
+            Matcher::Bool(wanted) => {
+                value.eq_ignore_ascii_case(if *wanted { "true" } else { "false" })
+            }
             Matcher::Binary(bytes) => value.trim_end_matches('=') == bytes,
-            Matcher::Range(range) => value
-                .parse()
-                .is_ok_and(|address| range.contains(address)),
+            Matcher::Range(range) => value.parse().is_ok_and(|address| range.contains(address)),
             Matcher::Nothing => false,
         }
     }
@@ -345,7 +361,10 @@ fn arn_fields(pattern: &Glob) -> Option<Vec<Glob>> {
 }
 
 fn number(text: &str) -> Option<f64> {
-    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
 }
 
 /// Milliseconds since 1970 of a date in the W3C profile of ISO 8601, or of epoch seconds.
@@ -502,8 +521,7 @@ mod tests {
     #[test]
     fn operators_are_read_with_prefix_and_suffix() {
         let mut assumed = Assumptions::default();
-        let operator =
-            Operator::parse("ForAnyValue:StringNotLikeIfExists", &mut assumed).unwrap();
+        let operator = Operator::parse("ForAnyValue:StringNotLikeIfExists", &mut assumed).unwrap();
         assert_eq!(operator.quantifier, Quantifier::ForAnyValue);
         assert_eq!(operator.base, Base::StringLike);
         assert!(operator.negated && operator.if_exists);

@@ -85,6 +85,8 @@ pub struct Document {
     pub readings: Vec<Vec<Statement>>,
     /// What AWS would not accept.
     pub problems: Vec<Problem>,
+    /// Rules without a public page that leaving statements out relied on.
+    pub assumed: Assumptions,
 }
 
 /// One statement.
@@ -131,7 +133,10 @@ pub struct ActionSet {
 enum ActionPattern {
     Everything,
     /// Both in lower case.
-    Named { service: Glob, name: Glob },
+    Named {
+        service: Glob,
+        name: Glob,
+    },
     Nothing,
 }
 
@@ -205,6 +210,11 @@ impl ActionSet {
             != self.negated
     }
 
+    /// Whether what it matches hangs on a rule without a public page: an empty list, a pattern with white space.
+    pub fn is_undocumented(&self) -> bool {
+        self.patterns.is_empty() || self.patterns.contains(&ActionPattern::Nothing)
+    }
+
     /// Whether the set is every action of every service.
     pub fn is_everything(&self) -> bool {
         !self.negated && self.patterns.contains(&ActionPattern::Everything)
@@ -236,24 +246,32 @@ impl Document {
             Err(error) => return Self::unreadable(kind, format!("it is not JSON: {error}")),
         };
         let mut problems = Vec::new();
+        let mut assumed = Assumptions::default();
         let readings = if tree.has_duplicate_keys() {
             problems.push(Problem {
                 statement: None,
                 text: "an element stands twice in it".to_owned(),
             });
-            let first = read_document(&tree.without_duplicates(Keep::First), kind, &mut problems);
+            let first = read_document(
+                &tree.without_duplicates(Keep::First),
+                kind,
+                &mut problems,
+                &mut assumed,
+            );
             let last = read_document(
                 &tree.without_duplicates(Keep::Last),
                 kind,
                 &mut Vec::new(),
+                &mut assumed,
             );
+            assumed.insert(Assumption::DuplicateKey);
             match (first, last) {
                 (Ok(first), Ok(last)) if first == last => vec![first],
                 (Ok(first), Ok(last)) => vec![first, last],
                 (Err(reason), _) | (_, Err(reason)) => return Self::unreadable(kind, reason),
             }
         } else {
-            match read_document(&tree, kind, &mut problems) {
+            match read_document(&tree, kind, &mut problems, &mut assumed) {
                 Ok(statements) => vec![statements],
                 Err(reason) => return Self::unreadable(kind, reason),
             }
@@ -263,6 +281,7 @@ impl Document {
             readable: true,
             readings,
             problems,
+            assumed,
         }
     }
 
@@ -276,6 +295,7 @@ impl Document {
                 statement: None,
                 text: reason,
             }],
+            assumed: Assumptions::default(),
         }
     }
 
@@ -289,11 +309,17 @@ fn read_document(
     tree: &Json,
     kind: PolicyKind,
     problems: &mut Vec<Problem>,
+    assumed: &mut Assumptions,
 ) -> Result<Vec<Statement>, String> {
     let Json::Object(members) = tree else {
         return Err("it is not a JSON object".to_owned());
     };
-    let member = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+    let member = |name: &str| {
+        members
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+    };
     let version = match member("Version") {
         None => Version::V2008,
         Some(Json::String(text)) if text == "2012-10-17" => Version::V2012,
@@ -310,12 +336,21 @@ fn read_document(
         Some(Json::Array(items)) => items.iter().collect(),
         Some(item @ Json::Object(_)) => vec![item],
         Some(_) => return Err("its `Statement` is neither an object nor a list".to_owned()),
+        // Nothing else in it that could have been meant as one.
+        None if members
+            .iter()
+            .all(|(key, _)| key == "Version" || key == "Id") =>
+        {
+            Vec::new()
+        }
         None => return Err("it has no `Statement`".to_owned()),
     };
     Ok(statements
         .into_iter()
         .enumerate()
-        .filter_map(|(index, item)| read_statement(item, index + 1, version, kind, problems))
+        .filter_map(|(index, item)| {
+            read_statement(item, index + 1, version, kind, problems, assumed)
+        })
         .collect())
 }
 
@@ -332,6 +367,7 @@ fn read_statement(
     version: Version,
     kind: PolicyKind,
     problems: &mut Vec<Problem>,
+    assumed: &mut Assumptions,
 ) -> Option<Statement> {
     let Json::Object(members) = item else {
         problems.push(Problem {
@@ -365,8 +401,11 @@ fn read_statement(
         statement: Some(label.clone()),
         text,
     }));
-    let effect = effect?;
     // An invalid Allow contributes nothing; an invalid Deny may block (A.3).
+    if !valid {
+        assumed.extend(reader.assumed);
+    }
+    let effect = effect?;
     (valid || effect == Effect::Deny).then_some(Statement {
         label,
         effect,
@@ -409,7 +448,10 @@ impl<'a> StatementReader<'a> {
             if ELEMENTS.contains(&key.as_str()) {
                 continue;
             }
-            if ELEMENTS.iter().any(|element| element.eq_ignore_ascii_case(key)) {
+            if ELEMENTS
+                .iter()
+                .any(|element| element.eq_ignore_ascii_case(key))
+            {
                 self.assumed.insert(Assumption::ElementCase);
             }
             self.wrong.push(format!("AWS has no element `{key}`"));
@@ -430,19 +472,25 @@ impl<'a> StatementReader<'a> {
             _ => None,
         };
         if texts.is_none() {
-            self.wrong
-                .push(format!("its `{name}` is neither a text nor a list of texts"));
+            self.wrong.push(format!(
+                "its `{name}` is neither a text nor a list of texts"
+            ));
         }
         texts
     }
 
     /// Which of an element and its negation is there; exactly one must be.
-    fn one_of(&mut self, plain: &'static str, negated: &'static str) -> Option<(&'static str, bool)> {
+    fn one_of(
+        &mut self,
+        plain: &'static str,
+        negated: &'static str,
+    ) -> Option<(&'static str, bool)> {
         match (self.member(plain), self.member(negated)) {
             (Some(_), None) => Some((plain, false)),
             (None, Some(_)) => Some((negated, true)),
             (Some(_), Some(_)) => {
-                self.wrong.push(format!("it has both `{plain}` and `{negated}`"));
+                self.wrong
+                    .push(format!("it has both `{plain}` and `{negated}`"));
                 None
             }
             (None, None) => {
@@ -548,7 +596,8 @@ impl<'a> StatementReader<'a> {
             None => return clauses,
             Some(Json::Object(operators)) => operators,
             Some(_) => {
-                self.wrong.push("its `Condition` is not an object".to_owned());
+                self.wrong
+                    .push("its `Condition` is not an object".to_owned());
                 return clauses;
             }
         };

@@ -84,11 +84,7 @@ impl Glob {
     pub(super) fn tokens(&self) -> Vec<Token> {
         match &self.0 {
             Form::Exact(text) => text.chars().map(Token::Char).collect(),
-            Form::Prefix(text) => text
-                .chars()
-                .map(Token::Char)
-                .chain([Token::Run])
-                .collect(),
+            Form::Prefix(text) => text.chars().map(Token::Char).chain([Token::Run]).collect(),
             Form::General(tokens) => tokens.to_vec(),
         }
     }

@@ -68,14 +68,19 @@ impl Statement {
         assumed: &mut Assumptions,
     ) -> Formula {
         let mut formula = self.matches_resource(request, kind, assumed);
+        if !formula.is_never() {
+            assumed.extend(self.assumed);
+        }
         for clause in &self.conditions {
             if formula.is_never() {
                 return formula;
             }
+            if matches!(request.requester.kind, RequesterKind::Service(_))
+                && is_undocumented_for_services(clause.key_lower())
+            {
+                assumed.insert(Assumption::ServiceKeys);
+            }
             formula = formula.and(clause.evaluate(request.keys, assumed));
-        }
-        if !formula.is_never() {
-            assumed.extend(self.assumed);
         }
         if self.valid {
             formula
@@ -132,17 +137,35 @@ impl Statement {
     ) -> PrincipalMatch {
         match &self.principal {
             None => PrincipalMatch::direct(Formula::Always),
-            Some(element) if element.negated => {
-                PrincipalMatch::direct(matches_not_principal(element, requester, self.effect, assumed))
+            Some(element) if element.negated => PrincipalMatch::direct(matches_not_principal(
+                element,
+                requester,
+                self.effect,
+                assumed,
+            )),
+            Some(element) => {
+                if element.entries.is_empty() {
+                    // Only by assumption does a statement without a principal mean nobody (A-NOPRIN).
+                    assumed.extend(self.assumed);
+                }
+                matches_principal(element, requester, self.effect, assumed)
             }
-            Some(element) => matches_principal(element, requester, assumed),
         }
     }
+}
+
+/// Keys of which AWS does not say whether requests by services carry them.
+fn is_undocumented_for_services(key: &str) -> bool {
+    matches!(
+        key,
+        "aws:principalarn" | "aws:principalaccount" | "aws:principaltype" | "aws:userid"
+    )
 }
 
 fn matches_principal(
     element: &PrincipalElement,
     requester: &Requester,
+    effect: Effect,
     assumed: &mut Assumptions,
 ) -> PrincipalMatch {
     let mut matched = PrincipalMatch::NEVER;
@@ -162,7 +185,13 @@ fn matches_principal(
                     matched.direct = matched.direct.or(session_is_named(&session.session));
                 }
             }
-            EntryMatch::Entity => matched.entity = Formula::Always,
+            EntryMatch::Entity => {
+                let is_federated = matches!(requester.kind, RequesterKind::FederatedUser { .. });
+                if is_federated && effect == Effect::Deny {
+                    assumed.insert(Assumption::FederatedDeny);
+                }
+                matched.entity = Formula::Always;
+            }
             EntryMatch::Account => matched.account = Formula::Always,
         }
     }

@@ -78,7 +78,7 @@ impl PrincipalEntry {
             return Self::Unmatchable(text.to_owned());
         }
         let Ok(arn) = Arn::parse(text) else {
-            let is_unique_id = text.len() > 16
+            let is_unique_id = text.len() > 8
                 && (text.starts_with("AIDA") || text.starts_with("AROA"))
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
             return if is_unique_id {
@@ -188,16 +188,12 @@ impl Requester {
             (PrincipalEntry::Service(entry), RequesterKind::Service(name)) if entry == name => {
                 EntryMatch::Direct
             }
-            (PrincipalEntry::Federated(entry), RequesterKind::Federated(name))
-                if entry == name =>
-            {
+            (PrincipalEntry::Federated(entry), RequesterKind::Federated(name)) if entry == name => {
                 EntryMatch::Direct
             }
             (
                 _,
-                RequesterKind::Service(_)
-                | RequesterKind::Federated(_)
-                | RequesterKind::Anonymous,
+                RequesterKind::Service(_) | RequesterKind::Federated(_) | RequesterKind::Anonymous,
             ) => EntryMatch::No,
             (PrincipalEntry::Account { partition, account }, _) => {
                 if same_account(partition.as_deref(), account) {

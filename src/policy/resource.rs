@@ -92,22 +92,21 @@ impl ResourcePattern {
     pub fn could_match(&self, resource: &str, kind: PolicyKind) -> bool {
         match &self.form {
             Form::Everything => true,
-            Form::Fixed(pattern) => {
-                !matches!(
-                    pattern.matches(resource, kind, &mut Assumptions::default()),
-                    Formula::Never
-                )
-            }
-            Form::Variable { head, resource: template } => {
-                match template.resolve(&AllOpen, true, &mut Assumptions::default()) {
-                    Resolved::Fixed(glob) | Resolved::Open { widest: glob, .. } => {
-                        !ArnPattern::new(head, glob.tokens(), kind)
-                            .matches(resource, kind, &mut Assumptions::default())
-                            .is_never()
-                    }
-                    Resolved::Missing => false,
+            Form::Fixed(pattern) => !matches!(
+                pattern.matches(resource, kind, &mut Assumptions::default()),
+                Formula::Never
+            ),
+            Form::Variable {
+                head,
+                resource: template,
+            } => match template.resolve(&AllOpen, true, &mut Assumptions::default()) {
+                Resolved::Fixed(glob) | Resolved::Open { widest: glob, .. } => {
+                    !ArnPattern::new(head, glob.tokens(), kind)
+                        .matches(resource, kind, &mut Assumptions::default())
+                        .is_never()
                 }
-            }
+                Resolved::Missing => false,
+            },
         }
     }
 
@@ -121,25 +120,26 @@ impl ResourcePattern {
         EntryResult::Decided(match &self.form {
             Form::Everything => Formula::Always,
             Form::Fixed(pattern) => pattern.matches(resource, kind, assumed),
-            Form::Variable { head, resource: template } => {
-                match template.resolve(keys, true, assumed) {
-                    Resolved::Missing => return EntryResult::Unresolved,
-                    Resolved::Fixed(glob) => {
-                        ArnPattern::new(head, glob.tokens(), kind).matches(resource, kind, assumed)
-                    }
-                    Resolved::Open { widest, keys } => {
-                        let widest = ArnPattern::new(head, widest.tokens(), kind);
-                        if widest.matches(resource, kind, assumed).is_never() {
-                            Formula::Never
-                        } else {
-                            Formula::open(
-                                OpenReason::Variable,
-                                format!("{} names {resource} (by {})", self.text, keys.join(", ")),
-                            )
-                        }
+            Form::Variable {
+                head,
+                resource: template,
+            } => match template.resolve(keys, true, assumed) {
+                Resolved::Missing => return EntryResult::Unresolved,
+                Resolved::Fixed(glob) => {
+                    ArnPattern::new(head, glob.tokens(), kind).matches(resource, kind, assumed)
+                }
+                Resolved::Open { widest, keys } => {
+                    let widest = ArnPattern::new(head, widest.tokens(), kind);
+                    if widest.matches(resource, kind, assumed).is_never() {
+                        Formula::Never
+                    } else {
+                        Formula::open(
+                            OpenReason::Variable,
+                            format!("{} names {resource} (by {})", self.text, keys.join(", ")),
+                        )
                     }
                 }
-            }
+            },
         })
     }
 }
@@ -225,11 +225,8 @@ impl ArnPattern {
     /// Actions without resource-level support are evaluated against `*` (R11): an ARN pattern does not allow them, unless
     /// it covers every resource of an account, which the SQS documentation shows for `ListQueues`.
     fn matches_no_resource(&self, assumed: &mut Assumptions) -> Formula {
-        let covers_account = self
-            .fields
-            .get(5)
-            .is_some_and(Glob::matches_everything);
-        if covers_account {
+        let covers_account = self.fields.get(5).is_some_and(Glob::matches_everything);
+        if self.fields.get(2).and_then(Glob::as_literal) == Some("sqs") {
             assumed.insert(Assumption::ListQueuesResource);
         }
         Formula::constant(covers_account)
@@ -296,8 +293,14 @@ mod tests {
 
     #[test]
     fn a_short_arn_outside_identity_policies_needs_a_trailing_star() {
-        assert_eq!(matched("arn:aws:sqs", QUEUE, PolicyKind::Resource), Formula::Never);
-        assert_eq!(matched("arn:aws:sqs:*", QUEUE, PolicyKind::Resource), Formula::Always);
+        assert_eq!(
+            matched("arn:aws:sqs", QUEUE, PolicyKind::Resource),
+            Formula::Never
+        );
+        assert_eq!(
+            matched("arn:aws:sqs:*", QUEUE, PolicyKind::Resource),
+            Formula::Always
+        );
     }
 
     #[test]
@@ -310,7 +313,11 @@ mod tests {
     fn an_escaped_star_is_a_literal_star() {
         let pattern = "arn:aws:sqs:eu-west-1:111122223333:pre${*}";
         assert_eq!(
-            matched(pattern, "arn:aws:sqs:eu-west-1:111122223333:prefix", PolicyKind::Identity),
+            matched(
+                pattern,
+                "arn:aws:sqs:eu-west-1:111122223333:prefix",
+                PolicyKind::Identity
+            ),
             Formula::Never
         );
     }
@@ -318,6 +325,9 @@ mod tests {
     #[test]
     fn a_variable_before_the_fifth_colon_is_plain_text() {
         let pattern = "arn:aws:sqs:${aws:RequestedRegion}:111122223333:orders";
-        assert_eq!(matched(pattern, QUEUE, PolicyKind::Identity), Formula::Never);
+        assert_eq!(
+            matched(pattern, QUEUE, PolicyKind::Identity),
+            Formula::Never
+        );
     }
 }

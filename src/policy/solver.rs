@@ -434,7 +434,10 @@ fn walk(constraints: &[Constraint]) -> bool {
             matched == constraint.wanted
         })
     };
-    let start: Vec<Vec<usize>> = automata.iter().map(|automaton| automaton.closure([0])).collect();
+    let start: Vec<Vec<usize>> = automata
+        .iter()
+        .map(|automaton| automaton.closure([0]))
+        .collect();
     let mut seen = HashSet::from([start.clone()]);
     let mut queue = VecDeque::from([start]);
     while let Some(states) = queue.pop_front() {
@@ -460,10 +463,10 @@ fn walk(constraints: &[Constraint]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Assumptions;
     use super::super::clause::Clause;
     use super::super::context::{ContextKeys, Domain, Lookup};
     use super::super::document::Version;
-    use super::super::Assumptions;
     use super::*;
 
     struct Unknown;
@@ -514,8 +517,14 @@ mod tests {
         assert!(!together(&[like("a*"), like("b*")]));
         assert!(!together(&[like("a?c"), like("a*d")]));
         assert!(together(&[like("*x*y*"), like("y*x")]));
-        assert!(!together(&[like("a*"), when("StringNotLike", "aws:userid", &["a*"])]));
-        assert!(together(&[like("a*"), when("StringNotLike", "aws:userid", &["ab*", "ac*"])]));
+        assert!(!together(&[
+            like("a*"),
+            when("StringNotLike", "aws:userid", &["a*"])
+        ]));
+        assert!(together(&[
+            like("a*"),
+            when("StringNotLike", "aws:userid", &["ab*", "ac*"])
+        ]));
         assert!(!together(&[
             like("??"),
             when("StringNotLike", "aws:userid", &["?*"])
@@ -555,25 +564,47 @@ mod tests {
     #[test]
     fn numbers_dates_and_addresses_are_solved_as_ranges() {
         let age = |operator: &str, bound: &str| when(operator, "aws:MultiFactorAuthAge", &[bound]);
-        assert!(together(&[age("NumericGreaterThan", "3"), age("NumericLessThan", "4")]));
-        assert!(!together(&[age("NumericGreaterThan", "4"), age("NumericLessThan", "4")]));
-        assert!(together(&[age("NumericGreaterThanEquals", "4"), age("NumericLessThanEquals", "4")]));
+        assert!(together(&[
+            age("NumericGreaterThan", "3"),
+            age("NumericLessThan", "4")
+        ]));
+        assert!(!together(&[
+            age("NumericGreaterThan", "4"),
+            age("NumericLessThan", "4")
+        ]));
+        assert!(together(&[
+            age("NumericGreaterThanEquals", "4"),
+            age("NumericLessThanEquals", "4")
+        ]));
         let time = |operator: &str, bound: &str| when(operator, "aws:TokenIssueTime", &[bound]);
         assert!(!together(&[
             time("DateLessThan", "2020-01-01"),
             time("DateGreaterThan", "2021-01-01")
         ]));
         let from = |operator: &str, range: &str| when(operator, "aws:SourceIp", &[range]);
-        assert!(!together(&[from("IpAddress", "10.0.0.0/24"), from("IpAddress", "10.0.1.0/24")]));
-        assert!(together(&[from("IpAddress", "10.0.0.0/16"), from("NotIpAddress", "10.0.1.0/24")]));
-        assert!(!together(&[from("IpAddress", "10.0.1.0/24"), from("NotIpAddress", "10.0.0.0/16")]));
+        assert!(!together(&[
+            from("IpAddress", "10.0.0.0/24"),
+            from("IpAddress", "10.0.1.0/24")
+        ]));
+        assert!(together(&[
+            from("IpAddress", "10.0.0.0/16"),
+            from("NotIpAddress", "10.0.1.0/24")
+        ]));
+        assert!(!together(&[
+            from("IpAddress", "10.0.1.0/24"),
+            from("NotIpAddress", "10.0.0.0/16")
+        ]));
     }
 
     #[test]
     fn booleans_have_two_values() {
-        let mfa = |operator: &str, value: &str| when(operator, "aws:MultiFactorAuthPresent", &[value]);
+        let mfa =
+            |operator: &str, value: &str| when(operator, "aws:MultiFactorAuthPresent", &[value]);
         assert!(!together(&[mfa("Bool", "true"), mfa("Bool", "false")]));
-        assert!(together(&[mfa("Bool", "true"), mfa("BoolIfExists", "true")]));
+        assert!(together(&[
+            mfa("Bool", "true"),
+            mfa("BoolIfExists", "true")
+        ]));
         let not_false = mfa("BoolIfExists", "false").negated();
         assert!(together(&[not_false.clone(), mfa("Bool", "true")]));
         assert!(!together(&[not_false, mfa("Bool", "false")]));

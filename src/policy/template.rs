@@ -32,7 +32,10 @@ pub(super) enum Resolved {
     /// A variable has no value and no default (V4, V6).
     Missing,
     /// A variable's value is unknown: the pattern with `*` in its place, and the keys concerned.
-    Open { widest: Glob, keys: Vec<String> },
+    Open {
+        widest: Glob,
+        keys: Vec<String>,
+    },
 }
 
 impl Template {
@@ -95,10 +98,7 @@ impl Template {
                             open.push(key.clone());
                             continue;
                         }
-                        Lookup::Absent
-                        | Lookup::One(_)
-                        | Lookup::Many(_)
-                        | Lookup::Open(_) => None,
+                        Lookup::Absent | Lookup::One(_) | Lookup::Many(_) | Lookup::Open(_) => None,
                     };
                     let Some(value) = value.or(default.as_deref().map(Cow::Borrowed)) else {
                         return Resolved::Missing;

@@ -1,0 +1,416 @@
+//! `patscan.report/v1`: the report for programs. Types of its own, so that the contract changes on purpose only.
+//!
+//! The views borrow from the report and are made one at a time while writing: a report with hundreds of thousands of
+//! resources is never held twice. Output is printed to terminals too, so it is escaped as [`super::text`] demands.
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::ser::{Serialize, Serializer};
+use serde_json::ser::{Formatter, PrettyFormatter};
+
+use super::text::is_hidden;
+use super::{AccountGap, AccountNote, AccountSummary, Report, SkippedService};
+use crate::account::Gap;
+use crate::finding::{Entity, Evidence, Finding, PrincipalRef, ResourceRef};
+
+const SCHEMA: &str = "patscan.report/v1";
+
+/// Writes the report, pretty-printed, with a final newline.
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    write_value(&ReportView::of(report), out)
+}
+
+/// Writes any value as the JSON of this program: indented, safe on a terminal, one newline at the end.
+fn write_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut *out, VisibleFormatter::default());
+    value.serialize(&mut serializer)?;
+    out.write_all(b"\n")
+}
+
+#[derive(serde::Serialize)]
+struct ReportView<'a> {
+    schema: &'static str,
+    tool: Tool,
+    generated_at: String,
+    accounts: Each<'a, AccountSummary, AccountView<'a>>,
+    coverage: CoverageView<'a>,
+    summary: SummaryView,
+    findings: Each<'a, Finding, FindingView<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(serde::Serialize)]
+struct AccountView<'a> {
+    id: &'a str,
+    alias: Option<&'a str>,
+    partition: &'a str,
+    regions: &'a [String],
+    scanned_at: String,
+    counts: CountsView,
+}
+
+#[derive(serde::Serialize)]
+struct CountsView {
+    users: usize,
+    groups: usize,
+    roles: usize,
+    queues: usize,
+    functions: usize,
+    instances: usize,
+}
+
+#[derive(serde::Serialize)]
+struct CoverageView<'a> {
+    complete: bool,
+    gaps: Each<'a, AccountGap, GapView<'a>>,
+    notes: Each<'a, AccountNote, NoteView<'a>>,
+    skipped: Each<'a, SkippedService, SkippedView<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct GapView<'a> {
+    account: &'a str,
+    region: Option<&'a str>,
+    service: &'a str,
+    operation: &'a str,
+    resource: Option<&'a str>,
+    error: &'a str,
+    effect: &'static str,
+    detail: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct NoteView<'a> {
+    account: &'a str,
+    region: Option<&'a str>,
+    service: &'a str,
+    resource: Option<&'a str>,
+    detail: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct SkippedView<'a> {
+    account: &'a str,
+    service: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct SummaryView {
+    critical: usize,
+    high: usize,
+    medium: usize,
+    low: usize,
+    info: usize,
+}
+
+#[derive(serde::Serialize)]
+struct FindingView<'a> {
+    id: &'a str,
+    rule: &'static str,
+    severity: &'static str,
+    title: &'a str,
+    detail: &'a str,
+    account: &'a str,
+    region: &'a str,
+    subject: EntityView<'a>,
+    principals: Each<'a, PrincipalRef, PrincipalView<'a>>,
+    resources: Each<'a, ResourceRef, ResourceView<'a>>,
+    verdict: &'static str,
+    conditions: &'a [String],
+    evidence: Each<'a, Evidence, EvidenceView<'a>>,
+    remedy: RemedyView<'a>,
+    status: &'static str,
+    change: &'static str,
+}
+
+#[derive(serde::Serialize)]
+struct EntityView<'a> {
+    kind: &'static str,
+    arn: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct PrincipalView<'a> {
+    kind: &'static str,
+    arn: &'a str,
+    workloads: Each<'a, Entity, EntityView<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct ResourceView<'a> {
+    kind: &'static str,
+    arn: &'a str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grade: Option<&'static str>,
+}
+
+#[derive(serde::Serialize)]
+struct EvidenceView<'a> {
+    capability: &'a str,
+    resource: &'a str,
+    layer: &'a str,
+    policy: &'a str,
+    statement: &'a str,
+    effect: &'static str,
+}
+
+#[derive(serde::Serialize)]
+struct RemedyView<'a> {
+    summary: &'a str,
+}
+
+/// A list that is viewed item by item while it is written.
+struct Each<'a, T, V> {
+    items: &'a [T],
+    view: fn(&'a T) -> V,
+}
+
+impl<'a, T, V> Each<'a, T, V> {
+    fn of(items: &'a [T], view: fn(&'a T) -> V) -> Self {
+        Self { items, view }
+    }
+}
+
+impl<T, V: Serialize> Serialize for Each<'_, T, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.items.iter().map(self.view))
+    }
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+impl<'a> ReportView<'a> {
+    fn of(report: &'a Report) -> Self {
+        let summary = report.summary();
+        Self {
+            schema: SCHEMA,
+            tool: Tool {
+                name: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+            },
+            generated_at: time(report.generated_at),
+            accounts: Each::of(&report.accounts, AccountView::of),
+            coverage: CoverageView {
+                complete: report.complete(),
+                gaps: Each::of(&report.gaps, GapView::of),
+                notes: Each::of(&report.notes, NoteView::of),
+                skipped: Each::of(&report.skipped, SkippedView::of),
+            },
+            summary: SummaryView {
+                critical: summary.critical,
+                high: summary.high,
+                medium: summary.medium,
+                low: summary.low,
+                info: summary.info,
+            },
+            findings: Each::of(&report.findings, FindingView::of),
+        }
+    }
+}
+
+impl<'a> AccountView<'a> {
+    fn of(account: &'a AccountSummary) -> Self {
+        let counts = account.counts;
+        Self {
+            id: account.id.as_str(),
+            alias: account.alias.as_deref(),
+            partition: &account.partition,
+            regions: &account.regions,
+            scanned_at: time(account.scanned_at),
+            counts: CountsView {
+                users: counts.users,
+                groups: counts.groups,
+                roles: counts.roles,
+                queues: counts.queues,
+                functions: counts.functions,
+                instances: counts.instances,
+            },
+        }
+    }
+}
+
+impl<'a> GapView<'a> {
+    fn of(AccountGap { account, gap }: &'a AccountGap) -> Self {
+        let Gap {
+            region,
+            service,
+            operation,
+            resource,
+            error,
+            effect,
+            detail,
+        } = gap;
+        Self {
+            account: account.as_str(),
+            region: region.as_deref(),
+            service,
+            operation,
+            resource: resource.as_deref(),
+            error,
+            effect: effect.as_str(),
+            detail,
+        }
+    }
+}
+
+impl<'a> NoteView<'a> {
+    fn of(AccountNote { account, note }: &'a AccountNote) -> Self {
+        Self {
+            account: account.as_str(),
+            region: note.region.as_deref(),
+            service: &note.service,
+            resource: note.resource.as_deref(),
+            detail: &note.detail,
+        }
+    }
+}
+
+impl<'a> SkippedView<'a> {
+    fn of(skipped: &'a SkippedService) -> Self {
+        Self {
+            account: skipped.account.as_str(),
+            service: &skipped.service,
+        }
+    }
+}
+
+impl<'a> FindingView<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            id: &finding.id,
+            rule: finding.rule,
+            severity: finding.severity.as_str(),
+            title: &finding.title,
+            detail: &finding.detail,
+            account: finding.account.as_str(),
+            region: &finding.region,
+            subject: EntityView::of(&finding.subject),
+            principals: Each::of(&finding.principals, PrincipalView::of),
+            resources: Each::of(&finding.resources, ResourceView::of),
+            verdict: finding.certainty.as_str(),
+            conditions: &finding.conditions,
+            evidence: Each::of(&finding.evidence, EvidenceView::of),
+            remedy: RemedyView {
+                summary: &finding.remedy,
+            },
+            // Waivers and baselines are what will make these vary.
+            status: "open",
+            change: "new",
+        }
+    }
+}
+
+impl<'a> EntityView<'a> {
+    fn of(entity: &'a Entity) -> Self {
+        Self {
+            kind: entity.kind.as_str(),
+            arn: &entity.arn,
+        }
+    }
+}
+
+impl<'a> PrincipalView<'a> {
+    fn of(principal: &'a PrincipalRef) -> Self {
+        Self {
+            kind: principal.entity.kind.as_str(),
+            arn: &principal.entity.arn,
+            workloads: Each::of(&principal.workloads, EntityView::of),
+        }
+    }
+}
+
+impl<'a> ResourceView<'a> {
+    fn of(resource: &'a ResourceRef) -> Self {
+        Self {
+            kind: resource.entity.kind.as_str(),
+            arn: &resource.entity.arn,
+            verdict: resource.certainty.as_str(),
+            grade: resource.grade.map(crate::finding::Grade::as_str),
+        }
+    }
+}
+
+impl<'a> EvidenceView<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        Self {
+            capability: &evidence.capability,
+            resource: &evidence.resource,
+            layer: &evidence.layer,
+            policy: &evidence.policy,
+            statement: &evidence.statement,
+            effect: evidence.effect,
+        }
+    }
+}
+
+/// Pretty JSON in which hidden characters are written as `\uXXXX`; a reader of JSON sees no difference.
+#[derive(Default)]
+struct VisibleFormatter(PrettyFormatter<'static>);
+
+impl Formatter for VisibleFormatter {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, hidden)) = rest.char_indices().find(|(_, one)| is_hidden(*one)) {
+            let (visible, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            out.write_all(visible.as_bytes())?;
+            for unit in hidden.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = tail.strip_prefix(hidden).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}

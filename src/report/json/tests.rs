@@ -1,0 +1,353 @@
+//! The report read back through types that know the contract and nothing of the writer.
+
+use super::*;
+use crate::report::example;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    schema: String,
+    tool: ReadTool,
+    generated_at: String,
+    accounts: Vec<ReadAccount>,
+    coverage: ReadCoverage,
+    summary: std::collections::BTreeMap<String, usize>,
+    findings: Vec<ReadFinding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadTool {
+    name: String,
+    version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadAccount {
+    id: String,
+    alias: Option<String>,
+    partition: String,
+    regions: Vec<String>,
+    scanned_at: String,
+    counts: std::collections::BTreeMap<String, usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadCoverage {
+    complete: bool,
+    gaps: Vec<ReadGap>,
+    notes: Vec<ReadNote>,
+    skipped: Vec<ReadSkipped>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadGap {
+    account: String,
+    region: Option<String>,
+    service: String,
+    operation: String,
+    resource: Option<String>,
+    error: String,
+    effect: String,
+    detail: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadNote {
+    account: String,
+    region: Option<String>,
+    service: String,
+    resource: Option<String>,
+    detail: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadSkipped {
+    account: String,
+    service: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadFinding {
+    id: String,
+    rule: String,
+    severity: String,
+    title: String,
+    detail: String,
+    account: String,
+    region: String,
+    subject: ReadEntity,
+    principals: Vec<ReadPrincipal>,
+    resources: Vec<ReadResource>,
+    verdict: String,
+    conditions: Vec<String>,
+    evidence: Vec<ReadEvidence>,
+    remedy: ReadRemedy,
+    status: String,
+    change: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadEntity {
+    kind: String,
+    arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadPrincipal {
+    kind: String,
+    arn: String,
+    workloads: Vec<ReadEntity>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadResource {
+    kind: String,
+    arn: String,
+    verdict: String,
+    grade: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadEvidence {
+    capability: String,
+    resource: String,
+    layer: String,
+    policy: String,
+    statement: String,
+    effect: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadRemedy {
+    summary: String,
+}
+
+fn json(report: &Report) -> String {
+    let mut out = Vec::new();
+    write(report, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_report_with_everything() {
+    insta::with_settings!({filters => vec![(r#""version": "[^"]+""#, r#""version": "[version]""#)]}, {
+        insta::assert_snapshot!(json(&example::report()));
+    });
+}
+
+#[test]
+fn the_contract_is_kept_to_the_letter() {
+    let report = example::report();
+    let text = json(&report);
+    assert!(text.ends_with("}\n"));
+    assert_eq!(text, json(&report.clone()));
+    let read: Read = serde_json::from_str(&text).unwrap();
+    assert_eq!(read.schema, "patscan.report/v1");
+    assert_eq!(
+        (read.tool.name.as_str(), read.tool.version.as_str()),
+        ("patscan", env!("CARGO_PKG_VERSION"))
+    );
+    assert_eq!(read.generated_at, "2026-01-31T08:00:00Z");
+
+    let account = &read.accounts[0];
+    assert_eq!(
+        (account.id.as_str(), account.alias.as_deref()),
+        ("111122223333", Some("acme-prod"))
+    );
+    assert_eq!(account.partition, "aws");
+    assert_eq!(account.regions, ["eu-west-1", "us-east-1"]);
+    assert_eq!(account.scanned_at, "2026-01-31T07:58:12Z");
+    let counted: Vec<&str> = account.counts.keys().map(String::as_str).collect();
+    assert_eq!(
+        counted,
+        [
+            "functions",
+            "groups",
+            "instances",
+            "queues",
+            "roles",
+            "users"
+        ]
+    );
+    assert_eq!(account.counts["roles"], 41);
+
+    assert!(!read.coverage.complete);
+    let gap = &read.coverage.gaps[0];
+    assert_eq!(
+        (
+            gap.account.as_str(),
+            gap.region.as_deref(),
+            gap.resource.as_deref()
+        ),
+        ("111122223333", None, None)
+    );
+    assert_eq!(
+        (gap.service.as_str(), gap.operation.as_str()),
+        ("organizations", "ListPolicies")
+    );
+    assert_eq!(
+        (gap.error.as_str(), gap.effect.as_str()),
+        ("AccessDenied", "may-overstate")
+    );
+    assert!(!gap.detail.is_empty());
+    assert_eq!(read.coverage.gaps[1].effect, "may-hide");
+    assert!(text.contains(r#""region": null"#));
+    let note = &read.coverage.notes[0];
+    assert_eq!(
+        (
+            note.account.as_str(),
+            note.region.as_deref(),
+            note.service.as_str()
+        ),
+        ("111122223333", Some("eu-west-1"), "sqs")
+    );
+    assert!(note.resource.is_some() && !note.detail.is_empty());
+    let skipped = &read.coverage.skipped[0];
+    assert_eq!(
+        (skipped.account.as_str(), skipped.service.as_str()),
+        ("111122223333", "ec2")
+    );
+
+    let summary: Vec<(&str, usize)> = read
+        .summary
+        .iter()
+        .map(|(word, number)| (word.as_str(), *number))
+        .collect();
+    assert_eq!(
+        summary,
+        [
+            ("critical", 1),
+            ("high", 1),
+            ("info", 1),
+            ("low", 1),
+            ("medium", 2)
+        ]
+    );
+}
+
+#[test]
+fn findings_are_written_with_all_they_hold() {
+    let report = example::report();
+    let read: Read = serde_json::from_str(&json(&report)).unwrap();
+    assert_eq!(read.findings.len(), report.findings.len());
+    for (read, finding) in read.findings.iter().zip(&report.findings) {
+        assert_eq!((&*read.id, &*read.rule), (&*finding.id, finding.rule));
+        assert_eq!(read.severity, finding.severity.as_str());
+        assert_eq!(
+            (&*read.title, &*read.detail),
+            (&*finding.title, &*finding.detail)
+        );
+        assert_eq!(
+            (&*read.account, &*read.region),
+            (finding.account.as_str(), &*finding.region)
+        );
+        assert_eq!(read.subject.kind, finding.subject.kind.as_str());
+        assert_eq!(*read.subject.arn, *finding.subject.arn);
+        assert_eq!(read.verdict, finding.certainty.as_str());
+        assert_eq!(read.conditions, finding.conditions);
+        assert_eq!(read.remedy.summary, finding.remedy);
+        assert_eq!((&*read.status, &*read.change), ("open", "new"));
+        let principals: Vec<(&str, &str, usize)> = read
+            .principals
+            .iter()
+            .map(|one| (&*one.kind, &*one.arn, one.workloads.len()))
+            .collect();
+        let expected: Vec<(&str, &str, usize)> = finding
+            .principals
+            .iter()
+            .map(|one| {
+                (
+                    one.entity.kind.as_str(),
+                    &*one.entity.arn,
+                    one.workloads.len(),
+                )
+            })
+            .collect();
+        assert_eq!(principals, expected);
+        let resources: Vec<(&str, &str, &str, Option<&str>)> = read
+            .resources
+            .iter()
+            .map(|one| (&*one.kind, &*one.arn, &*one.verdict, one.grade.as_deref()))
+            .collect();
+        let expected: Vec<(&str, &str, &str, Option<&str>)> = finding
+            .resources
+            .iter()
+            .map(|one| {
+                (
+                    one.entity.kind.as_str(),
+                    &*one.entity.arn,
+                    one.certainty.as_str(),
+                    one.grade.map(crate::finding::Grade::as_str),
+                )
+            })
+            .collect();
+        assert_eq!(resources, expected);
+        let evidence: Vec<[&str; 6]> = read
+            .evidence
+            .iter()
+            .map(|one| {
+                [
+                    &*one.capability,
+                    &*one.resource,
+                    &*one.layer,
+                    &*one.policy,
+                    &*one.statement,
+                    &*one.effect,
+                ]
+            })
+            .collect();
+        let expected: Vec<[&str; 6]> = finding
+            .evidence
+            .iter()
+            .map(|one| {
+                [
+                    &*one.capability,
+                    &*one.resource,
+                    &*one.layer,
+                    &*one.policy,
+                    &*one.statement,
+                    one.effect,
+                ]
+            })
+            .collect();
+        assert_eq!(evidence, expected);
+    }
+    assert_eq!(read.findings[1].principals[0].workloads[0].kind, "instance");
+}
+
+#[test]
+fn a_grade_is_left_out_where_there_is_none() {
+    let mut report = example::report();
+    report.findings.truncate(1);
+    assert!(!json(&report).contains("grade"));
+}
+
+#[test]
+fn hidden_characters_are_escaped_and_read_back_as_they_were() {
+    for name in example::hostile_names() {
+        let report = example::hostile(std::slice::from_ref(&name));
+        let text = json(&report);
+        assert!(
+            !text.chars().any(|one| one != '\n' && is_hidden(one)),
+            "{text}"
+        );
+        let read: Read = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.findings[0].title, name);
+        assert_eq!(read.accounts[0].alias.as_deref(), Some(&*name));
+    }
+    let report = example::hostile(&["a\u{7f}\u{202e}\u{e0041}z".to_owned()]);
+    assert!(json(&report).contains(r#""title": "a\u007f\u202e\udb40\udc41z""#));
+}

@@ -1,0 +1,405 @@
+//! Findings on their way out: one file per format.
+//!
+//! A [`Report`] holds facts that were computed elsewhere, in the order in which they are printed. The formats below only
+//! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
+
+mod json;
+mod table;
+mod text;
+
+#[cfg(test)]
+mod example;
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::io::{self, BufWriter, Write};
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+
+use crate::account::{Account, Gap, GapEffect, Note};
+use crate::arn::AccountId;
+use crate::finding::{Certainty, Entity, Finding, Severity};
+
+pub use self::text::sanitise;
+
+/// Everything that one run has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// When the report was made: the only part that differs between two runs over one snapshot.
+    pub generated_at: DateTime<Utc>,
+    /// What was scanned, sorted by account id.
+    pub accounts: Vec<AccountSummary>,
+    /// Reads that failed.
+    pub gaps: Vec<AccountGap>,
+    /// Events that hide nothing.
+    pub notes: Vec<AccountNote>,
+    /// Services left out on request.
+    pub skipped: Vec<SkippedService>,
+    /// The gravest first, then by rule, account and subject.
+    pub findings: Vec<Finding>,
+    /// Who sends to and who receives from each queue, sorted by queue.
+    pub flows: Vec<QueueFlow>,
+}
+
+/// One account that was scanned, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSummary {
+    /// The account id.
+    pub id: AccountId,
+    /// The account alias, when there is one and it was readable.
+    pub alias: Option<String>,
+    /// The partition, `aws` for the commercial regions.
+    pub partition: String,
+    /// The regions that were asked, sorted.
+    pub regions: Vec<String>,
+    /// When collecting began.
+    pub scanned_at: DateTime<Utc>,
+    /// How much was found.
+    pub counts: Counts,
+}
+
+/// How many of each were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// IAM users.
+    pub users: usize,
+    /// IAM groups.
+    pub groups: usize,
+    /// IAM roles.
+    pub roles: usize,
+    /// SQS queues.
+    pub queues: usize,
+    /// Lambda functions.
+    pub functions: usize,
+    /// EC2 instances.
+    pub instances: usize,
+}
+
+/// A gap and the account that it is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountGap {
+    /// The account.
+    pub account: AccountId,
+    /// The read that failed.
+    pub gap: Gap,
+}
+
+/// A note and the account that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountNote {
+    /// The account.
+    pub account: AccountId,
+    /// What happened.
+    pub note: Note,
+}
+
+/// A service that was left out of the scan of an account on request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedService {
+    /// The account.
+    pub account: AccountId,
+    /// The service namespace, such as `lambda`.
+    pub service: String,
+}
+
+/// Who can put messages into one queue and who can take them out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueFlow {
+    /// The queue.
+    pub queue: Entity,
+    /// Who can send to it, sorted.
+    pub generators: Vec<FlowEnd>,
+    /// Who can receive from it and delete, sorted.
+    pub consumers: Vec<FlowEnd>,
+    /// How many principals hold every right on it and are left out of both lists.
+    pub administrators: usize,
+}
+
+/// A principal at one side of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowEnd {
+    /// The principal.
+    pub entity: Entity,
+    /// How sure its access is.
+    pub certainty: Certainty,
+    /// Whether it stands on both sides of the queue, and so is part of a loop.
+    pub both: bool,
+}
+
+/// How many findings there are of each severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Findings to be mended now.
+    pub critical: usize,
+    /// Findings to be mended soon.
+    pub high: usize,
+    /// Findings to be mended in time.
+    pub medium: usize,
+    /// Findings worth mending when at it.
+    pub low: usize,
+    /// Findings worth knowing.
+    pub info: usize,
+}
+
+impl Summary {
+    /// The number of findings of one severity.
+    pub fn of(&self, severity: Severity) -> usize {
+        match severity {
+            Severity::Critical => self.critical,
+            Severity::High => self.high,
+            Severity::Medium => self.medium,
+            Severity::Low => self.low,
+            Severity::Info => self.info,
+        }
+    }
+
+    fn of_mut(&mut self, severity: Severity) -> &mut usize {
+        match severity {
+            Severity::Critical => &mut self.critical,
+            Severity::High => &mut self.high,
+            Severity::Medium => &mut self.medium,
+            Severity::Low => &mut self.low,
+            Severity::Info => &mut self.info,
+        }
+    }
+}
+
+impl Report {
+    /// Brings what was scanned and what was found into the order in which it is printed.
+    pub fn new<'a>(
+        generated_at: DateTime<Utc>,
+        accounts: impl IntoIterator<Item = &'a Account>,
+        mut findings: Vec<Finding>,
+        mut flows: Vec<QueueFlow>,
+    ) -> Self {
+        let mut accounts: Vec<&Account> = accounts.into_iter().collect();
+        accounts.sort_by(|a, b| (&a.id, a.scanned_at).cmp(&(&b.id, b.scanned_at)));
+        findings.sort_by(|a, b| finding_order(a).cmp(&finding_order(b)));
+        flows.sort_by(|a, b| a.queue.cmp(&b.queue));
+        let gaps = accounts.iter().flat_map(|account| {
+            account.coverage.gaps.iter().map(|gap| AccountGap {
+                account: account.id.clone(),
+                gap: gap.clone(),
+            })
+        });
+        let notes = accounts.iter().flat_map(|account| {
+            account.coverage.notes.iter().map(|note| AccountNote {
+                account: account.id.clone(),
+                note: note.clone(),
+            })
+        });
+        let skipped = accounts.iter().flat_map(|account| {
+            account
+                .coverage
+                .skipped
+                .iter()
+                .map(|service| SkippedService {
+                    account: account.id.clone(),
+                    service: service.clone(),
+                })
+        });
+        Self {
+            generated_at,
+            gaps: gaps.collect(),
+            notes: notes.collect(),
+            skipped: skipped.collect(),
+            accounts: accounts.into_iter().map(AccountSummary::from).collect(),
+            findings,
+            flows,
+        }
+    }
+
+    /// Whether nothing was left unread that could hide a finding.
+    pub fn complete(&self) -> bool {
+        !self
+            .gaps
+            .iter()
+            .any(|missing| missing.gap.effect == GapEffect::MayHide)
+    }
+
+    /// How many findings there are of each severity.
+    pub fn summary(&self) -> Summary {
+        self.findings
+            .iter()
+            .fold(Summary::default(), |mut summary, finding| {
+                *summary.of_mut(finding.severity) += 1;
+                summary
+            })
+    }
+}
+
+fn finding_order(finding: &Finding) -> impl Ord + '_ {
+    (
+        Reverse(finding.severity),
+        finding.rule,
+        &finding.account,
+        &finding.subject,
+    )
+}
+
+impl From<&Account> for AccountSummary {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: account.id.clone(),
+            alias: account.alias.clone(),
+            partition: account.partition.clone(),
+            regions: account.regions.clone(),
+            scanned_at: account.scanned_at,
+            counts: Counts {
+                users: account.users.len(),
+                groups: account.groups.len(),
+                roles: account.roles.len(),
+                queues: account.queues.len(),
+                functions: account.functions.len(),
+                instances: account.instances.len(),
+            },
+        }
+    }
+}
+
+/// A way to write a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Format {
+    /// For people, at a terminal.
+    #[default]
+    Table,
+    /// For programs: `patscan.report/v1`.
+    Json,
+}
+
+impl Format {
+    /// Every format, the default first.
+    pub const ALL: [Self; 2] = [Self::Table, Self::Json];
+
+    /// The word of the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no format `{0}`; choose `table` or `json`")]
+pub struct UnknownFormat(String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+    fn from_str(word: &str) -> Result<Self, UnknownFormat> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.as_str() == word)
+            .ok_or_else(|| UnknownFormat(sanitise(word).into_owned()))
+    }
+}
+
+/// What the place that a report is written to can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether it shows ANSI colours.
+    pub color: bool,
+    /// Its width in columns; anything below 60 is taken as 60.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            color: false,
+            width: 80,
+        }
+    }
+}
+
+/// Writes a report, buffered and flushed. `style` matters to formats for people only.
+///
+/// # Errors
+/// Those of the writer, unchanged, so that the caller can tell a broken pipe.
+pub fn write(report: &Report, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    match format {
+        Format::Table => table::write(report, style, &mut out)?,
+        Format::Json => json::write(report, &mut out)?,
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_read_by_the_name_they_print() {
+        for format in Format::ALL {
+            assert_eq!(format.to_string().parse(), Ok(format));
+        }
+        assert_eq!(
+            "ya\u{1b}ml".parse::<Format>().unwrap_err().to_string(),
+            "there is no format `ya\\u{1b}ml`; choose `table` or `json`"
+        );
+    }
+
+    #[test]
+    fn a_report_puts_the_gravest_findings_first() {
+        let report = example::report();
+        let mut findings = report.findings.clone();
+        findings.reverse();
+        let again = Report::new(report.generated_at, [], findings, Vec::new());
+        assert_eq!(again.findings, report.findings);
+    }
+
+    #[test]
+    fn a_report_takes_from_accounts_what_it_prints() {
+        let account = |id: &str| -> Account {
+            serde_json::from_value(serde_json::json!({
+                "id": id, "partition": "aws", "regions": ["eu-west-1"],
+                "scanned_at": "2026-01-31T07:58:12Z",
+                "coverage": {
+                    "gaps": [{"service": "iam", "operation": "ListRoles", "error": "AccessDenied",
+                              "effect": "may-hide", "detail": "roles are missing"}],
+                    "notes": [{"service": "sqs", "detail": "deleted meanwhile"}],
+                    "skipped": ["ec2"]
+                }
+            }))
+            .unwrap()
+        };
+        let (first, second) = (account("111122223333"), account("444455556666"));
+        let now = example::time("2026-01-31T08:00:00Z");
+        let report = Report::new(now, [&second, &first], Vec::new(), Vec::new());
+        let ids: Vec<&str> = report.accounts.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["111122223333", "444455556666"]);
+        assert_eq!(report.gaps[1].account, second.id);
+        assert_eq!(report.notes[1].account, second.id);
+        assert_eq!(report.skipped[0].service, "ec2");
+        assert!(!report.complete());
+    }
+
+    #[test]
+    fn a_gap_that_only_overstates_leaves_the_report_complete() {
+        let mut report = example::report();
+        assert!(!report.complete());
+        report
+            .gaps
+            .retain(|missing| missing.gap.effect == GapEffect::MayOverstate);
+        assert!(!report.gaps.is_empty());
+        assert!(report.complete());
+    }
+
+    #[test]
+    fn the_summary_counts_every_finding_once() {
+        let report = example::report();
+        let summary = report.summary();
+        let sum: usize = Severity::ALL.iter().map(|one| summary.of(*one)).sum();
+        assert_eq!(sum, report.findings.len());
+        assert!(summary.high > 0);
+    }
+}

@@ -1,0 +1,147 @@
+//! The default output, for people: what was scanned, what was not, what is wrong, who sends and receives, what to do.
+//!
+//! Findings are cards rather than table rows: at 80 columns their sentences need the width. Severity shows in words;
+//! colour repeats it. What is cut says how much was cut and that JSON has it all.
+
+mod coverage;
+mod finding;
+mod flow;
+mod name;
+mod page;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+
+use self::name::Names;
+use self::page::{Page, Tone};
+use super::{AccountSummary, Counts, Report, Style};
+use crate::finding::Severity;
+
+/// Accounts that the header shows.
+const MOST_ACCOUNTS: usize = 20;
+/// Regions that are listed; more are counted.
+const MOST_REGIONS: usize = 4;
+
+/// Writes the report.
+pub(super) fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let names = Names::of(report);
+    let mut page = Page::new(out, style);
+    header(report, &mut page)?;
+    coverage::what_may_be_missing(report, &names, &mut page)?;
+    finding::findings(report, &names, &mut page)?;
+    flow::flows(report, &names, &mut page)?;
+    coverage::what_else_to_know(report, &names, &mut page)?;
+    conclusion(report, &mut page)
+}
+
+fn header(report: &Report, page: &mut Page) -> io::Result<()> {
+    for account in report.accounts.iter().take(MOST_ACCOUNTS) {
+        page.title(
+            &account_title(account),
+            &format!("scanned {}", minute(account.scanned_at)),
+        )?;
+        page.row("regions", &regions(&account.regions))?;
+        page.row("holds", &holds(account.counts))?;
+    }
+    let more = report.accounts.len().saturating_sub(MOST_ACCOUNTS);
+    if more > 0 {
+        page.prose(
+            0,
+            &format!("and {} more; `-f json` has them all", many(more, "account")),
+        )?;
+    }
+    page.blank()
+}
+
+fn account_title(account: &AccountSummary) -> String {
+    let id = &account.id;
+    let alias = account.alias.as_ref().map(|alias| format!(" ({alias})"));
+    let partition = match account.partition.as_str() {
+        "aws" => String::new(),
+        other => format!(", partition {other}"),
+    };
+    format!("Account {id}{}{partition}", alias.unwrap_or_default())
+}
+
+fn regions(regions: &[String]) -> String {
+    match regions.len() {
+        0 => "none".to_owned(),
+        1..=MOST_REGIONS => regions.join(", "),
+        number => many(number, "region"),
+    }
+}
+
+fn holds(counts: Counts) -> String {
+    [
+        many(counts.users, "user"),
+        many(counts.groups, "group"),
+        many(counts.roles, "role"),
+        many(counts.queues, "queue"),
+        many(counts.functions, "function"),
+        many(counts.instances, "instance"),
+    ]
+    .join(", ")
+}
+
+fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
+    let complete = report.complete();
+    if report.accounts.is_empty() {
+        page.announce(
+            Tone::Alarm,
+            "NOTHING SCANNED",
+            "There is no account in this report.",
+        )?;
+    } else if !complete {
+        let found = if report.findings.is_empty() {
+            "Nothing can be concluded from this scan: findings may be missing."
+        } else {
+            "There may be more findings than these."
+        };
+        let advice = "Mend what is listed under INCOMPLETE and scan again.";
+        page.announce(Tone::Alarm, "INCOMPLETE", &format!("{found} {advice}"))?;
+    } else if report.findings.is_empty() {
+        page.prose(
+            0,
+            "No findings: everything that was asked for was read, and no rule is broken.",
+        )?;
+    }
+    if !report.findings.is_empty() {
+        tally(report, page)?;
+        page.prose(
+            0,
+            "What a rule means and how to mend it: findings/<rule>.md",
+        )?;
+    }
+    page.prose(
+        0,
+        "Everything in full, for programs: patscan -f json=report.json",
+    )
+}
+
+/// `4 findings: 1 critical, 3 high`; an incomplete scan knows a lower bound only.
+fn tally(report: &Report, page: &mut Page) -> io::Result<()> {
+    let at_least = if report.complete() { "" } else { "At least " };
+    let lead = format!("{at_least}{}:", many(report.findings.len(), "finding"));
+    let summary = report.summary();
+    let parts: Vec<(usize, Severity)> = Severity::ALL
+        .into_iter()
+        .map(|severity| (summary.of(severity), severity))
+        .filter(|(number, _)| *number > 0)
+        .collect();
+    page.tally(&lead, &parts)
+}
+
+/// `1 queue`, `2 queues`.
+fn many(number: usize, noun: impl Display) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+fn minute(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}

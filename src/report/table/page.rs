@@ -1,0 +1,211 @@
+//! A page of a given width: every line that the table format prints goes through here.
+//!
+//! This is the one place where text is made safe and where lines are broken, so that no caller can forget either.
+
+use std::io::{self, Write};
+
+use tabled::builder::Builder;
+
+use crate::finding::Severity;
+use crate::report::Style;
+use crate::report::text::{sanitise, shorten, split, width, wrap, wrap_list};
+
+const NARROWEST: usize = 60;
+/// Lines longer than this are hard to follow by eye, however wide the terminal.
+const WIDEST: usize = 160;
+/// Columns that the labels of rows take, with the indent before and the space after them.
+const LABEL: usize = 11;
+const BOLD: &str = "1";
+const ALARM: &str = "1;31";
+
+pub(super) struct Page<'a> {
+    out: &'a mut dyn Write,
+    width: usize,
+    color: bool,
+}
+
+/// What a heading is about; colour repeats what its words say.
+#[derive(Clone, Copy)]
+pub(super) enum Tone {
+    Plain,
+    Alarm,
+    Severity(Severity),
+}
+
+impl Tone {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => BOLD,
+            Self::Alarm | Self::Severity(Severity::Critical) => ALARM,
+            Self::Severity(Severity::High) => "31",
+            Self::Severity(Severity::Medium) => "33",
+            Self::Severity(Severity::Low) => "36",
+            Self::Severity(Severity::Info) => "34",
+        }
+    }
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(out: &'a mut dyn Write, style: Style) -> Self {
+        Self {
+            out,
+            width: style.width.clamp(NARROWEST, WIDEST),
+            color: style.color,
+        }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(super) fn blank(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+
+    /// `── HIGH · 3 findings ─────` over the whole width. `word` and `rest` are short and ours.
+    pub(super) fn heading(&mut self, tone: Tone, word: &str, rest: &str) -> io::Result<()> {
+        let used = 3 + width(word) + width(rest) + 1;
+        let fill = "─".repeat(self.width.saturating_sub(used));
+        let word = self.paint(tone, word);
+        writeln!(self.out, "── {word}{rest} {fill}")
+    }
+
+    /// `word` in its colour, then prose that runs on under it.
+    pub(super) fn announce(&mut self, tone: Tone, word: &str, prose: &str) -> io::Result<()> {
+        let indent = width(word) + 2;
+        let painted = self.paint(tone, word);
+        let lines = wrap(&sanitise(prose), self.width.saturating_sub(indent));
+        for (number, line) in lines.iter().enumerate() {
+            if number == 0 {
+                writeln!(self.out, "{painted}  {line}")?;
+            } else {
+                writeln!(self.out, "{:indent$}{line}", "")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One line that is cut in the middle if it must be, with `right` at the right edge (below, if there is no room).
+    pub(super) fn title(&mut self, left: &str, right: &str) -> io::Result<()> {
+        let (left, right) = (sanitise(left), sanitise(right));
+        let (left, right) = (shorten(&left, self.width), shorten(&right, self.width));
+        if right.is_empty() {
+            return writeln!(self.out, "{left}");
+        }
+        let room = self.width.saturating_sub(width(&right));
+        let used = width(&left);
+        if used + 2 <= room {
+            writeln!(self.out, "{left}{:1$}{right}", "", room - used)
+        } else {
+            writeln!(self.out, "{left}\n{:room$}{right}", "")
+        }
+    }
+
+    /// Prose, indented.
+    pub(super) fn prose(&mut self, indent: usize, text: &str) -> io::Result<()> {
+        for line in wrap(&sanitise(text), self.width.saturating_sub(indent)) {
+            writeln!(self.out, "{:indent$}{line}", "")?;
+        }
+        Ok(())
+    }
+
+    /// A label and prose beside it.
+    pub(super) fn row(&mut self, label: &str, text: &str) -> io::Result<()> {
+        let lines = wrap(&sanitise(text), self.width.saturating_sub(LABEL));
+        self.labelled(label, &lines)
+    }
+
+    /// A label and a list of names beside it: the first `most`, then how many more.
+    pub(super) fn list<T>(
+        &mut self,
+        label: &str,
+        items: &[T],
+        most: usize,
+        name: impl Fn(&T) -> String,
+    ) -> io::Result<()> {
+        let mut shown: Vec<String> = items
+            .iter()
+            .take(most)
+            .map(|item| sanitise(&name(item)).into_owned())
+            .collect();
+        let more = items.len().saturating_sub(most);
+        if more > 0 {
+            shown.push(format!("and {more} more"));
+        }
+        self.labelled(label, &wrap_list(&shown, self.width.saturating_sub(LABEL)))
+    }
+
+    fn labelled(&mut self, label: &str, lines: &[String]) -> io::Result<()> {
+        let mut label = label;
+        for line in lines {
+            writeln!(self.out, "  {label:<8} {line}")?;
+            label = "";
+        }
+        Ok(())
+    }
+
+    /// A table with borders: a head, then rows of cells of lines. No column is wider than its limit.
+    pub(super) fn table<const N: usize>(
+        &mut self,
+        limits: [usize; N],
+        head: [&str; N],
+        rows: impl IntoIterator<Item = [Vec<String>; N]>,
+    ) -> io::Result<()> {
+        let mut builder = Builder::default();
+        builder.push_record(head);
+        for row in rows {
+            builder.push_record(row.iter().zip(limits).map(|(cell, limit)| {
+                let lines: Vec<String> = cell
+                    .iter()
+                    .flat_map(|line| fold(&sanitise(line), limit))
+                    .collect();
+                lines.join("\n")
+            }));
+        }
+        let mut table = builder.build();
+        table.with(tabled::settings::Style::modern_rounded());
+        writeln!(self.out, "{table}")
+    }
+
+    /// A word in the colour of its tone, where there is colour.
+    fn paint(&self, tone: Tone, word: &str) -> String {
+        if self.color {
+            format!("\u{1b}[{}m{word}\u{1b}[0m", tone.code())
+        } else {
+            word.to_owned()
+        }
+    }
+
+    /// `lead`, which is ours, then how many of each severity, wrapped between them.
+    pub(super) fn tally(&mut self, lead: &str, parts: &[(usize, Severity)]) -> io::Result<()> {
+        write!(self.out, "{lead}")?;
+        let mut used = width(lead);
+        for (number, (count, severity)) in parts.iter().enumerate() {
+            let comma = if number + 1 < parts.len() { "," } else { "" };
+            let part = width(&format!(" {count} {severity}{comma}"));
+            if used + part > self.width {
+                write!(self.out, "\n ")?;
+                used = 1;
+            }
+            used += part;
+            let word = self.paint(Tone::Severity(*severity), severity.as_str());
+            write!(self.out, " {count} {word}{comma}")?;
+        }
+        writeln!(self.out)
+    }
+}
+
+/// At most two lines, the second one indented: what needs more loses its middle.
+fn fold(text: &str, limit: usize) -> Vec<String> {
+    let lines = wrap(text, limit);
+    match lines.as_slice() {
+        [_] => lines,
+        [first, second] if width(second) < limit => vec![first.clone(), format!(" {second}")],
+        _ => {
+            // One column for the indent, one for a wide character that the first line cannot hold.
+            let short = shorten(text, (2 * limit).saturating_sub(2));
+            let (first, second) = split(&short, limit);
+            vec![first, format!(" {second}")]
+        }
+    }
+}
