@@ -18,5 +18,7 @@ pub mod arn;
 pub mod commands;
 mod file;
 pub mod finding;
+pub mod graph;
 pub mod policy;
 pub mod report;
+pub mod rules;
