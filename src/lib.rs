@@ -14,5 +14,6 @@
 
 pub mod account;
 pub mod arn;
+pub mod collect;
 mod file;
 pub mod finding;
