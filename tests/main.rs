@@ -1,2 +1,12 @@
-#[test]
-fn t() {}
+//! The one integration test binary: one link, one process for nextest to start per test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that meets data it does not expect has failed; helpers are not covered by clippy.toml's exceptions for tests"
+)]
+
+mod collect;
+mod emulator;

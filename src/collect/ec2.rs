@@ -1,7 +1,8 @@
 //! Regions and instances: `DescribeRegions` and `DescribeInstances` of the Amazon EC2 API.
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::InstanceStateName;
+use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
+use aws_sdk_ec2::types::{InstanceStateName, Reservation};
 
 use super::Scan;
 use super::calls::{DESCRIBE_INSTANCES, DESCRIBE_REGIONS};
@@ -12,7 +13,7 @@ use super::session::Session;
 use crate::account::Instance;
 use crate::arn::Arn;
 
-/// A page of DescribeInstances, the largest that EC2 allows.
+/// A page of `DescribeInstances`, the largest that EC2 allows.
 const PAGE: i32 = 1000;
 
 /// Every region of the partition, and whether the account has enabled it.
@@ -61,14 +62,10 @@ pub(super) async fn instances(scan: &Scan<'_>, region: &str) -> Vec<Instance> {
                     .set_next_token(token)
                     .send()
             },
-            |page| page.next_token(),
+            DescribeInstancesOutput::next_token,
             |page| {
                 let before = instances.len();
-                for instance in page
-                    .reservations()
-                    .iter()
-                    .flat_map(|reservation| reservation.instances())
-                {
+                for instance in page.reservations().iter().flat_map(Reservation::instances) {
                     match read(instance, scan, region) {
                         Ok(instance) => instances.extend(instance),
                         Err(failure) => scan.reader.failed(

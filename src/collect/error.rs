@@ -62,6 +62,30 @@ pub enum CollectError {
         #[source]
         source: Cause,
     },
+    /// The profile asked for has no credentials.
+    #[error(
+        "the profile `{profile}` gives no AWS credentials: {cause}; check it in `~/.aws/config`, or run `aws sso login --profile {profile}`"
+    )]
+    NoCredentialsInProfile {
+        /// The profile.
+        profile: String,
+        /// What is missing.
+        cause: String,
+        /// The error of the SDK.
+        #[source]
+        source: Cause,
+    },
+    /// The role of the profile asks for a second factor, which nobody here can give.
+    #[error(
+        "the profile `{profile}` needs an MFA code; start a session first: `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, then run without `--profile`"
+    )]
+    MfaRequired {
+        /// The profile.
+        profile: String,
+        /// The error of the SDK.
+        #[source]
+        source: Cause,
+    },
     /// The credentials are configured in a way that cannot work.
     #[error(
         "the AWS credentials are not configured correctly: {cause}; check the profile in `~/.aws/config`, or run `aws sso login --profile NAME` if it uses single sign-on"

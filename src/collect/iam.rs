@@ -17,7 +17,7 @@ use super::identity::{Malformed, decoded, group, managed_policy, role, user};
 use crate::account::{Group, ManagedPolicy, PolicyText, Role, User};
 use crate::arn::Arn;
 
-/// A page of GetAccountAuthorizationDetails, the largest that IAM allows.
+/// A page of `GetAccountAuthorizationDetails`, the largest that IAM allows.
 const PAGE: i32 = 1000;
 /// Calls at once; IAM has one endpoint for the whole account.
 const AT_ONCE: usize = 4;

@@ -4,6 +4,8 @@
 //! logged.
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::list_event_source_mappings::ListEventSourceMappingsOutput;
+use aws_sdk_lambda::operation::list_functions::ListFunctionsOutput;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionConfiguration};
 
 use super::Scan;
@@ -12,9 +14,9 @@ use super::failure::Failure;
 use crate::account::{EventSourceMapping, Function, unqualified_function};
 use crate::arn::Arn;
 
-/// A page of ListFunctions; Lambda returns no more at once.
+/// A page of `ListFunctions`; Lambda returns no more at once.
 const FUNCTIONS_PAGE: i32 = 50;
-/// A page of ListEventSourceMappings; Lambda returns no more at once.
+/// A page of `ListEventSourceMappings`; Lambda returns no more at once.
 const MAPPINGS_PAGE: i32 = 100;
 
 /// The functions of a region.
@@ -33,7 +35,7 @@ pub(super) async fn functions(scan: &Scan<'_>, region: &str) -> Vec<Function> {
                     .set_marker(marker)
                     .send()
             },
-            |page| page.next_marker(),
+            ListFunctionsOutput::next_marker,
             |page| {
                 for function in page.functions() {
                     match read_function(function) {
@@ -84,7 +86,7 @@ pub(super) async fn event_source_mappings(
                     .set_marker(marker)
                     .send()
             },
-            |page| page.next_marker(),
+            ListEventSourceMappingsOutput::next_marker,
             |page| {
                 for mapping in page.event_source_mappings() {
                     // A self-managed source (Kafka outside AWS) has no ARN and cannot be a queue.

@@ -51,7 +51,7 @@ mod tests {
     fn the_nearest_name_comes_first() {
         assert_eq!(
             nearest_first("pord", ["default", "staging", "prod"]),
-            ["prod", "staging", "default"]
+            ["prod", "default", "staging"]
         );
     }
 }

@@ -3,7 +3,8 @@
 //! Follows the AWS SDKs and Tools Reference Guide for the environment, the shared config files and the credential chain, with
 //! one addition: as in the AWS CLI, a profile named on the command line outranks keys in the environment.
 
-use std::path::PathBuf;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::error::{CollectError, one_line};
@@ -43,8 +45,8 @@ pub(super) struct Session {
 impl Session {
     /// Resolves configuration and credentials.
     pub(super) async fn open(options: &Options) -> Result<Self, CollectError> {
-        let mut config = match &options.sdk_config {
-            Some(config) => config.clone(),
+        let (mut config, profile) = match &options.sdk_config {
+            Some(config) => (config.clone(), None),
             None => from_environment(options).await?,
         };
         if let Some(url) = &options.endpoint_url {
@@ -56,13 +58,12 @@ impl Session {
         }
         let region = config
             .region()
-            .map(|region| region.as_ref().to_owned())
-            .unwrap_or_else(|| base_region(None, options));
+            .map_or_else(|| base_region(options), |region| region.as_ref().to_owned());
         config = config
             .into_builder()
             .region(Region::new(region.clone()))
             .build();
-        config = with_resolved_credentials(config).await?;
+        config = with_resolved_credentials(config, profile.as_ref()).await?;
         if let Some(role) = &options.assume_role {
             config = assume(role, &config).await?;
         }
@@ -93,7 +94,15 @@ impl Session {
     }
 }
 
-async fn from_environment(options: &Options) -> Result<SdkConfig, CollectError> {
+/// The profile that was asked for by name.
+struct NamedProfile {
+    name: String,
+    needs_mfa: bool,
+}
+
+async fn from_environment(
+    options: &Options,
+) -> Result<(SdkConfig, Option<NamedProfile>), CollectError> {
     let (env, fs) = (Env::real(), Fs::real());
     let attempts = max_attempts(&env)?;
     let named = options
@@ -102,9 +111,8 @@ async fn from_environment(options: &Options) -> Result<SdkConfig, CollectError> 
         .or_else(|| non_empty(&env, "AWS_PROFILE"));
     let profiles = profiles(&fs, &env, named.as_deref()).await?;
     let http = http_client(ca_bundle(&env, &profiles).map(PathBuf::from))?;
-    let region = Region::new(
-        configured_region(&env, &profiles).unwrap_or_else(|| base_region(None, options)),
-    );
+    let region =
+        Region::new(configured_region(&env, &profiles).unwrap_or_else(|| base_region(options)));
     let retry = RetryConfig::adaptive().with_max_attempts(attempts);
     let timeout = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -115,7 +123,7 @@ async fn from_environment(options: &Options) -> Result<SdkConfig, CollectError> 
         .retry_config(retry.clone())
         .timeout_config(timeout.clone())
         .region(region.clone());
-    if let Some(name) = named {
+    if let Some(name) = &named {
         loader = loader.profile_name(name);
     }
     if let Some(name) = &options.profile {
@@ -131,7 +139,11 @@ async fn from_environment(options: &Options) -> Result<SdkConfig, CollectError> 
                 .build(),
         );
     }
-    Ok(loader.load().await)
+    let named = named.map(|name| NamedProfile {
+        name,
+        needs_mfa: profiles.get("mfa_serial").is_some(),
+    });
+    Ok((loader.load().await, named))
 }
 
 fn non_empty(env: &Env, name: &str) -> Option<String> {
@@ -179,9 +191,11 @@ fn configured_region(env: &Env, profiles: &ProfileSet) -> Option<String> {
         .filter(|region| !region.is_empty())
 }
 
-fn base_region(configured: Option<String>, options: &Options) -> String {
-    configured
-        .or_else(|| options.regions.first().cloned())
+fn base_region(options: &Options) -> String {
+    options
+        .regions
+        .first()
+        .cloned()
         .unwrap_or_else(|| FALLBACK_REGION.to_owned())
 }
 
@@ -210,7 +224,7 @@ fn check_endpoint(url: &str) -> Result<(), CollectError> {
 fn http_client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, CollectError> {
     let tls = match ca_bundle {
         None => TlsContext::default(),
-        Some(path) => trusting(path)?,
+        Some(path) => trusting(&path)?,
     };
     Ok(
         Builder::new().build_with_connector_fn(move |settings, components| {
@@ -219,19 +233,19 @@ fn http_client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, CollectEr
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
                 .tls_context(tls.clone());
             connector.set_connector_settings(settings.cloned());
-            connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             connector.build()
         }),
     )
 }
 
 /// A TLS context that trusts the certificates of a file and no others.
-fn trusting(path: PathBuf) -> Result<TlsContext, CollectError> {
+fn trusting(path: &Path) -> Result<TlsContext, CollectError> {
     let problem = |cause: &str| CollectError::InvalidCaBundle {
-        path: path.clone(),
+        path: path.to_owned(),
         cause: cause.to_owned(),
     };
-    let pem = std::fs::read(&path).map_err(|error| problem(&error.to_string()))?;
+    let pem = std::fs::read(path).map_err(|error| problem(&error.to_string()))?;
     let holds_certificate = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
     if !holds_certificate {
         return Err(problem("it holds no PEM certificate"));
@@ -291,7 +305,11 @@ fn prefetched(
         .build()
 }
 
-async fn with_resolved_credentials(config: SdkConfig) -> Result<SdkConfig, CollectError> {
+async fn with_resolved_credentials(
+    config: SdkConfig,
+    profile: Option<&NamedProfile>,
+) -> Result<SdkConfig, CollectError> {
+    let classify = |error| classify(error, profile);
     let Some(provider) = config.credentials_provider() else {
         return Err(classify(CredentialsError::not_loaded_no_source()));
     };
@@ -319,13 +337,24 @@ async fn assume(role: &AssumeRole, config: &SdkConfig) -> Result<SdkConfig, Coll
     Ok(prefetched(config.clone(), first, provider))
 }
 
-fn classify(error: CredentialsError) -> CollectError {
+fn classify(error: CredentialsError, profile: Option<&NamedProfile>) -> CollectError {
     let cause = one_line(&error);
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => CollectError::NoCredentials {
+    match (&error, profile) {
+        (_, Some(NamedProfile { name, needs_mfa })) if *needs_mfa => CollectError::MfaRequired {
+            profile: name.clone(),
             source: error.into(),
         },
-        CredentialsError::InvalidConfiguration(_) => CollectError::InvalidCredentialsConfig {
+        (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
+            CollectError::NoCredentialsInProfile {
+                profile: profile.name.clone(),
+                cause: error.source().map_or(cause, one_line),
+                source: error.into(),
+            }
+        }
+        (CredentialsError::CredentialsNotLoaded(_), None) => CollectError::NoCredentials {
+            source: error.into(),
+        },
+        (CredentialsError::InvalidConfiguration(_), _) => CollectError::InvalidCredentialsConfig {
             cause,
             source: error.into(),
         },
@@ -411,8 +440,8 @@ mod tests {
             regions: vec!["eu-south-1".to_owned()],
             ..Options::default()
         };
-        assert_eq!(base_region(None, &options), "eu-south-1");
-        assert_eq!(base_region(None, &Options::default()), "us-east-1");
+        assert_eq!(base_region(&options), "eu-south-1");
+        assert_eq!(base_region(&Options::default()), "us-east-1");
     }
 
     #[tokio::test]
@@ -454,17 +483,20 @@ mod tests {
     #[test]
     fn credential_errors_are_told_apart_by_type() {
         assert!(matches!(
-            classify(CredentialsError::not_loaded("nothing")),
+            classify(CredentialsError::not_loaded("nothing"), None),
             CollectError::NoCredentials { .. }
         ));
-        let configured = classify(CredentialsError::invalid_configuration("profile\nloops"));
+        let configured = classify(
+            CredentialsError::invalid_configuration("profile\nloops"),
+            None,
+        );
         assert!(matches!(
             configured,
             CollectError::InvalidCredentialsConfig { .. }
         ));
         assert!(configured.to_string().contains("profile loops"));
         assert!(matches!(
-            classify(CredentialsError::provider_error("503")),
+            classify(CredentialsError::provider_error("503"), None),
             CollectError::CredentialsFailed { .. }
         ));
     }

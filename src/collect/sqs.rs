@@ -1,6 +1,7 @@
 //! Queues: `ListQueues`, `GetQueueAttributes` and `ListQueueTags` of the Amazon SQS API.
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::operation::list_queues::ListQueuesOutput;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -12,7 +13,7 @@ use super::failure::Failure;
 use crate::account::{Queue, Tag};
 use crate::arn::Arn;
 
-/// A page of ListQueues. Without a size SQS returns a thousand and no token: the rest would be lost.
+/// A page of `ListQueues`. Without a size SQS returns a thousand and no token: the rest would be lost.
 const PAGE: i32 = 1000;
 /// Calls at once for one region; there is one call for each queue and none for many.
 const AT_ONCE: usize = 16;
@@ -33,7 +34,7 @@ pub(super) async fn queues(scan: &Scan<'_>, region: &str) -> Vec<Queue> {
                     .set_next_token(token)
                     .send()
             },
-            |page| page.next_token(),
+            ListQueuesOutput::next_token,
             |page| urls.extend(page.queue_urls.unwrap_or_default()),
         )
         .await;

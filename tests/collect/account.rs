@@ -1,0 +1,217 @@
+//! A whole account, as an emulator with state holds it.
+
+use std::collections::BTreeSet;
+
+use patscan::account::{Account, Encryption, GapEffect};
+use patscan::arn::Arn;
+use patscan::collect::{CALLS, collect};
+
+use super::{gaps, policy, policy_version, queues_page, user_with_policy};
+use crate::emulator::{ACCOUNT, Answer, Canned, Moto, Request, options};
+
+async fn example_account() -> Account {
+    let moto = Moto::start();
+    moto.seed("account.py");
+    collect(
+        &options(&moto.url(), &["us-east-1", "eu-west-1"]).await,
+        &(),
+    )
+    .await
+    .unwrap()
+}
+
+fn arns<'a>(items: impl IntoIterator<Item = &'a Arn>) -> Vec<&'a str> {
+    items.into_iter().map(Arn::as_str).collect()
+}
+
+#[tokio::test]
+async fn an_account_is_read_whole() {
+    let account = example_account().await;
+
+    assert_eq!(account.id.as_str(), ACCOUNT);
+    assert_eq!(account.alias.as_deref(), Some("example-account"));
+    assert_eq!(account.partition, "aws");
+    assert_eq!(account.regions, ["eu-west-1", "us-east-1"]);
+    assert!(gaps(&account).is_empty(), "{:?}", account.coverage.gaps);
+
+    // People: alice through a group, bob directly.
+    let [bob, alice] = account.users.as_slice() else {
+        panic!("{:?}", account.users);
+    };
+    assert_eq!(
+        alice.arn.as_str(),
+        "arn:aws:iam::123456789012:user/people/alice"
+    );
+    assert_eq!(alice.groups, ["operators"]);
+    assert_eq!(alice.tags[0].value, "orders");
+    assert!(alice.inline.is_empty());
+    assert_eq!(bob.inline[0].name, "direct");
+    let [operators] = account.groups.as_slice() else {
+        panic!("{:?}", account.groups);
+    };
+    assert_eq!(
+        arns(&operators.attached),
+        ["arn:aws:iam::123456789012:policy/queues/send-orders"]
+    );
+    assert_eq!(operators.inline[0].name, "look");
+
+    // Services: web on an instance, worker as a function.
+    let [web, worker] = account.roles.as_slice() else {
+        panic!("{:?}", account.roles);
+    };
+    assert_eq!(
+        web.arn.as_str(),
+        "arn:aws:iam::123456789012:role/services/web"
+    );
+    assert_eq!(
+        web.boundary.as_ref().unwrap().as_str(),
+        "arn:aws:iam::123456789012:policy/boundary"
+    );
+    assert_eq!(
+        arns(&web.instance_profiles),
+        ["arn:aws:iam::123456789012:instance-profile/services/web"]
+    );
+    assert!(web.trust.as_str().contains("ec2.amazonaws.com"));
+    assert_eq!(worker.inline[0].name, "consume");
+    assert!(worker.boundary.is_none());
+
+    // Customer managed policies are kept even where nobody uses them.
+    assert_eq!(
+        arns(account.policies.iter().map(|policy| &policy.arn)),
+        [
+            "arn:aws:iam::123456789012:policy/boundary",
+            "arn:aws:iam::123456789012:policy/queues/send-orders",
+            "arn:aws:iam::123456789012:policy/unused",
+        ]
+    );
+    let send = account.policies[1].document.as_ref().unwrap();
+    assert!(send.as_str().contains(r#""a+b%20c""#), "{send:?}");
+
+    // Queues of both regions.
+    let [orders, dead, audit] = account.queues.as_slice() else {
+        panic!("{:?}", account.queues);
+    };
+    assert_eq!(
+        orders.arn.as_str(),
+        "arn:aws:sqs:eu-west-1:123456789012:orders"
+    );
+    let attributes = orders.attributes.as_ref().unwrap();
+    assert!(
+        attributes
+            .policy
+            .as_ref()
+            .unwrap()
+            .as_str()
+            .contains("sns.amazonaws.com")
+    );
+    let redrive = attributes.redrive.as_ref().unwrap();
+    assert_eq!(redrive.dead_letter_queue, dead.arn);
+    assert_eq!(redrive.max_receive_count, 5);
+    assert_eq!(
+        attributes.encryption,
+        Encryption::Kms {
+            key: "alias/orders".to_owned()
+        }
+    );
+    assert!(dead.attributes.as_ref().unwrap().policy.is_none());
+    assert_eq!(
+        audit.arn.as_str(),
+        "arn:aws:sqs:us-east-1:123456789012:audit.fifo"
+    );
+    assert!(audit.attributes.as_ref().unwrap().fifo);
+
+    // The worker's policy looks at tags, so they are read.
+    assert_eq!(orders.tags.as_ref().unwrap()[0].value, "orders");
+    assert_eq!(dead.tags, Some(Vec::new()));
+
+    // Workloads and their wiring.
+    let [function] = account.functions.as_slice() else {
+        panic!("{:?}", account.functions);
+    };
+    assert_eq!(
+        function.arn.as_str(),
+        "arn:aws:lambda:eu-west-1:123456789012:function:worker"
+    );
+    assert_eq!(function.role, worker.arn);
+    let [mapping] = account.event_source_mappings.as_slice() else {
+        panic!("{:?}", account.event_source_mappings);
+    };
+    assert_eq!(mapping.source, orders.arn);
+    assert_eq!(mapping.function_arn().unwrap(), function.arn);
+    assert!(mapping.enabled);
+    let [instance] = account.instances.as_slice() else {
+        panic!("a terminated instance is left out: {:?}", account.instances);
+    };
+    assert_eq!(
+        instance.instance_profile.as_ref(),
+        web.instance_profiles.first()
+    );
+
+    let text = serde_json::to_string(&account).unwrap();
+    assert!(
+        !text.contains("do-not-keep-this"),
+        "environment variables stay where they are"
+    );
+}
+
+#[tokio::test]
+async fn policies_that_nothing_reads_are_stated_once() {
+    let account = example_account().await;
+    let stated: Vec<_> = account
+        .coverage
+        .gaps
+        .iter()
+        .map(|gap| (gap.service.as_str(), gap.effect))
+        .collect();
+    assert_eq!(
+        stated,
+        [
+            ("kms", GapEffect::MayOverstate),
+            ("organizations", GapEffect::MayOverstate),
+        ]
+    );
+    assert!(account.coverage.is_complete());
+}
+
+#[tokio::test]
+async fn every_enabled_region_is_scanned_when_none_is_named() {
+    let aws = Canned::start(|_| None);
+    let account = collect(&options(aws.url(), &[]).await, &()).await.unwrap();
+    assert_eq!(account.regions, ["eu-west-1", "us-east-1"]);
+    for region in ["eu-west-1", "us-east-1"] {
+        let of_region =
+            |request: &&Request| request.region == region && request.operation == "ListQueues";
+        assert_eq!(aws.received().iter().filter(of_region).count(), 1);
+    }
+    assert!(
+        !aws.received()
+            .iter()
+            .any(|request| request.region == "me-south-1")
+    );
+}
+
+#[tokio::test]
+async fn a_scan_calls_what_the_table_of_calls_lists_and_nothing_else() {
+    // One queue, a policy that looks at tags, and an attached policy whose document has to be fetched.
+    let aws = Canned::start(|request| match request.call().as_str() {
+        "sqs:ListQueues" => Some(queues_page(&["orders"], None)),
+        "iam:GetAccountAuthorizationDetails" => Some(Answer::authorization_details(
+            &user_with_policy("alice", "arn:aws:iam::aws:policy/Fetched"),
+            None,
+        )),
+        "iam:GetPolicy" => Some(policy("v3")),
+        "iam:GetPolicyVersion" => Some(policy_version(
+            r#"{"Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}"#,
+        )),
+        _ => None,
+    });
+    collect(&options(aws.url(), &["eu-west-1"]).await, &())
+        .await
+        .unwrap();
+    let called: BTreeSet<_> = aws.received().iter().map(Request::call).collect();
+    let listed: BTreeSet<_> = CALLS
+        .iter()
+        .map(|call| format!("{}:{}", call.service, call.operation))
+        .collect();
+    assert_eq!(called, listed);
+}
