@@ -142,9 +142,10 @@ impl Scan<'_> {
 /// gap in the account's coverage instead.
 pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Account, CollectError> {
     let scanned_at = Utc::now();
-    let session = Session::open(options).await?;
+    // Boxed, as below: the state of all calls at once is large, and a caller may keep this future on a stack.
+    let session = Box::pin(Session::open(options)).await?;
     let reader = Reader::new(progress);
-    let caller = sts::caller(&session, &reader).await?;
+    let caller = Box::pin(sts::caller(&session, &reader)).await?;
     let scan = Scan {
         session: &session,
         reader: &reader,
@@ -152,11 +153,14 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         account: caller.account.clone(),
     };
 
-    let (alias, regions) = tokio::join!(iam::alias(&scan), choose_regions(&scan, options));
+    let (alias, regions) = tokio::join!(
+        Box::pin(iam::alias(&scan)),
+        Box::pin(choose_regions(&scan, options))
+    );
     let regions = regions?;
     let (identities, found) = tokio::join!(
-        iam::identities(&scan),
-        every_region(&scan, &regions, options)
+        Box::pin(iam::identities(&scan)),
+        Box::pin(every_region(&scan, &regions, options))
     );
     let mut account = Account {
         id: caller.account,
@@ -175,7 +179,7 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         coverage: Coverage::default(),
     };
     if any_document_looks_at_tags(&account) {
-        account.queues = tag_queues(&scan, &account.regions, account.queues).await;
+        account.queues = Box::pin(tag_queues(&scan, &account.regions, account.queues)).await;
     }
 
     check_anything_was_read(&reader.tally(), &session, caller.arn)?;

@@ -2,6 +2,7 @@
 //!
 //! A process has one environment, so each of these scans in a child: this test binary, told to run [`in_the_child`] only.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -24,10 +25,11 @@ async fn in_the_child() {
         regions: vec![REGION.to_owned()],
         ..Options::default()
     };
-    match collect(&options, &()).await {
-        Ok(account) => eprintln!("outcome: account {}", account.id),
-        Err(error) => eprintln!("outcome: {error}"),
-    }
+    let outcome = match collect(&options, &()).await {
+        Ok(account) => format!("account {}", account.id),
+        Err(error) => error.to_string(),
+    };
+    writeln!(std::io::stderr(), "outcome: {outcome}").unwrap();
 }
 
 /// Scans with this environment and nothing of ours; gives the account or the error message.

@@ -28,7 +28,7 @@ fn gaps(account: &Account) -> Vec<&Gap> {
         .collect()
 }
 
-/// A page of ListQueues.
+/// A page of `ListQueues`.
 fn queues_page(names: &[&str], token: Option<&str>) -> Answer {
     let urls: Vec<_> = names
         .iter()
@@ -53,7 +53,7 @@ fn user_with_policy(name: &str, policy: &str) -> String {
     )
 }
 
-/// The answer of GetPolicy.
+/// The answer of `GetPolicy`.
 fn policy(default_version: &str) -> Answer {
     Answer::ok(format!(
         "<GetPolicyResponse><GetPolicyResult><Policy><DefaultVersionId>{default_version}</DefaultVersionId></Policy>\
@@ -61,7 +61,7 @@ fn policy(default_version: &str) -> Answer {
     ))
 }
 
-/// The answer of GetPolicyVersion.
+/// The answer of `GetPolicyVersion`.
 fn policy_version(document: &str) -> Answer {
     let document = encoded(document);
     Answer::ok(format!(

@@ -126,7 +126,7 @@ impl Answer {
         Self::ok(body)
     }
 
-    /// A page of GetAccountAuthorizationDetails with the lists given as XML.
+    /// A page of `GetAccountAuthorizationDetails` with the lists given as XML.
     pub(crate) fn authorization_details(lists: &str, marker: Option<&str>) -> Self {
         let more = marker.map_or("<IsTruncated>false</IsTruncated>".to_owned(), |marker| {
             format!("<IsTruncated>true</IsTruncated><Marker>{marker}</Marker>")
@@ -238,7 +238,7 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
         answer.body.len()
     );
     for (name, value) in &answer.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
     text.push_str("\r\n");
     let sent = if answer.truncated {

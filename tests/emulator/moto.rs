@@ -1,4 +1,4 @@
-//! The moto emulator (`moto_server`), from PyPI into a virtual environment below `target/`.
+//! The moto emulator (`moto_server`), from `PyPI` into a virtual environment below `target/`.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const REQUIREMENT: &str = "moto[server]==5.2.5";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running emulator with a state of its own.
 pub(crate) struct Moto {
