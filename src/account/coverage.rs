@@ -19,7 +19,10 @@ pub struct Coverage {
 impl Coverage {
     /// Whether nothing that could hide a finding was left unread.
     pub fn is_complete(&self) -> bool {
-        !self.gaps.iter().any(|gap| gap.effect == GapEffect::MayHide)
+        !self
+            .gaps
+            .iter()
+            .any(|gap| gap.effect == GapEffect::MayHide)
     }
 
     pub(super) fn sort(&mut self) {

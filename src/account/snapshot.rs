@@ -157,11 +157,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
         if error.is_eof() {
             SnapshotError::CutShort {
                 path: path.to_owned(),
-                reason: format!(
-                    "it ends at line {}, column {}",
-                    error.line(),
-                    error.column()
-                ),
+                reason: format!("it ends at line {}, column {}", error.line(), error.column()),
             }
         } else {
             SnapshotError::NotASnapshot {

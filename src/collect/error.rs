@@ -99,7 +99,7 @@ pub enum CollectError {
     },
     /// The credentials provider failed.
     #[error(
-        "the AWS credentials could not be loaded: {cause}; run `aws sso login --profile NAME` if the profile uses single sign-on, or check it with `aws sts get-caller-identity`"
+        "the AWS credentials could not be loaded: {cause}; log in again, for example with `aws sso login --profile NAME`, or choose another profile with `--profile NAME`"
     )]
     CredentialsFailed {
         /// What went wrong.
@@ -209,8 +209,10 @@ fn known_profiles(existing: &[String]) -> String {
     format!("choose one of {}{rest}", shown.join(", "))
 }
 
-/// An error and its sources as one line; a source that only repeats what was said is left out.
+/// An error and its sources as one line; a source that only repeats what was said is left out, and what is long (some errors
+/// of the SDK print a whole request) is cut.
 pub(super) fn one_line(error: &(dyn Error + 'static)) -> String {
+    const LONGEST: usize = 200;
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -219,6 +221,7 @@ pub(super) fn one_line(error: &(dyn Error + 'static)) -> String {
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");
+        let text: String = text.trim_end_matches('.').chars().take(LONGEST).collect();
         if !text.is_empty() && !said.iter().any(|before| before.contains(&text)) {
             said.push(text);
         }

@@ -85,7 +85,11 @@ impl Failure {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 ("Timeout".to_owned(), Kind::Unreachable)
             }
-            SdkError::DispatchFailure(_) => ("ConnectionFailure".to_owned(), Kind::Unreachable),
+            SdkError::DispatchFailure(failure)
+                if failure.is_io() || failure.as_other().is_some() =>
+            {
+                ("ConnectionFailure".to_owned(), Kind::Unreachable)
+            }
             SdkError::ResponseError(_) => ("MalformedResponse".to_owned(), Kind::Other),
             _ => ("InvalidRequest".to_owned(), Kind::Other),
         };

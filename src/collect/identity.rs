@@ -28,11 +28,13 @@ pub(super) fn decoded(text: &str) -> PolicyText {
 
 pub(super) fn user(detail: &UserDetail) -> Result<User, Malformed> {
     let name = detail.user_name();
+    let mut groups = detail.group_list().to_vec();
+    groups.sort();
     Ok(User {
         arn: arn(detail.arn(), name)?,
         id: detail.user_id().unwrap_or_default().to_owned(),
         tags: tags(detail.tags()),
-        groups: detail.group_list().to_vec(),
+        groups,
         inline: inline(detail.user_policy_list()),
         attached: attached(detail.attached_managed_policies(), name)?,
         boundary: boundary(detail.permissions_boundary(), name)?,
@@ -50,11 +52,12 @@ pub(super) fn group(detail: &GroupDetail) -> Result<Group, Malformed> {
 
 pub(super) fn role(detail: &RoleDetail) -> Result<Role, Malformed> {
     let name = detail.role_name();
-    let instance_profiles = detail
+    let mut instance_profiles = detail
         .instance_profile_list()
         .iter()
         .map(|profile| arn(Some(profile.arn()), name))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
+    instance_profiles.sort();
     Ok(Role {
         arn: arn(detail.arn(), name)?,
         id: detail.role_id().unwrap_or_default().to_owned(),

@@ -6,35 +6,37 @@
 
 mod attributes;
 mod calls;
+mod credentials;
 mod ec2;
 mod error;
 mod failure;
+mod http;
 mod iam;
 mod identity;
 mod lambda;
 mod nearest;
 mod reader;
+mod regional;
 mod regions;
 mod session;
 mod sqs;
 mod sts;
+mod tags;
 
 use std::collections::BTreeSet;
 
 use aws_types::SdkConfig;
 use chrono::Utc;
-use futures_util::StreamExt as _;
-use futures_util::stream;
 
 pub use calls::{CALLS, Call, IfDenied};
 pub use error::{Cause, CollectError};
 
-use crate::account::{
-    Account, Coverage, Encryption, EventSourceMapping, Function, Gap, GapEffect, Instance, Queue,
-};
+use crate::account::{Account, Coverage, Encryption, Gap, GapEffect, Queue};
 use crate::arn::{AccountId, Arn};
 use reader::{Reader, Tally};
+use regional::every_region;
 use session::Session;
+use tags::{any_document_looks_at_tags, tag_queues};
 
 /// Regions read at once.
 const REGIONS_AT_ONCE: usize = 8;
@@ -179,7 +181,7 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         coverage: Coverage::default(),
     };
     if any_document_looks_at_tags(&account) {
-        account.queues = Box::pin(tag_queues(&scan, &account.regions, account.queues)).await;
+        account.queues = Box::pin(tag_queues(&scan, account.queues)).await;
     }
 
     check_anything_was_read(&reader.tally(), &session, caller.arn)?;
@@ -214,118 +216,6 @@ async fn choose_regions(scan: &Scan<'_>, options: &Options) -> Result<Vec<String
         }
     };
     regions::choose(options, known.as_ref(), base)
-}
-
-/// What regions hold.
-#[derive(Default)]
-struct Regional {
-    queues: Vec<Queue>,
-    functions: Vec<Function>,
-    mappings: Vec<EventSourceMapping>,
-    instances: Vec<Instance>,
-}
-
-async fn every_region(scan: &Scan<'_>, regions: &[String], options: &Options) -> Regional {
-    stream::iter(regions)
-        .map(|region| one_region(scan, region, options))
-        .buffer_unordered(REGIONS_AT_ONCE)
-        .fold(Regional::default(), async |mut all, one| {
-            all.queues.extend(one.queues);
-            all.functions.extend(one.functions);
-            all.mappings.extend(one.mappings);
-            all.instances.extend(one.instances);
-            all
-        })
-        .await
-}
-
-async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regional {
-    let lambda = async {
-        if options.skip.contains(&Skippable::Lambda) {
-            return (Vec::new(), Vec::new());
-        }
-        tokio::join!(
-            lambda::functions(scan, region),
-            lambda::event_source_mappings(scan, region)
-        )
-    };
-    let ec2 = async {
-        if options.skip.contains(&Skippable::Ec2) {
-            return Vec::new();
-        }
-        ec2::instances(scan, region).await
-    };
-    let (queues, (functions, mappings), instances) =
-        tokio::join!(sqs::queues(scan, region), lambda, ec2);
-    Regional {
-        queues,
-        functions,
-        mappings,
-        instances,
-    }
-}
-
-async fn tag_queues(scan: &Scan<'_>, regions: &[String], queues: Vec<Queue>) -> Vec<Queue> {
-    let mut by_region: Vec<(&str, Vec<Queue>)> = regions
-        .iter()
-        .map(|region| (region.as_str(), Vec::new()))
-        .collect();
-    let mut elsewhere = Vec::new();
-    for queue in queues {
-        match by_region
-            .iter_mut()
-            .find(|(region, _)| *region == queue.arn.region())
-        {
-            Some((_, queues)) => queues.push(queue),
-            None => elsewhere.push(queue),
-        }
-    }
-    stream::iter(
-        by_region
-            .into_iter()
-            .filter(|(_, queues)| !queues.is_empty()),
-    )
-    .map(|(region, queues)| sqs::tags(scan, region, queues))
-    .buffer_unordered(REGIONS_AT_ONCE)
-    .fold(elsewhere, async |mut all, queues| {
-        all.extend(queues);
-        all
-    })
-    .await
-}
-
-/// Whether any policy that was read can depend on the tags of a queue.
-fn any_document_looks_at_tags(account: &Account) -> bool {
-    let inline = account
-        .users
-        .iter()
-        .flat_map(|user| &user.inline)
-        .chain(account.groups.iter().flat_map(|group| &group.inline))
-        .chain(account.roles.iter().flat_map(|role| &role.inline))
-        .map(|policy| &policy.document);
-    let managed = account
-        .policies
-        .iter()
-        .filter_map(|policy| policy.document.as_ref());
-    let trust = account.roles.iter().map(|role| &role.trust);
-    let queues = account
-        .queues
-        .iter()
-        .filter_map(|queue| queue.attributes.as_ref()?.policy.as_ref());
-    inline
-        .chain(managed)
-        .chain(trust)
-        .chain(queues)
-        .any(|document| looks_at_tags(document.as_str()))
-}
-
-/// Whether a document may name a queue's tags: condition keys ignore letter case, and a JSON escape can hide one.
-fn looks_at_tags(document: &str) -> bool {
-    if document.contains("\\u") {
-        return true;
-    }
-    let document = document.to_ascii_lowercase();
-    document.contains("aws:resourcetag") || document.contains("sqs:resourcetag")
 }
 
 fn uses_customer_key(queue: &Queue) -> bool {
@@ -404,25 +294,6 @@ fn drop_duplicates(account: &mut Account) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn documents_that_may_name_queue_tags_are_recognised() {
-        for text in [
-            r#"{"Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}"#,
-            r#"{"Condition":{"StringEquals":{"AWS:RESOURCETAG/team":"a"}}}"#,
-            r#"{"Condition":{"StringEquals":{"aws:Resource\u0054ag/team":"a"}}}"#,
-            r#"{"Resource":"arn:aws:sqs:*:*:${aws:ResourceTag/team}"}"#,
-        ] {
-            assert!(looks_at_tags(text), "{text}");
-        }
-        for text in [
-            r#"{"Condition":{"StringEquals":{"aws:PrincipalTag/team":"a"}}}"#,
-            r#"{"Condition":{"StringEquals":{"ec2:ResourceTag/team":"a"}}}"#,
-            r#"{"Action":"sqs:TagQueue"}"#,
-        ] {
-            assert!(!looks_at_tags(text), "{text}");
-        }
-    }
 
     #[test]
     fn every_call_is_in_the_table_once() {

@@ -46,7 +46,8 @@ pub(super) fn choose(
     Ok(regions)
 }
 
-fn check_known(region: &str, known: Option<&KnownRegions>) -> Result<(), CollectError> {
+/// That a named region exists; without the list, that it looks like one.
+pub(super) fn check_known(region: &str, known: Option<&KnownRegions>) -> Result<(), CollectError> {
     let is_known = known.map_or_else(|| is_shaped(region), |known| known.contains_key(region));
     if is_known {
         return Ok(());

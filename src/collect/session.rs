@@ -3,38 +3,27 @@
 //! Follows the AWS SDKs and Tools Reference Guide for the environment, the shared config files and the credential chain, with
 //! one addition: as in the AWS CLI, a profile named on the command line outranks keys in the environment.
 
-use std::error::Error as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::os_shim_internal::{Env, Fs};
 
+use super::credentials::{NamedProfile, assume, with_resolved_credentials};
 use super::error::{CollectError, one_line};
 use super::nearest::nearest_first;
-use super::{AssumeRole, Options};
+use super::regions::check_known;
+use super::{Options, http};
 
 const FALLBACK_REGION: &str = "us-east-1";
 const MAX_ATTEMPTS: u32 = 6;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-const SESSION_NAME: &str = "patscan";
 
 /// An SDK configuration whose credentials exist.
 pub(super) struct Session {
@@ -50,15 +39,19 @@ impl Session {
             None => from_environment(options).await?,
         };
         if let Some(url) = &options.endpoint_url {
-            check_endpoint(url)?;
             config = config
                 .into_builder()
                 .endpoint_url(url.trim_end_matches('/'))
                 .build();
         }
+        if let Some(url) = config.endpoint_url() {
+            check_endpoint(url)?;
+        }
         let region = config
             .region()
             .map_or_else(|| base_region(options), |region| region.as_ref().to_owned());
+        // The region becomes part of a host name: what has another shape is not worth a call.
+        check_known(&region, None)?;
         config = config
             .into_builder()
             .region(Region::new(region.clone()))
@@ -94,12 +87,6 @@ impl Session {
     }
 }
 
-/// The profile that was asked for by name.
-struct NamedProfile {
-    name: String,
-    needs_mfa: bool,
-}
-
 async fn from_environment(
     options: &Options,
 ) -> Result<(SdkConfig, Option<NamedProfile>), CollectError> {
@@ -110,7 +97,7 @@ async fn from_environment(
         .clone()
         .or_else(|| non_empty(&env, "AWS_PROFILE"));
     let profiles = profiles(&fs, &env, named.as_deref()).await?;
-    let http = http_client(ca_bundle(&env, &profiles).map(PathBuf::from))?;
+    let client = http::client(ca_bundle(&env, &profiles).map(PathBuf::from))?;
     let region =
         Region::new(configured_region(&env, &profiles).unwrap_or_else(|| base_region(options)));
     let retry = RetryConfig::adaptive().with_max_attempts(attempts);
@@ -119,7 +106,7 @@ async fn from_environment(
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http.clone())
+        .http_client(client.clone())
         .retry_config(retry.clone())
         .timeout_config(timeout.clone())
         .region(region.clone());
@@ -129,7 +116,7 @@ async fn from_environment(
     if let Some(name) = &options.profile {
         let provider_config = ProviderConfig::without_region()
             .with_region(Some(region))
-            .with_http_client(http)
+            .with_http_client(client)
             .with_retry_config(retry)
             .with_timeout_config(timeout);
         loader = loader.credentials_provider(
@@ -217,151 +204,6 @@ fn check_endpoint(url: &str) -> Result<(), CollectError> {
         Err(CollectError::InvalidEndpoint {
             url: url.to_owned(),
         })
-    }
-}
-
-/// A client that honours the proxy variables of the environment and, like the AWS CLI, `AWS_CA_BUNDLE`.
-fn http_client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, CollectError> {
-    let tls = match ca_bundle {
-        None => TlsContext::default(),
-        Some(path) => trusting(&path)?,
-    };
-    Ok(
-        Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = Connector::builder()
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls.clone());
-            connector.set_connector_settings(settings.cloned());
-            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            connector.build()
-        }),
-    )
-}
-
-/// A TLS context that trusts the certificates of a file and no others.
-fn trusting(path: &Path) -> Result<TlsContext, CollectError> {
-    let problem = |cause: &str| CollectError::InvalidCaBundle {
-        path: path.to_owned(),
-        cause: cause.to_owned(),
-    };
-    let pem = std::fs::read(path).map_err(|error| problem(&error.to_string()))?;
-    let holds_certificate = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
-    if !holds_certificate {
-        return Err(problem("it holds no PEM certificate"));
-    }
-    let tls = TlsContext::builder()
-        .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
-        .build()
-        .map_err(|error| problem(&error.to_string()))?;
-    // The HTTP client validates the certificates only when it connects, and then by a panic: better here, as an error.
-    let trial = tls.clone();
-    std::panic::catch_unwind(move || {
-        Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(trial)
-            .build()
-    })
-    .map_err(|_| problem("a certificate in it is malformed"))?;
-    Ok(tls)
-}
-
-/// Credentials that were resolved up front, so that they are not asked for twice; later ones come from the provider.
-#[derive(Debug)]
-struct Prefetched {
-    first: Mutex<Option<Credentials>>,
-    later: SharedCredentialsProvider,
-}
-
-impl ProvideCredentials for Prefetched {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        let first = self
-            .first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        match first {
-            Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
-            None => self.later.provide_credentials(),
-        }
-    }
-}
-
-fn prefetched(
-    config: SdkConfig,
-    first: Credentials,
-    later: SharedCredentialsProvider,
-) -> SdkConfig {
-    let provider = Prefetched {
-        first: Mutex::new(Some(first)),
-        later,
-    };
-    config
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(provider))
-        .build()
-}
-
-async fn with_resolved_credentials(
-    config: SdkConfig,
-    profile: Option<&NamedProfile>,
-) -> Result<SdkConfig, CollectError> {
-    let classify = |error| classify(error, profile);
-    let Some(provider) = config.credentials_provider() else {
-        return Err(classify(CredentialsError::not_loaded_no_source()));
-    };
-    let first = provider.provide_credentials().await.map_err(classify)?;
-    Ok(prefetched(config, first, provider))
-}
-
-async fn assume(role: &AssumeRole, config: &SdkConfig) -> Result<SdkConfig, CollectError> {
-    let mut builder = AssumeRoleProvider::builder(&role.role_arn)
-        .session_name(SESSION_NAME)
-        .configure(config);
-    if let Some(id) = &role.external_id {
-        builder = builder.external_id(id);
-    }
-    let provider = SharedCredentialsProvider::new(builder.build().await);
-    let first =
-        provider
-            .provide_credentials()
-            .await
-            .map_err(|error| CollectError::AssumeRoleFailed {
-                role_arn: role.role_arn.clone(),
-                cause: one_line(&error),
-                source: error.into(),
-            })?;
-    Ok(prefetched(config.clone(), first, provider))
-}
-
-fn classify(error: CredentialsError, profile: Option<&NamedProfile>) -> CollectError {
-    let cause = one_line(&error);
-    match (&error, profile) {
-        (_, Some(NamedProfile { name, needs_mfa })) if *needs_mfa => CollectError::MfaRequired {
-            profile: name.clone(),
-            source: error.into(),
-        },
-        (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
-            CollectError::NoCredentialsInProfile {
-                profile: profile.name.clone(),
-                cause: error.source().map_or(cause, one_line),
-                source: error.into(),
-            }
-        }
-        (CredentialsError::CredentialsNotLoaded(_), None) => CollectError::NoCredentials {
-            source: error.into(),
-        },
-        (CredentialsError::InvalidConfiguration(_), _) => CollectError::InvalidCredentialsConfig {
-            cause,
-            source: error.into(),
-        },
-        _ => CollectError::CredentialsFailed {
-            cause,
-            source: error.into(),
-        },
     }
 }
 
@@ -454,16 +296,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_certificates_is_no_ca_bundle() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "not a certificate").unwrap();
-        for path in [file.path().to_owned(), "/nowhere/ca.pem".into()] {
-            let error = http_client(Some(path)).unwrap_err();
-            assert!(matches!(error, CollectError::InvalidCaBundle { .. }));
-        }
-    }
-
-    #[test]
     fn endpoints_are_http_urls_with_a_host() {
         for url in ["http://127.0.0.1:4566", "https://sqs.example.com/"] {
             assert!(check_endpoint(url).is_ok(), "{url}");
@@ -478,26 +310,5 @@ mod tests {
         ] {
             assert!(check_endpoint(url).is_err(), "{url}");
         }
-    }
-
-    #[test]
-    fn credential_errors_are_told_apart_by_type() {
-        assert!(matches!(
-            classify(CredentialsError::not_loaded("nothing"), None),
-            CollectError::NoCredentials { .. }
-        ));
-        let configured = classify(
-            CredentialsError::invalid_configuration("profile\nloops"),
-            None,
-        );
-        assert!(matches!(
-            configured,
-            CollectError::InvalidCredentialsConfig { .. }
-        ));
-        assert!(configured.to_string().contains("profile loops"));
-        assert!(matches!(
-            classify(CredentialsError::provider_error("503"), None),
-            CollectError::CredentialsFailed { .. }
-        ));
     }
 }

@@ -1,10 +1,11 @@
 //! A whole account, as an emulator with state holds it.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use patscan::account::{Account, Encryption, GapEffect};
 use patscan::arn::Arn;
-use patscan::collect::{CALLS, collect};
+use patscan::collect::{CALLS, Progress, Unit, collect};
 
 use super::{policy, policy_version, queues_page, user_with_policy};
 use crate::emulator::{ACCOUNT, Answer, Canned, Moto, Request, options};
@@ -195,6 +196,75 @@ async fn every_enabled_region_is_scanned_when_none_is_named() {
             .iter()
             .any(|request| request.region == "me-south-1")
     );
+}
+
+#[tokio::test]
+async fn two_scans_of_one_account_are_equal_but_for_their_time() {
+    let scan = async || {
+        let aws = Canned::start(|request| {
+            (request.operation == "ListQueues").then(|| queues_page(&["c", "a", "b"], None))
+        });
+        collect(&options(aws.url(), &[]).await, &()).await.unwrap()
+    };
+    let (first, mut second) = (scan().await, scan().await);
+    second.scanned_at = first.scanned_at;
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn progress_tells_of_each_service_in_each_region() {
+    #[derive(Default)]
+    struct Log(Mutex<Vec<String>>);
+    impl Log {
+        fn push(&self, what: &str, unit: Unit<'_>) {
+            let region = unit.region.unwrap_or("global");
+            let line = format!("{what} {} {region}", unit.service);
+            self.0.lock().unwrap().push(line);
+        }
+    }
+    impl Progress for Log {
+        fn started(&self, unit: Unit<'_>) {
+            self.push("started", unit);
+        }
+        fn known(&self, unit: Unit<'_>, total: usize) {
+            self.push(&format!("{total} of"), unit);
+        }
+        fn advanced(&self, unit: Unit<'_>, by: usize) {
+            self.push(&format!("{by} more of"), unit);
+        }
+        fn finished(&self, unit: Unit<'_>) {
+            self.push("finished", unit);
+        }
+    }
+
+    let aws = Canned::start(|request| {
+        (request.operation == "ListQueues").then(|| queues_page(&["orders"], None))
+    });
+    let log = Log::default();
+    collect(&options(aws.url(), &["eu-west-1"]).await, &log)
+        .await
+        .unwrap();
+    let lines = log.0.into_inner().unwrap();
+    for unit in [
+        "iam global",
+        "sqs eu-west-1",
+        "lambda eu-west-1",
+        "ec2 eu-west-1",
+    ] {
+        for what in ["started", "finished"] {
+            assert!(lines.contains(&format!("{what} {unit}")), "{lines:?}");
+        }
+    }
+    assert!(lines.contains(&"1 of sqs eu-west-1".to_owned()));
+    assert!(lines.contains(&"1 more of sqs eu-west-1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_scan_can_run_in_a_task_of_its_own() {
+    let aws = Canned::start(|_| None);
+    let options = options(aws.url(), &["eu-west-1"]).await;
+    let task = tokio::spawn(async move { collect(&options, &()).await });
+    assert!(task.await.unwrap().is_ok());
 }
 
 #[tokio::test]

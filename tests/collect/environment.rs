@@ -155,6 +155,18 @@ fn a_wrong_number_of_attempts_is_an_error_and_no_panic() {
 }
 
 #[test]
+fn an_endpoint_or_region_that_cannot_be_one_is_named() {
+    let files = config_files();
+    for (variable, value) in [
+        ("AWS_ENDPOINT_URL", "::nonsense::"),
+        ("AWS_REGION", "not a region"),
+    ] {
+        let outcome = scan_with(files.path(), &[(PROFILE, "production"), (variable, value)]);
+        assert!(outcome.contains(&format!("`{value}`")), "{outcome}");
+    }
+}
+
+#[test]
 fn requests_go_through_the_proxy_of_the_environment() {
     let proxy = Canned::start(|_| None);
     let files = config_files();
