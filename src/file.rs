@@ -27,10 +27,7 @@ impl PendingFile {
     pub(crate) fn create(target: &Path) -> io::Result<Self> {
         let existing = std::fs::metadata(target);
         if existing.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-            return Err(io::Error::new(
-                io::ErrorKind::IsADirectory,
-                "it is a folder",
-            ));
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
         }
         if existing.is_ok_and(|metadata| !metadata.is_file()) {
             let device = File::options().write(true).open(target)?;

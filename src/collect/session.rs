@@ -12,6 +12,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::origin::Origin;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::credentials::{NamedProfile, assume, with_resolved_credentials};
@@ -39,10 +40,12 @@ impl Session {
             None => from_environment(options).await?,
         };
         if let Some(url) = &options.endpoint_url {
-            config = config
+            let mut builder = config
                 .into_builder()
-                .endpoint_url(url.trim_end_matches('/'))
-                .build();
+                .endpoint_url(url.trim_end_matches('/'));
+            // Without this, `AWS_ENDPOINT_URL_SQS` and the like would outrank the command line.
+            builder.insert_origin("endpoint_url", Origin::shared_config());
+            config = builder.build();
         }
         if let Some(url) = config.endpoint_url() {
             check_endpoint(url)?;

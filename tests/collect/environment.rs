@@ -12,6 +12,7 @@ use super::REGION;
 use crate::emulator::Canned;
 
 const PROFILE: &str = "TEST_PROFILE";
+const ENDPOINT: &str = "TEST_ENDPOINT";
 const IN_CHILD: &str = "TEST_IN_CHILD";
 
 #[tokio::test]
@@ -22,6 +23,7 @@ async fn in_the_child() {
     }
     let options = Options {
         profile: std::env::var(PROFILE).ok(),
+        endpoint_url: std::env::var(ENDPOINT).ok(),
         regions: vec![REGION.to_owned()],
         ..Options::default()
     };
@@ -164,6 +166,40 @@ fn an_endpoint_or_region_that_cannot_be_one_is_named() {
         let outcome = scan_with(files.path(), &[(PROFILE, "production"), (variable, value)]);
         assert!(outcome.contains(&format!("`{value}`")), "{outcome}");
     }
+}
+
+#[test]
+fn the_endpoint_of_the_command_line_outranks_those_of_the_environment() {
+    let (named, configured) = (Canned::start(|_| None), Canned::start(|_| None));
+    let files = config_files();
+    let outcome = scan_with(
+        files.path(),
+        &[
+            (PROFILE, "production"),
+            (ENDPOINT, named.url()),
+            ("AWS_ENDPOINT_URL", configured.url()),
+            ("AWS_ENDPOINT_URL_SQS", configured.url()),
+        ],
+    );
+    assert_eq!(outcome, "account 123456789012");
+    assert_eq!(named.count("sqs:ListQueues"), 1);
+    assert!(configured.received().is_empty());
+}
+
+#[test]
+fn an_endpoint_for_one_service_is_used_for_that_service() {
+    let (all, queues) = (Canned::start(|_| None), Canned::start(|_| None));
+    let files = config_files();
+    scan_with(
+        files.path(),
+        &[
+            (PROFILE, "production"),
+            ("AWS_ENDPOINT_URL", all.url()),
+            ("AWS_ENDPOINT_URL_SQS", queues.url()),
+        ],
+    );
+    assert_eq!(queues.count("sqs:ListQueues"), 1);
+    assert_eq!(all.count("sqs:ListQueues"), 0);
 }
 
 #[test]
