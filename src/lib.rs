@@ -15,6 +15,7 @@
 pub mod access;
 pub mod account;
 pub mod arn;
+pub mod collect;
 pub mod commands;
 mod file;
 pub mod finding;
