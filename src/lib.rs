@@ -15,8 +15,11 @@
 pub mod access;
 pub mod account;
 pub mod arn;
+pub mod collect;
 pub mod commands;
 mod file;
 pub mod finding;
+pub mod graph;
 pub mod policy;
 pub mod report;
+pub mod rules;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::action::SQS_ACTIONS;
 use super::decide::Policy;
 use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
 use crate::arn::Arn;
@@ -32,6 +33,35 @@ pub struct Principal<'a> {
     pub workloads: Vec<Entity>,
     /// The index of its account among those audited.
     pub account: usize,
+}
+
+impl Principal<'_> {
+    /// Whether it has every action on every resource, and nothing of its own takes rights on queues away again.
+    pub fn is_administrator(&self) -> bool {
+        let allows_everything = |policy: &Policy| {
+            policy
+                .document
+                .statements()
+                .iter()
+                .any(|statement| statement.effect == Effect::Allow && statement.is_unlimited())
+        };
+        let may_deny_queues = |policy: &Policy| {
+            !policy.document.readable
+                || policy.document.readings.iter().flatten().any(|statement| {
+                    statement.effect == Effect::Deny
+                        && SQS_ACTIONS
+                            .iter()
+                            .any(|action| statement.actions.contains(&action.name.to_lowercase()))
+                })
+        };
+        self.policies.iter().any(allows_everything)
+            && self.boundary.as_ref().is_none_or(allows_everything)
+            && !self
+                .policies
+                .iter()
+                .chain(&self.boundary)
+                .any(may_deny_queues)
+    }
 }
 
 /// What a role's trust policy says of the sessions that can exist.

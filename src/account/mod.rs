@@ -16,6 +16,7 @@ pub use coverage::{Coverage, Gap, GapEffect, Note};
 pub use principal::{Group, InlinePolicy, ManagedPolicy, PolicyText, Role, Tag, User};
 pub use queue::{Encryption, Queue, QueueAttributes, Redrive, RedriveAllow};
 pub use snapshot::{SnapshotError, from_slice, read, write};
+pub(crate) use workload::unqualified_function;
 pub use workload::{EventSourceMapping, Function, Instance};
 
 use crate::arn::AccountId;

@@ -1,5 +1,7 @@
 //! One line of a `Condition` block: an operator, a key and its values, evaluated against a request (C1 to C8, A.8).
 
+use std::fmt;
+
 use super::assumption::{Assumption, Assumptions};
 use super::condition::{Base, Operator, Quantifier, Test, Value};
 use super::context::{ContextKeys, Domain, Lookup, is_multivalued};
@@ -185,5 +187,18 @@ impl Clause {
             },
             Formula::constant,
         )
+    }
+}
+
+impl fmt::Display for Clause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.key, self.operator_text)?;
+        match self.values.as_slice() {
+            [(value, _)] => f.write_str(value),
+            values => {
+                let texts: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
+                write!(f, "[{}]", texts.join(", "))
+            }
+        }
     }
 }

@@ -415,6 +415,11 @@ impl Test {
         self.operator
     }
 
+    /// Whether the request may come without the key.
+    pub fn may_be_absent(&self) -> bool {
+        self.domain.may_be_absent
+    }
+
     /// The values of the policy, as written there.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(|value| value.text.as_str())

@@ -210,6 +210,14 @@ impl ActionSet {
             != self.negated
     }
 
+    /// The actions that one of its patterns matches, `texts` giving the order; `action` is in lower case.
+    pub fn pattern_matches(&self, index: usize, action: &str) -> bool {
+        match (self.patterns.get(index), action.split_once(':')) {
+            (Some(pattern), Some((service, name))) => pattern.matches(service, name),
+            _ => false,
+        }
+    }
+
     /// Whether what it matches hangs on a rule without a public page: an empty list, a pattern with white space.
     pub fn is_undocumented(&self) -> bool {
         self.patterns.is_empty() || self.patterns.contains(&ActionPattern::Nothing)
@@ -234,6 +242,19 @@ impl ResourceSet {
     /// Whether the set is every resource.
     pub fn is_everything(&self) -> bool {
         !self.negated && self.patterns.iter().any(ResourcePattern::is_everything)
+    }
+}
+
+impl Statement {
+    /// Whether it is about every action on every resource under no condition.
+    pub fn is_unlimited(&self) -> bool {
+        self.valid
+            && self.conditions.is_empty()
+            && self.actions.is_everything()
+            && self
+                .resources
+                .as_ref()
+                .is_some_and(ResourceSet::is_everything)
     }
 }
 

@@ -1,0 +1,82 @@
+//! The table of every AWS API operation that a scan calls.
+//!
+//! Collectors name their entry in each request, so whatever is derived from [`CALLS`] (the policy of `patscan iam-policy`,
+//! the checks of `patscan doctor`) covers all that a scan does. `sts:AssumeRole` for `--assume-role` and what the SDK calls
+//! to obtain credentials are not scan calls: they are made with the credentials that the scan starts from.
+
+use crate::account::GapEffect;
+
+/// One API operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// The service namespace as in IAM actions.
+    pub service: &'static str,
+    /// The operation as in the API reference.
+    pub operation: &'static str,
+    /// The IAM action that allows it; none when AWS allows it to every caller.
+    pub iam_action: Option<&'static str>,
+    /// What a scan becomes without it.
+    pub if_denied: IfDenied,
+    /// What the operation tells, as a plural noun phrase.
+    pub tells: &'static str,
+    /// What a report lacks without it, as a clause.
+    pub without: &'static str,
+}
+
+/// What a failed call does to the scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfDenied {
+    /// The scan ends.
+    Fatal,
+    /// The scan goes on with a gap of this effect.
+    Gap(GapEffect),
+    /// The scan goes on with a note: nothing that decides is missing.
+    Note,
+}
+
+macro_rules! calls {
+    ($($name:ident = $service:literal $operation:literal, $action:expr, $if_denied:expr, $tells:literal, $without:literal;)*) => {
+        $(pub(super) const $name: Call = Call {
+            service: $service,
+            operation: $operation,
+            iam_action: $action,
+            if_denied: $if_denied,
+            tells: $tells,
+            without: $without,
+        };)*
+
+        /// Every API operation that a scan calls, in the order in which a scan first needs them.
+        pub const CALLS: &[Call] = &[$($name),*];
+    };
+}
+
+const MAY_HIDE: IfDenied = IfDenied::Gap(GapEffect::MayHide);
+
+calls! {
+    GET_CALLER_IDENTITY = "sts" "GetCallerIdentity", None, IfDenied::Fatal,
+        "account and partition", "nothing can be read";
+    LIST_ACCOUNT_ALIASES = "iam" "ListAccountAliases", Some("iam:ListAccountAliases"), IfDenied::Note,
+        "account aliases", "the account is shown by its id only";
+    DESCRIBE_REGIONS = "ec2" "DescribeRegions", Some("ec2:DescribeRegions"), MAY_HIDE,
+        "enabled regions", "queues of other regions are not in this report";
+    GET_ACCOUNT_AUTHORIZATION_DETAILS = "iam" "GetAccountAuthorizationDetails", Some("iam:GetAccountAuthorizationDetails"), MAY_HIDE,
+        "users, groups, roles and their policies", "what they may do is not in this report";
+    GET_POLICY = "iam" "GetPolicy", Some("iam:GetPolicy"), MAY_HIDE,
+        "statements", "what the policy allows, denies or bounds is not taken into account";
+    GET_POLICY_VERSION = "iam" "GetPolicyVersion", Some("iam:GetPolicyVersion"), MAY_HIDE,
+        "statements", "what the policy allows, denies or bounds is not taken into account";
+    LIST_QUEUES = "sqs" "ListQueues", Some("sqs:ListQueues"), MAY_HIDE,
+        "queues", "findings about them are missing";
+    GET_QUEUE_ATTRIBUTES = "sqs" "GetQueueAttributes", Some("sqs:GetQueueAttributes"), MAY_HIDE,
+        "policy, redrive and encryption settings", "access that the queue policy grants or denies is missing";
+    // Unknown tags leave every condition on them open: the access stays in the report, as conditional, with the condition
+    // spelled out. Nothing disappears, and tags can only take away from what the open condition shows.
+    LIST_QUEUE_TAGS = "sqs" "ListQueueTags", Some("sqs:ListQueueTags"), IfDenied::Gap(GapEffect::MayOverstate),
+        "tags", "access that depends on them stays conditional";
+    LIST_FUNCTIONS = "lambda" "ListFunctions", Some("lambda:ListFunctions"), MAY_HIDE,
+        "functions", "roles may look unused and loops through functions are not recognised";
+    LIST_EVENT_SOURCE_MAPPINGS = "lambda" "ListEventSourceMappings", Some("lambda:ListEventSourceMappings"), MAY_HIDE,
+        "event source mappings", "loops that are wired may be shown as permitted";
+    DESCRIBE_INSTANCES = "ec2" "DescribeInstances", Some("ec2:DescribeInstances"), MAY_HIDE,
+        "instances", "roles may look unused and loops through instances are not recognised";
+}

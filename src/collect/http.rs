@@ -1,0 +1,73 @@
+//! The HTTP client of every call: TLS, proxies and the certificates to trust.
+
+use std::path::{Path, PathBuf};
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+use super::error::CollectError;
+
+/// A client that honours the proxy variables of the environment and, like the AWS CLI, `AWS_CA_BUNDLE`.
+pub(super) fn client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, CollectError> {
+    let tls = match ca_bundle {
+        None => TlsContext::default(),
+        Some(path) => trusting(&path)?,
+    };
+    Ok(
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            let mut connector = Connector::builder()
+                .proxy_config(ProxyConfig::from_env())
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(tls.clone());
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            connector.build()
+        }),
+    )
+}
+
+/// A TLS context that trusts the certificates of a file and no others.
+fn trusting(path: &Path) -> Result<TlsContext, CollectError> {
+    let problem = |cause: &str| CollectError::InvalidCaBundle {
+        path: path.to_owned(),
+        cause: cause.to_owned(),
+    };
+    let pem = std::fs::read(path).map_err(|error| problem(&error.to_string()))?;
+    let holds_certificate = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
+    if !holds_certificate {
+        return Err(problem("it holds no PEM certificate"));
+    }
+    let tls = TlsContext::builder()
+        .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
+        .build()
+        .map_err(|error| problem(&error.to_string()))?;
+    // The HTTP client validates the certificates only when it connects, and then by a panic: better here, as an error.
+    let trial = tls.clone();
+    std::panic::catch_unwind(move || {
+        Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(trial)
+            .build()
+    })
+    .map_err(|_| problem("a certificate in it is malformed"))?;
+    Ok(tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_certificates_is_no_ca_bundle() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "not a certificate").unwrap();
+        for path in [file.path().to_owned(), "/nowhere/ca.pem".into()] {
+            let error = client(Some(path)).unwrap_err();
+            assert!(matches!(error, CollectError::InvalidCaBundle { .. }));
+        }
+    }
+}

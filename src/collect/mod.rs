@@ -1,0 +1,314 @@
+//! A live AWS account, read into an [`Account`].
+//!
+//! Everything is read through the table of [`CALLS`], one file per AWS service. What cannot be read becomes a gap in the
+//! coverage and the scan goes on; only what makes the whole scan pointless is a [`CollectError`]. Nothing is decided here, and
+//! no secret is kept or logged. Implements section G of `iam-semantics.md`.
+
+mod attributes;
+mod calls;
+mod credentials;
+mod ec2;
+mod error;
+mod failure;
+mod http;
+mod iam;
+mod identity;
+mod lambda;
+mod nearest;
+mod reader;
+mod regional;
+mod regions;
+mod session;
+mod sqs;
+mod sts;
+mod tags;
+
+use std::collections::BTreeSet;
+
+use aws_types::SdkConfig;
+use chrono::Utc;
+
+pub use calls::{CALLS, Call, IfDenied};
+pub use error::{Cause, CollectError};
+
+use crate::account::{Account, Coverage, Encryption, Gap, GapEffect, Queue};
+use crate::arn::{AccountId, Arn};
+use reader::{Reader, Tally};
+use regional::every_region;
+use session::Session;
+use tags::{any_document_looks_at_tags, tag_queues};
+
+/// Regions read at once.
+const REGIONS_AT_ONCE: usize = 8;
+
+/// What to collect, and with whose credentials.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The profile of the AWS config files; it outranks credentials in the environment.
+    pub profile: Option<String>,
+    /// The regions to scan; every enabled one when empty.
+    pub regions: Vec<String>,
+    /// Regions to leave out.
+    pub exclude_regions: Vec<String>,
+    /// Services to leave out.
+    pub skip: BTreeSet<Skippable>,
+    /// The endpoint of every service, in place of AWS.
+    pub endpoint_url: Option<String>,
+    /// The role to assume first.
+    pub assume_role: Option<AssumeRole>,
+    /// For tests: a ready configuration, so that neither environment nor config files are read.
+    #[doc(hidden)]
+    pub sdk_config: Option<SdkConfig>,
+}
+
+/// A role to assume before scanning, as `sts:AssumeRole` takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumeRole {
+    /// The ARN of the role.
+    pub role_arn: String,
+    /// The external id that its trust policy asks for.
+    pub external_id: Option<String>,
+}
+
+/// A service that a scan can do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skippable {
+    /// EC2 instances (regions are still asked for).
+    Ec2,
+    /// Lambda functions and event source mappings.
+    Lambda,
+}
+
+impl Skippable {
+    /// Every service that can be skipped.
+    pub const ALL: &[Self] = &[Self::Ec2, Self::Lambda];
+
+    /// The service namespace.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Lambda => "lambda",
+        }
+    }
+}
+
+/// A part of the work that progress is shown for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Unit<'a> {
+    /// The service, or what of it is read.
+    pub service: &'static str,
+    /// The region; none for global services.
+    pub region: Option<&'a str>,
+}
+
+/// Is told how the work goes, from several tasks at once. `()` ignores it.
+pub trait Progress: Send + Sync {
+    /// A unit begins.
+    fn started(&self, _unit: Unit<'_>) {}
+    /// A unit has so many items in all.
+    fn known(&self, _unit: Unit<'_>, _total: usize) {}
+    /// So many more items of a unit are done.
+    fn advanced(&self, _unit: Unit<'_>, _by: usize) {}
+    /// A unit is done, well or not.
+    fn finished(&self, _unit: Unit<'_>) {}
+}
+
+impl Progress for () {}
+
+/// What every collector needs.
+struct Scan<'a> {
+    session: &'a Session,
+    reader: &'a Reader<'a>,
+    partition: String,
+    account: AccountId,
+}
+
+impl Scan<'_> {
+    /// The ARN of a resource of this account.
+    fn arn(&self, service: &str, region: &str, resource: &str) -> Option<Arn> {
+        Arn::build(
+            &self.partition,
+            service,
+            region,
+            self.account.as_str(),
+            resource,
+        )
+        .ok()
+    }
+}
+
+/// Reads the account that the credentials belong to.
+///
+/// # Errors
+/// [`CollectError`] when the credentials, the regions or the network make every read pointless. A read that fails alone is a
+/// gap in the account's coverage instead.
+pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Account, CollectError> {
+    let scanned_at = Utc::now();
+    // Boxed, as below: the state of all calls at once is large, and a caller may keep this future on a stack.
+    let session = Box::pin(Session::open(options)).await?;
+    let reader = Reader::new(progress);
+    let caller = Box::pin(sts::caller(&session, &reader)).await?;
+    let scan = Scan {
+        session: &session,
+        reader: &reader,
+        partition: caller.arn.partition().to_owned(),
+        account: caller.account.clone(),
+    };
+
+    let (alias, regions) = tokio::join!(
+        Box::pin(iam::alias(&scan)),
+        Box::pin(choose_regions(&scan, options))
+    );
+    let regions = regions?;
+    let (identities, found) = tokio::join!(
+        Box::pin(iam::identities(&scan)),
+        Box::pin(every_region(&scan, &regions, options))
+    );
+    let mut account = Account {
+        id: caller.account,
+        alias,
+        partition: scan.partition.clone(),
+        regions,
+        scanned_at,
+        users: identities.users,
+        groups: identities.groups,
+        roles: identities.roles,
+        policies: identities.policies,
+        queues: found.queues,
+        functions: found.functions,
+        event_source_mappings: found.mappings,
+        instances: found.instances,
+        coverage: Coverage::default(),
+    };
+    if any_document_looks_at_tags(&account) {
+        account.queues = Box::pin(tag_queues(&scan, account.queues)).await;
+    }
+
+    check_anything_was_read(&reader.tally(), &session, caller.arn)?;
+    let keeps_customer_keys = account.queues.iter().any(uses_customer_key);
+    account.coverage = reader.into_coverage();
+    account
+        .coverage
+        .gaps
+        .extend(never_read(keeps_customer_keys));
+    account.coverage.skipped.extend(
+        options
+            .skip
+            .iter()
+            .map(|service| service.as_str().to_owned()),
+    );
+    account.sort();
+    drop_duplicates(&mut account);
+    Ok(account)
+}
+
+async fn choose_regions(scan: &Scan<'_>, options: &Options) -> Result<Vec<String>, CollectError> {
+    let base = scan.session.base_region();
+    let known = match ec2::regions(scan.session, scan.reader).await {
+        Ok(known) => Some(known),
+        Err(failure) => {
+            // Regions that were named do not depend on the list.
+            if options.regions.is_empty() {
+                scan.reader
+                    .failed(&calls::DESCRIBE_REGIONS, Some(base), None, &failure);
+            }
+            None
+        }
+    };
+    regions::choose(options, known.as_ref(), base)
+}
+
+fn uses_customer_key(queue: &Queue) -> bool {
+    queue.attributes.as_ref().is_some_and(|attributes| {
+        matches!(attributes.encryption, Encryption::Kms { .. })
+            && !attributes.encryption.is_aws_managed_key()
+    })
+}
+
+/// What no scan reads yet. All of it can only take access away.
+fn never_read(keeps_customer_keys: bool) -> Vec<Gap> {
+    let gap = |service: &str, operation: &str, detail: &str| Gap {
+        region: None,
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        resource: None,
+        error: "NotRead".to_owned(),
+        effect: GapEffect::MayOverstate,
+        detail: detail.to_owned(),
+    };
+    let organization = gap(
+        "organizations",
+        "DescribeOrganization",
+        "service and resource control policies are not read: access can only be smaller than shown",
+    );
+    let keys = keeps_customer_keys.then(|| {
+        gap(
+            "kms",
+            "GetKeyPolicy",
+            "key policies and grants are not read: access to queues that are encrypted with a customer key can only be \
+             smaller than shown",
+        )
+    });
+    std::iter::once(organization).chain(keys).collect()
+}
+
+fn check_anything_was_read(
+    tally: &Tally,
+    session: &Session,
+    caller: Arn,
+) -> Result<(), CollectError> {
+    match (tally, &tally.last_unreachable) {
+        (Tally { other: 1.., .. }, _) => Ok(()),
+        (
+            Tally {
+                refused: 1..,
+                unreachable: 0,
+                ..
+            },
+            _,
+        ) => Err(CollectError::NoPermission { caller }),
+        (Tally { refused: 0, .. }, Some((service, region, cause))) => {
+            Err(sts::unreachable_endpoint(
+                session,
+                service,
+                region.as_deref().unwrap_or("global"),
+                cause.clone(),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A list that changes while it is paged through can name a thing twice.
+fn drop_duplicates(account: &mut Account) {
+    account.users.dedup_by(|a, b| a.arn == b.arn);
+    account.groups.dedup_by(|a, b| a.arn == b.arn);
+    account.roles.dedup_by(|a, b| a.arn == b.arn);
+    account.policies.dedup_by(|a, b| a.arn == b.arn);
+    account.queues.dedup_by(|a, b| a.arn == b.arn);
+    account.functions.dedup_by(|a, b| a.arn == b.arn);
+    account.event_source_mappings.dedup_by(|a, b| a.id == b.id);
+    account.instances.dedup_by(|a, b| a.arn == b.arn);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_is_in_the_table_once() {
+        let names: BTreeSet<_> = CALLS
+            .iter()
+            .map(|call| (call.service, call.operation))
+            .collect();
+        assert_eq!(names.len(), CALLS.len());
+        for call in CALLS {
+            if let Some(action) = call.iam_action {
+                assert!(
+                    action.starts_with(&format!("{}:", call.service)),
+                    "{action}"
+                );
+            }
+        }
+    }
+}

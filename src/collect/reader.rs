@@ -1,0 +1,252 @@
+//! How every call is made: timed, counted, paged to the end, and turned into a gap when it fails.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::calls::{Call, IfDenied};
+use super::failure::{Failure, Kind};
+use super::{Progress, Unit};
+use crate::account::{Coverage, Gap, Note};
+
+/// Makes calls and remembers what could not be read.
+pub(super) struct Reader<'a> {
+    progress: &'a dyn Progress,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    coverage: Coverage,
+    tally: Tally,
+}
+
+/// How the calls went so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    /// Calls that were answered, or failed for a reason other than the two below.
+    pub(super) other: usize,
+    /// Calls refused for lack of a permission.
+    pub(super) refused: usize,
+    /// Calls that never got an answer; the last of them with its call and region.
+    pub(super) unreachable: usize,
+    pub(super) last_unreachable: Option<(&'static str, Option<String>, String)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(progress: &'a dyn Progress) -> Self {
+        Self {
+            progress,
+            state: Mutex::default(),
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes one call. `region` is none for global services.
+    pub(super) async fn call<O, E>(
+        &self,
+        call: &'static Call,
+        region: Option<&str>,
+        request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+    ) -> Result<O, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let begun = Instant::now();
+        let answer = request.await.map_err(|error| Failure::of(&error));
+        tracing::debug!(
+            service = call.service,
+            operation = call.operation,
+            region = region.unwrap_or("global"),
+            ms = begun.elapsed().as_millis(),
+            error = answer.as_ref().err().map(|failure| failure.code.as_str()),
+            "call"
+        );
+        // The caller's identity needs no permission, so it proves none.
+        if call.if_denied == IfDenied::Fatal {
+            return answer;
+        }
+        self.change(|state| match &answer {
+            Err(failure) if failure.kind == Kind::Refused => state.tally.refused += 1,
+            Err(failure) if failure.kind == Kind::Unreachable => {
+                state.tally.unreachable += 1;
+                state.tally.last_unreachable = Some((
+                    call.service,
+                    region.map(str::to_owned),
+                    failure.cause.clone(),
+                ));
+            }
+            _ => state.tally.other += 1,
+        });
+        answer
+    }
+
+    /// Makes a list call until its last page. When a page fails, what was read before is kept and a gap says that more is
+    /// missing; a page token that comes a second time ends the list in the same way.
+    pub(super) async fn pages<O, E, F>(
+        &self,
+        call: &'static Call,
+        region: Option<&str>,
+        request: impl Fn(Option<String>) -> F,
+        token: impl Fn(&O) -> Option<&str>,
+        mut keep: impl FnMut(O),
+    ) where
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let mut seen = HashSet::new();
+        let mut next = None;
+        loop {
+            let page = match self.call(call, region, request(next.take())).await {
+                Ok(page) => page,
+                Err(failure) => {
+                    self.missing(call, region, None, &failure, !seen.is_empty());
+                    return;
+                }
+            };
+            let following = token(&page)
+                .filter(|token| !token.is_empty())
+                .map(str::to_owned);
+            keep(page);
+            let Some(following) = following else { return };
+            if !seen.insert(following.clone()) {
+                self.missing(
+                    call,
+                    region,
+                    None,
+                    &Failure::word("RepeatedPageToken"),
+                    true,
+                );
+                return;
+            }
+            next = Some(following);
+        }
+    }
+
+    /// Records that a call failed: as a gap, or as a note where nothing that decides is missing.
+    pub(super) fn failed(
+        &self,
+        call: &Call,
+        region: Option<&str>,
+        resource: Option<&str>,
+        failure: &Failure,
+    ) {
+        self.missing(call, region, resource, failure, false);
+    }
+
+    fn missing(
+        &self,
+        call: &Call,
+        region: Option<&str>,
+        resource: Option<&str>,
+        failure: &Failure,
+        partly: bool,
+    ) {
+        let place = resource.or(region).unwrap_or("the account");
+        let some = if partly { "some " } else { "" };
+        let advice = match (failure.kind, call.iam_action) {
+            (Kind::Refused, Some(action)) => format!("allow {action}"),
+            (Kind::Expired | Kind::Rejected, _) => "log in again and repeat the scan".to_owned(),
+            _ => "repeat the scan".to_owned(),
+        };
+        let detail = format!(
+            "{some}{} of {place} are unknown: {}; {advice}",
+            call.tells, call.without
+        );
+        match call.if_denied {
+            IfDenied::Gap(effect) => self.gap(Gap {
+                region: region.map(str::to_owned),
+                service: call.service.to_owned(),
+                operation: call.operation.to_owned(),
+                resource: resource.map(str::to_owned),
+                error: failure.code.clone(),
+                effect,
+                detail,
+            }),
+            IfDenied::Note | IfDenied::Fatal => {
+                self.note(region, call.service, resource, &detail);
+            }
+        }
+    }
+
+    /// Records a gap.
+    pub(super) fn gap(&self, gap: Gap) {
+        self.change(|state| state.coverage.gaps.push(gap));
+    }
+
+    /// Records something that hides nothing.
+    pub(super) fn note(
+        &self,
+        region: Option<&str>,
+        service: &str,
+        resource: Option<&str>,
+        detail: &str,
+    ) {
+        let note = Note {
+            region: region.map(str::to_owned),
+            service: service.to_owned(),
+            resource: resource.map(str::to_owned),
+            detail: detail.to_owned(),
+        };
+        self.change(|state| state.coverage.notes.push(note));
+    }
+
+    /// Tells that a unit of work begins; the guard tells when it ends.
+    pub(super) fn unit<'r>(
+        &'r self,
+        service: &'static str,
+        region: Option<&'r str>,
+    ) -> RunningUnit<'r> {
+        let unit = Unit { service, region };
+        self.progress.started(unit);
+        RunningUnit {
+            progress: self.progress,
+            unit,
+        }
+    }
+
+    /// How the calls went so far.
+    pub(super) fn tally(&self) -> Tally {
+        self.change(|state| state.tally.clone())
+    }
+
+    /// What could not be read.
+    pub(super) fn into_coverage(self) -> Coverage {
+        self.state
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .coverage
+    }
+}
+
+/// A unit of work under way.
+pub(super) struct RunningUnit<'r> {
+    progress: &'r dyn Progress,
+    unit: Unit<'r>,
+}
+
+impl RunningUnit<'_> {
+    /// Tells how many items there are in all.
+    pub(super) fn known(&self, total: usize) {
+        self.progress.known(self.unit, total);
+    }
+
+    /// Tells that so many more items are done.
+    pub(super) fn advanced(&self, by: usize) {
+        self.progress.advanced(self.unit, by);
+    }
+}
+
+impl Drop for RunningUnit<'_> {
+    fn drop(&mut self) {
+        self.progress.finished(self.unit);
+    }
+}

@@ -1,0 +1,61 @@
+//! What regions hold: queues, functions and instances, region by region.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, ec2, lambda, sqs};
+use crate::account::{EventSourceMapping, Function, Instance, Queue};
+
+/// What regions hold.
+#[derive(Default)]
+pub(super) struct Regional {
+    pub(super) queues: Vec<Queue>,
+    pub(super) functions: Vec<Function>,
+    pub(super) mappings: Vec<EventSourceMapping>,
+    pub(super) instances: Vec<Instance>,
+}
+
+/// Reads the regions, several at once.
+pub(super) async fn every_region(
+    scan: &Scan<'_>,
+    regions: &[String],
+    options: &Options,
+) -> Regional {
+    stream::iter(regions.to_vec())
+        .map(async |region| Box::pin(one_region(scan, &region, options)).await)
+        .buffer_unordered(REGIONS_AT_ONCE)
+        .fold(Regional::default(), async |mut all, one| {
+            all.queues.extend(one.queues);
+            all.functions.extend(one.functions);
+            all.mappings.extend(one.mappings);
+            all.instances.extend(one.instances);
+            all
+        })
+        .await
+}
+
+async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regional {
+    let lambda = async {
+        if options.skip.contains(&Skippable::Lambda) {
+            return (Vec::new(), Vec::new());
+        }
+        tokio::join!(
+            lambda::functions(scan, region),
+            lambda::event_source_mappings(scan, region)
+        )
+    };
+    let ec2 = async {
+        if options.skip.contains(&Skippable::Ec2) {
+            return Vec::new();
+        }
+        ec2::instances(scan, region).await
+    };
+    let (queues, (functions, mappings), instances) =
+        tokio::join!(sqs::queues(scan, region), lambda, ec2);
+    Regional {
+        queues,
+        functions,
+        mappings,
+        instances,
+    }
+}

@@ -1,0 +1,317 @@
+//! Credentials and SDK configuration: everything that must be right before the first call.
+//!
+//! Follows the AWS SDKs and Tools Reference Guide for the environment, the shared config files and the credential chain, with
+//! one addition: as in the AWS CLI, a profile named on the command line outranks keys in the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::origin::Origin;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use super::credentials::{NamedProfile, assume, with_resolved_credentials};
+use super::error::{CollectError, one_line};
+use super::nearest::nearest_first;
+use super::regions::check_known;
+use super::{Options, http};
+
+const FALLBACK_REGION: &str = "us-east-1";
+const MAX_ATTEMPTS: u32 = 6;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An SDK configuration whose credentials exist.
+pub(super) struct Session {
+    config: SdkConfig,
+    region: String,
+}
+
+impl Session {
+    /// Resolves configuration and credentials.
+    pub(super) async fn open(options: &Options) -> Result<Self, CollectError> {
+        let (mut config, profile) = match &options.sdk_config {
+            Some(config) => (config.clone(), None),
+            None => from_environment(options).await?,
+        };
+        if let Some(url) = &options.endpoint_url {
+            let mut builder = config
+                .into_builder()
+                .endpoint_url(url.trim_end_matches('/'));
+            // Without this, `AWS_ENDPOINT_URL_SQS` and the like would outrank the command line.
+            builder.insert_origin("endpoint_url", Origin::shared_config());
+            config = builder.build();
+        }
+        if let Some(url) = config.endpoint_url() {
+            check_endpoint(url)?;
+        }
+        let region = config
+            .region()
+            .map_or_else(|| base_region(options), |region| region.as_ref().to_owned());
+        // The region becomes part of a host name: what has another shape is not worth a call.
+        check_known(&region, None)?;
+        config = config
+            .into_builder()
+            .region(Region::new(region.clone()))
+            .build();
+        config = with_resolved_credentials(config, profile.as_ref()).await?;
+        if let Some(role) = &options.assume_role {
+            config = assume(role, &config).await?;
+        }
+        Ok(Self { config, region })
+    }
+
+    /// The configuration for global services.
+    pub(super) fn global(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// The configuration for one region.
+    pub(super) fn in_region(&self, region: &str) -> SdkConfig {
+        self.config
+            .to_builder()
+            .region(Region::new(region.to_owned()))
+            .build()
+    }
+
+    /// The region of calls that belong to no region in particular.
+    pub(super) fn base_region(&self) -> &str {
+        &self.region
+    }
+
+    /// The endpoint configured for every service, when there is one.
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+}
+
+async fn from_environment(
+    options: &Options,
+) -> Result<(SdkConfig, Option<NamedProfile>), CollectError> {
+    let (env, fs) = (Env::real(), Fs::real());
+    let attempts = max_attempts(&env)?;
+    let named = options
+        .profile
+        .clone()
+        .or_else(|| non_empty(&env, "AWS_PROFILE"));
+    let profiles = profiles(&fs, &env, named.as_deref()).await?;
+    let client = http::client(ca_bundle(&env, &profiles).map(PathBuf::from))?;
+    let region =
+        Region::new(configured_region(&env, &profiles).unwrap_or_else(|| base_region(options)));
+    let retry = RetryConfig::adaptive().with_max_attempts(attempts);
+    let timeout = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(client.clone())
+        .retry_config(retry.clone())
+        .timeout_config(timeout.clone())
+        .region(region.clone());
+    if let Some(name) = &named {
+        loader = loader.profile_name(name);
+    }
+    if let Some(name) = &options.profile {
+        let provider_config = ProviderConfig::without_region()
+            .with_region(Some(region))
+            .with_http_client(client)
+            .with_retry_config(retry)
+            .with_timeout_config(timeout);
+        loader = loader.credentials_provider(
+            ProfileFileCredentialsProvider::builder()
+                .configure(&provider_config)
+                .profile_name(name)
+                .build(),
+        );
+    }
+    let named = named.map(|name| NamedProfile {
+        name,
+        needs_mfa: profiles.get("mfa_serial").is_some(),
+    });
+    Ok((loader.load().await, named))
+}
+
+fn non_empty(env: &Env, name: &str) -> Option<String> {
+    env.get(name).ok().filter(|value| !value.is_empty())
+}
+
+fn max_attempts(env: &Env) -> Result<u32, CollectError> {
+    match non_empty(env, "AWS_MAX_ATTEMPTS") {
+        None => Ok(MAX_ATTEMPTS),
+        Some(value) => match value.parse() {
+            Ok(attempts) if attempts > 0 => Ok(attempts),
+            _ => Err(CollectError::InvalidMaxAttempts { value }),
+        },
+    }
+}
+
+/// The profiles of the config files. That they can be read, and hold the profile asked for, is required only where one was
+/// asked for: credentials may come from elsewhere.
+async fn profiles(fs: &Fs, env: &Env, named: Option<&str>) -> Result<ProfileSet, CollectError> {
+    let selected = named.unwrap_or("default").to_owned();
+    let loaded =
+        aws_config::profile::load(fs, env, &EnvConfigFiles::default(), Some(selected.into())).await;
+    match (loaded, named) {
+        (Ok(profiles), Some(name)) if profiles.get_profile(name).is_none() => {
+            Err(CollectError::UnknownProfile {
+                name: name.to_owned(),
+                existing: nearest_first(name, profiles.profiles()),
+            })
+        }
+        (Ok(profiles), _) => Ok(profiles),
+        (Err(_), None) => Ok(ProfileSet::default()),
+        (Err(error), Some(_)) => Err(CollectError::InvalidConfigFile {
+            cause: one_line(&error),
+            source: error.into(),
+        }),
+    }
+}
+
+/// The region of the environment or the profile. The instance metadata service is not asked: a scan covers every region
+/// anyway, and off EC2 the question takes seconds.
+fn configured_region(env: &Env, profiles: &ProfileSet) -> Option<String> {
+    non_empty(env, "AWS_REGION")
+        .or_else(|| non_empty(env, "AWS_DEFAULT_REGION"))
+        .or_else(|| profiles.get("region").map(str::to_owned))
+        .filter(|region| !region.is_empty())
+}
+
+fn base_region(options: &Options) -> String {
+    options
+        .regions
+        .first()
+        .cloned()
+        .unwrap_or_else(|| FALLBACK_REGION.to_owned())
+}
+
+fn ca_bundle(env: &Env, profiles: &ProfileSet) -> Option<String> {
+    non_empty(env, "AWS_CA_BUNDLE").or_else(|| profiles.get("ca_bundle").map(str::to_owned))
+}
+
+fn check_endpoint(url: &str) -> Result<(), CollectError> {
+    let host = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"))
+        .unwrap_or_default();
+    let complete = !host.is_empty()
+        && !host.starts_with(['/', ':'])
+        && !host.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    if complete {
+        Ok(())
+    } else {
+        Err(CollectError::InvalidEndpoint {
+            url: url.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(variables: &[(&str, &str)]) -> Env {
+        Env::from_slice(variables)
+    }
+
+    fn files() -> (Fs, Env) {
+        let config = "[default]\nregion = eu-west-1\n\n[profile production]\nregion = eu-north-1\nca_bundle = /ca.pem\n";
+        let credentials = "[staging]\naws_access_key_id = AKID\naws_secret_access_key = secret\n";
+        (
+            Fs::from_slice(&[("/config", config), ("/credentials", credentials)]),
+            env(&[
+                ("AWS_CONFIG_FILE", "/config"),
+                ("AWS_SHARED_CREDENTIALS_FILE", "/credentials"),
+            ]),
+        )
+    }
+
+    #[test]
+    fn attempts_are_a_whole_number_from_one_on() {
+        assert_eq!(max_attempts(&env(&[])).unwrap(), 6);
+        assert_eq!(max_attempts(&env(&[("AWS_MAX_ATTEMPTS", "2")])).unwrap(), 2);
+        for value in ["0", "-1", "many", "1.5"] {
+            let error = max_attempts(&env(&[("AWS_MAX_ATTEMPTS", value)])).unwrap_err();
+            assert!(matches!(error, CollectError::InvalidMaxAttempts { .. }));
+            assert!(error.to_string().contains(value));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_profile_is_answered_with_the_known_ones_nearest_first() {
+        let (fs, env) = files();
+        let error = profiles(&fs, &env, Some("prodution")).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no profile `prodution`; choose one of `production`, `default`, `staging`"
+        );
+    }
+
+    #[tokio::test]
+    async fn profiles_of_both_files_are_known() {
+        let (fs, env) = files();
+        for name in ["default", "production", "staging"] {
+            assert!(profiles(&fs, &env, Some(name)).await.is_ok(), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broken_config_file_matters_only_to_who_asks_for_a_profile() {
+        let fs = Fs::from_slice(&[("/config", "[default\nregion")]);
+        let env = env(&[("AWS_CONFIG_FILE", "/config")]);
+        assert!(profiles(&fs, &env, None).await.is_ok());
+        let error = profiles(&fs, &env, Some("default")).await.unwrap_err();
+        assert!(matches!(error, CollectError::InvalidConfigFile { .. }));
+        assert!(!error.to_string().contains('\n'));
+    }
+
+    #[tokio::test]
+    async fn the_base_region_comes_from_the_environment_then_the_profile_then_the_options() {
+        let (fs, files_env) = files();
+        let set = profiles(&fs, &files_env, Some("production")).await.unwrap();
+        assert_eq!(
+            configured_region(&env(&[("AWS_REGION", "us-west-2")]), &set).as_deref(),
+            Some("us-west-2")
+        );
+        assert_eq!(
+            configured_region(&env(&[("AWS_REGION", "")]), &set).as_deref(),
+            Some("eu-north-1")
+        );
+        let options = Options {
+            regions: vec!["eu-south-1".to_owned()],
+            ..Options::default()
+        };
+        assert_eq!(base_region(&options), "eu-south-1");
+        assert_eq!(base_region(&Options::default()), "us-east-1");
+    }
+
+    #[tokio::test]
+    async fn a_profile_may_name_a_ca_bundle_and_the_environment_outranks_it() {
+        let (fs, files_env) = files();
+        let set = profiles(&fs, &files_env, Some("production")).await.unwrap();
+        assert_eq!(ca_bundle(&env(&[]), &set).as_deref(), Some("/ca.pem"));
+        let other = env(&[("AWS_CA_BUNDLE", "/other.pem")]);
+        assert_eq!(ca_bundle(&other, &set).as_deref(), Some("/other.pem"));
+    }
+
+    #[test]
+    fn endpoints_are_http_urls_with_a_host() {
+        for url in ["http://127.0.0.1:4566", "https://sqs.example.com/"] {
+            assert!(check_endpoint(url).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "localhost:4566",
+            "ftp://host",
+            "http://",
+            "http:///x",
+            "http://a b",
+        ] {
+            assert!(check_endpoint(url).is_err(), "{url}");
+        }
+    }
+}

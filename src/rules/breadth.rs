@@ -1,0 +1,354 @@
+//! How much more one Allow statement grants than one could mean: its actions and resources by what they really match.
+//!
+//! For SQS action by action and queue by queue, for other services by `*` alone (H.1 to H.3 of the project's semantics).
+
+use std::sync::LazyLock;
+
+use crate::access::{Capability, SQS_ACTIONS, SqsAction};
+use crate::account::Queue;
+use crate::finding::Severity;
+use crate::policy::{PolicyKind, ResourcePattern, Statement};
+
+/// What is too wide about a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Breadth {
+    pub(super) severity: Severity,
+    /// The widest thing first.
+    pub(super) reasons: Vec<Reason>,
+    /// Whether it concerns queues, so that what it reaches can be told queue by queue.
+    pub(super) about_queues: bool,
+}
+
+/// One thing that is too wide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) severity: Severity,
+    pub(super) text: String,
+}
+
+/// How far a statement's resources reach among queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    /// No queue at all.
+    Nowhere,
+    /// One queue by its full name.
+    OneQueue,
+    /// One name in every region.
+    EveryRegion,
+    /// A name pattern that no more than one queue has.
+    NarrowPattern,
+    /// A name pattern, a variable, or one name in every account.
+    Pattern,
+    /// Every queue of an account or of all.
+    EveryQueue,
+}
+
+static SERVICES_WITHOUT_RESOURCES: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    include_str!("services-without-resources.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect()
+});
+
+/// What is too wide about a statement of an identity-based policy; none when nothing is.
+pub(super) fn of_identity_statement(statement: &Statement, queues: &[&Queue]) -> Option<Breadth> {
+    let resources = statement.resources.as_ref()?;
+    let scope = scope(statement, queues);
+    let mut reasons = Vec::new();
+    if resources.negated {
+        reasons.push(Reason {
+            severity: Severity::High,
+            text: "NotResource grants its actions on every other resource".to_owned(),
+        });
+    }
+    if statement.actions.negated {
+        reasons.push(Reason {
+            severity: Severity::High.lowered(steps_of_actions(scope)),
+            text: "NotAction grants every other action of every service".to_owned(),
+        });
+    } else {
+        if resources.is_everything() {
+            reasons.extend(whole_services(statement));
+        } else if statement.actions.is_everything() && scope == Scope::Nowhere {
+            reasons.push(Reason {
+                severity: Severity::Medium,
+                text: "every action on its resources".to_owned(),
+            });
+        }
+        if scope != Scope::Nowhere {
+            reasons.extend(action_patterns(statement, steps_of_actions(scope)));
+            reasons.extend(named_actions(statement, scope));
+        }
+    }
+    breadth(statement, reasons, scope != Scope::Nowhere)
+}
+
+/// What is too wide about a statement of a queue policy, which is about its queue alone.
+pub(super) fn of_queue_statement(statement: &Statement) -> Option<Breadth> {
+    let reasons = if statement.actions.negated {
+        vec![Reason {
+            severity: Severity::High.lowered(1),
+            text: "NotAction grants every other action on the queue".to_owned(),
+        }]
+    } else {
+        action_patterns(statement, steps_of_actions(Scope::OneQueue))
+    };
+    breadth(statement, reasons, true)
+}
+
+fn breadth(statement: &Statement, mut reasons: Vec<Reason>, about_queues: bool) -> Option<Breadth> {
+    if is_confined(statement) {
+        for reason in &mut reasons {
+            reason.severity = reason.severity.lowered(1);
+        }
+    }
+    reasons.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| a.text.cmp(&b.text))
+    });
+    reasons.dedup();
+    Some(Breadth {
+        severity: reasons.first()?.severity,
+        reasons,
+        about_queues,
+    })
+}
+
+/// Whether a condition on fixed values confines the statement.
+fn is_confined(statement: &Statement) -> bool {
+    statement.conditions.iter().any(|clause| {
+        clause
+            .operator()
+            .is_some_and(|operator| !operator.negated && !operator.if_exists)
+            && clause.values().next().is_some()
+            && clause
+                .values()
+                .all(|value| !value.contains(['*', '?', '$']))
+            && !matches!(
+                clause.key_lower(),
+                "aws:securetransport" | "aws:useragent" | "aws:referer" | "aws:viaawsservice"
+            )
+    })
+}
+
+/// By how much a wildcard among the actions weighs less where the resources are narrower.
+fn steps_of_actions(scope: Scope) -> u8 {
+    match scope {
+        Scope::EveryQueue | Scope::Nowhere => 0,
+        Scope::Pattern | Scope::OneQueue => 1,
+        Scope::EveryRegion => 2,
+        Scope::NarrowPattern => 4,
+    }
+}
+
+fn scope(statement: &Statement, queues: &[&Queue]) -> Scope {
+    let Some(resources) = &statement.resources else {
+        return Scope::Nowhere;
+    };
+    if resources.negated {
+        return Scope::EveryQueue;
+    }
+    resources
+        .patterns
+        .iter()
+        .map(|pattern| pattern_scope(pattern, queues))
+        .max()
+        .unwrap_or(Scope::Nowhere)
+}
+
+fn pattern_scope(pattern: &ResourcePattern, queues: &[&Queue]) -> Scope {
+    if pattern.is_everything() {
+        return Scope::EveryQueue;
+    }
+    // Two queues that share nothing: a pattern for both is a pattern for all.
+    let reaches = |arn: &str| pattern.could_match(arn, PolicyKind::Identity);
+    let fields: Vec<&str> = pattern.text().splitn(6, ':').collect();
+    let partition = fields
+        .get(1)
+        .copied()
+        .filter(|field| !field.contains(['*', '?']));
+    let partition = partition.unwrap_or("aws");
+    let probe = |region: &str, account: &str, name: &str| {
+        reaches(&format!("arn:{partition}:sqs:{region}:{account}:{name}"))
+    };
+    if probe("xx-probe-1", "000000000000", "0probe-a")
+        && probe("yy-probe-2", "999999999999", "Zprobe_b")
+    {
+        return Scope::EveryQueue;
+    }
+    let [_, _, service, region, account, name] = fields.as_slice() else {
+        return Scope::Nowhere;
+    };
+    let is_wild = |field: &str| field.contains(['*', '?']);
+    if !reaches(&format!("arn:{partition}:sqs:{region}:{account}:{name}")) || *service == "s3" {
+        // The pattern read as a name of its own: when not even that is a queue, none is.
+        return Scope::Nowhere;
+    }
+    if *name == "*" {
+        return Scope::EveryQueue;
+    }
+    if pattern.has_variables() {
+        return Scope::Pattern;
+    }
+    if is_wild(name) {
+        let matched = queues
+            .iter()
+            .filter(|queue| reaches(queue.arn.as_str()))
+            .count();
+        return if matched > 1 {
+            Scope::Pattern
+        } else {
+            Scope::NarrowPattern
+        };
+    }
+    if is_wild(account) || account.is_empty() {
+        return Scope::Pattern;
+    }
+    if is_wild(region) {
+        return Scope::EveryRegion;
+    }
+    Scope::OneQueue
+}
+
+/// `*`, and `service:*` of other services, on every resource.
+fn whole_services(statement: &Statement) -> Vec<Reason> {
+    if statement.actions.is_everything() {
+        return vec![Reason {
+            severity: Severity::Critical,
+            text: "every action on every resource".to_owned(),
+        }];
+    }
+    statement
+        .actions
+        .texts
+        .iter()
+        .filter_map(|text| text.strip_suffix(":*"))
+        .map(str::to_lowercase)
+        .filter(|service| {
+            service != "sqs" && !SERVICES_WITHOUT_RESOURCES.contains(&service.as_str())
+        })
+        .map(|service| Reason {
+            severity: Severity::Medium,
+            text: format!("every action of {service} on every resource"),
+        })
+        .collect()
+}
+
+/// The SQS actions that one pattern of the statement matches.
+fn matched_actions(statement: &Statement, index: usize) -> Vec<&'static SqsAction> {
+    SQS_ACTIONS
+        .iter()
+        .filter(|action| {
+            statement
+                .actions
+                .pattern_matches(index, &action.name.to_lowercase())
+        })
+        .collect()
+}
+
+/// Patterns with a wildcard that match more than one could mean.
+fn action_patterns(statement: &Statement, steps: u8) -> Vec<Reason> {
+    statement
+        .actions
+        .texts
+        .iter()
+        .enumerate()
+        .filter(|(_, text)| text.contains(['*', '?']))
+        .filter_map(|(index, text)| {
+            let matched = matched_actions(statement, index);
+            let (severity, gives) = weigh(&matched)?;
+            Some(Reason {
+                severity: severity.lowered(steps),
+                text: format!("the action {text} gives {gives}"),
+            })
+        })
+        .collect()
+}
+
+fn weigh(matched: &[&SqsAction]) -> Option<(Severity, String)> {
+    let gives = |capability: Capability| {
+        matched
+            .iter()
+            .any(|action| action.capability == Some(capability))
+    };
+    if matched.iter().all(|action| action.capability.is_none()) {
+        return None;
+    }
+    if let [only] = matched {
+        return Some((
+            Severity::Low,
+            format!("{} today, and whatever AWS adds to it", only.name),
+        ));
+    }
+    if matched.len() == SQS_ACTIONS.len() {
+        return Some((Severity::High, "every action of SQS".to_owned()));
+    }
+    let names: Vec<String> = matched
+        .iter()
+        .filter(|action| action.capability.is_some())
+        .map(|action| action.name.trim_start_matches("sqs:").to_owned())
+        .collect();
+    let text = super::list(&names);
+    let mixes = gives(Capability::Send)
+        && (gives(Capability::Receive) || gives(Capability::Delete) || gives(Capability::Purge));
+    let administers = matched.iter().any(|action| {
+        action.capability == Some(Capability::Administer)
+            && !matches!(
+                action.name,
+                "sqs:DeleteQueue" | "sqs:TagQueue" | "sqs:UntagQueue"
+            )
+    });
+    let severity = if mixes || administers {
+        Severity::High
+    } else {
+        Severity::Medium
+    };
+    Some((severity, text))
+}
+
+/// Actions named in full on more queues than one could mean.
+fn named_actions(statement: &Statement, scope: Scope) -> Vec<Reason> {
+    let (steps, place) = match scope {
+        Scope::Nowhere | Scope::OneQueue => return Vec::new(),
+        Scope::EveryQueue => (0, "on every queue"),
+        Scope::Pattern => (1, "on every queue of a name pattern"),
+        Scope::EveryRegion => (2, "in every region"),
+        Scope::NarrowPattern => (4, "on a name pattern that at most one queue has"),
+    };
+    let named: Vec<&'static SqsAction> = statement
+        .actions
+        .texts
+        .iter()
+        .enumerate()
+        .filter(|(_, text)| **text != "*" && **text != "*:*")
+        .flat_map(|(index, _)| matched_actions(statement, index))
+        .filter(|action| action.on_queues && action.capability.is_some())
+        .collect();
+    let Some(severity) = named
+        .iter()
+        .map(|action| match action.capability {
+            Some(Capability::Administer)
+                if !matches!(action.name, "sqs:TagQueue" | "sqs:UntagQueue") =>
+            {
+                Severity::High
+            }
+            _ => Severity::Medium,
+        })
+        .max()
+    else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = named.iter().map(|action| action.name.to_owned()).collect();
+    names.sort();
+    names.dedup();
+    let what = if names.len() > 4 {
+        format!("{} actions of SQS", names.len())
+    } else {
+        super::list(&names)
+    };
+    vec![Reason {
+        severity: severity.lowered(steps),
+        text: format!("{what} {place}"),
+    }]
+}

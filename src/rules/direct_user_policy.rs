@@ -1,0 +1,168 @@
+//! `direct-user-policy`: a user holds a policy of its own instead of getting rights from a group.
+
+use std::sync::Arc;
+
+use super::{Audit, count, holder, list};
+use crate::access::{Policy, inline_name};
+use crate::account::User;
+use crate::finding::{
+    Certainty, Entity, Evidence, Finding, Kind, ResourceRef, Severity, finding_id,
+};
+use crate::policy::Effect;
+
+const RULE: &str = "direct-user-policy";
+
+pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
+    audit
+        .accounts
+        .iter()
+        .flat_map(|account| account.users.iter().map(move |user| (account, user)))
+        .filter(|(_, user)| !user.inline.is_empty() || !user.attached.is_empty())
+        .map(|(account, user)| {
+            let subject = Entity::new(Kind::User, user.arn.shared());
+            let grants_everything =
+                policies(audit, user).iter().any(|policy| {
+                    policy.document.statements().iter().any(|statement| {
+                        statement.effect == Effect::Allow && statement.is_unlimited()
+                    })
+                });
+            let number = user.inline.len() + user.attached.len();
+            let everything = if grants_everything {
+                "; together they grant everything"
+            } else {
+                ""
+            };
+            Finding {
+                id: finding_id(RULE, &account.id, &subject),
+                rule: RULE,
+                severity: if grants_everything {
+                    Severity::High
+                } else {
+                    Severity::Medium
+                },
+                title: format!(
+                    "user {} has {} of its own instead of a group's",
+                    user.arn.name(),
+                    policies_word(number)
+                ),
+                detail: format!("{}{everything}. {}.", held(user), membership(user)),
+                account: account.id.clone(),
+                region: "global".to_owned(),
+                principals: vec![holder(subject.clone())],
+                resources: user
+                    .attached
+                    .iter()
+                    .map(|arn| ResourceRef {
+                        entity: Entity::new(Kind::Policy, arn.shared()),
+                        certainty: Certainty::Allowed,
+                        grade: None,
+                    })
+                    .collect(),
+                certainty: Certainty::Allowed,
+                conditions: Vec::new(),
+                evidence: proof(user),
+                remedy: remedy(user),
+                subject,
+            }
+        })
+        .collect()
+}
+
+/// The parsed policies that the user holds directly.
+fn policies(audit: &Audit<'_>, user: &User) -> Vec<Policy> {
+    let principal = audit
+        .access
+        .principals
+        .iter()
+        .find(|principal| *principal.arn == user.arn);
+    let own = |policy: &&Policy| {
+        user.attached
+            .iter()
+            .any(|arn| *policy.name == *arn.as_str())
+            || user
+                .inline
+                .iter()
+                .any(|inline| *policy.name == *inline_name(Kind::User, &user.arn, &inline.name))
+    };
+    principal
+        .map(|principal| principal.policies.iter().filter(own).cloned().collect())
+        .unwrap_or_default()
+}
+
+fn policies_word(number: usize) -> String {
+    if number == 1 {
+        "one policy".to_owned()
+    } else {
+        format!("{number} policies")
+    }
+}
+
+fn held(user: &User) -> String {
+    let mut parts = Vec::new();
+    if !user.inline.is_empty() {
+        let names: Vec<String> = user
+            .inline
+            .iter()
+            .map(|policy| policy.name.clone())
+            .collect();
+        parts.push(format!("inline: {}", list(&names)));
+    }
+    if !user.attached.is_empty() {
+        let names: Vec<String> = user
+            .attached
+            .iter()
+            .map(|arn| arn.name().to_owned())
+            .collect();
+        parts.push(format!("attached: {}", list(&names)));
+    }
+    format!("Policies held directly: {}", parts.join("; "))
+}
+
+fn membership(user: &User) -> String {
+    if user.groups.is_empty() {
+        "The user is in no group".to_owned()
+    } else {
+        format!(
+            "The user is in {}: {}",
+            count(user.groups.len(), "group"),
+            list(&user.groups)
+        )
+    }
+}
+
+fn remedy(user: &User) -> String {
+    let group = match user.groups.as_slice() {
+        [] => "a group that stands for the user's task".to_owned(),
+        [only] => format!("the group {only}, if all its members need them"),
+        groups => format!(
+            "the one of the groups {} whose members need them",
+            list(groups)
+        ),
+    };
+    format!(
+        "Move the policies to {group}, then detach them from the user. If the user is really a service, give the service \
+         a role instead."
+    )
+}
+
+fn proof(user: &User) -> Vec<Evidence> {
+    let evidence = |capability: &str, policy: String| Evidence {
+        capability: Arc::from(capability),
+        resource: user.arn.shared(),
+        layer: Arc::from("identity"),
+        policy: Arc::from(policy),
+        statement: Arc::from("*"),
+        effect: Effect::Allow.as_str(),
+    };
+    let inline = user
+        .inline
+        .iter()
+        .map(|policy| evidence("inline", inline_name(Kind::User, &user.arn, &policy.name)));
+    let attached = user
+        .attached
+        .iter()
+        .map(|arn| evidence("attached", arn.as_str().to_owned()));
+    let mut all: Vec<Evidence> = inline.chain(attached).collect();
+    all.sort();
+    all
+}

@@ -1,0 +1,134 @@
+//! The rules: each a plain function of the audit to its findings, each in a file of its own with a page under `findings/`.
+//!
+//! Adding a rule means its file, its page, its fixture, and one line of [`RULES`].
+
+mod breadth;
+mod direct_user_policy;
+mod exposure;
+mod external_access;
+mod overbroad_wildcard;
+mod public_queue;
+mod queue_feedback_loop;
+mod unscoped_service;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::access::{Access, Principal, Proof};
+use crate::account::Account;
+use crate::arn::AccountId;
+use crate::finding::{Entity, Evidence, Finding, Kind, PrincipalRef};
+use crate::graph::Graph;
+
+/// One rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The id, the same in file names, findings and documentation.
+    pub id: &'static str,
+    /// The page of the catalogue, Markdown with front matter.
+    pub page: &'static str,
+    /// Finds what breaks the rule.
+    pub check: fn(&Audit<'_>) -> Vec<Finding>,
+}
+
+/// What rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Audit<'a> {
+    /// The audited accounts.
+    pub accounts: &'a [Account],
+    /// Who may do what.
+    pub access: &'a Access<'a>,
+    /// How messages travel.
+    pub graph: &'a Graph<'a>,
+    /// Accounts that may have access without being named.
+    pub trusted: &'a BTreeSet<AccountId>,
+}
+
+macro_rules! rule {
+    ($module:ident, $id:literal) => {
+        Rule {
+            id: $id,
+            page: include_str!(concat!("../../findings/", $id, ".md")),
+            check: $module::check,
+        }
+    };
+}
+
+/// Every rule, sorted by id.
+pub const RULES: &[Rule] = &[
+    rule!(direct_user_policy, "direct-user-policy"),
+    rule!(external_access, "external-access"),
+    rule!(overbroad_wildcard, "overbroad-wildcard"),
+    rule!(public_queue, "public-queue"),
+    rule!(queue_feedback_loop, "queue-feedback-loop"),
+    rule!(unscoped_service, "unscoped-service"),
+];
+
+/// The findings of every rule.
+pub fn check_all(audit: &Audit<'_>) -> Vec<Finding> {
+    RULES.iter().flat_map(|rule| (rule.check)(audit)).collect()
+}
+
+/// A principal with what runs as it.
+fn principal_ref(principal: &Principal<'_>) -> PrincipalRef {
+    PrincipalRef {
+        entity: Entity::new(principal.kind, principal.arn.shared()),
+        workloads: principal.workloads.clone(),
+    }
+}
+
+/// A holder of access as which nothing is known to run.
+fn holder(entity: Entity) -> PrincipalRef {
+    PrincipalRef {
+        entity,
+        workloads: Vec::new(),
+    }
+}
+
+/// A statement that proves a capability on a resource.
+fn evidence(proof: &Proof, resource: &Arc<str>) -> Evidence {
+    Evidence {
+        capability: Arc::from(proof.capability.as_str()),
+        resource: Arc::clone(resource),
+        layer: Arc::from(proof.layer.as_str()),
+        policy: Arc::clone(&proof.policy),
+        statement: Arc::from(proof.statement.as_str()),
+        effect: proof.effect.as_str(),
+    }
+}
+
+/// `"one queue"`, `"3 queues"`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("one {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// `"a"`, `"a and b"`, `"a, b and c"`.
+fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [start @ .., last] => format!("{} and {last}", start.join(", ")),
+    }
+}
+
+/// The region of a resource, `global` where its ARN has none.
+fn region(arn: &str) -> String {
+    match arn.splitn(6, ':').nth(3) {
+        Some(region) if !region.is_empty() => region.to_owned(),
+        _ => "global".to_owned(),
+    }
+}
+
+/// `role app`, `queue orders`: the kind and the last part of the name.
+fn short(entity: &Entity) -> String {
+    let name = entity.arn.rsplit(['/', ':']).next().unwrap_or(&entity.arn);
+    match entity.kind {
+        Kind::Anyone => "anyone".to_owned(),
+        Kind::Service => entity.arn.to_string(),
+        kind => format!("{kind} {name}"),
+    }
+}

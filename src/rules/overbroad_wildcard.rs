@@ -1,0 +1,550 @@
+//! `overbroad-wildcard`: Allow statements that grant more than one could mean.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::breadth::{self, Breadth};
+use super::{Audit, holder, list, principal_ref, region, short};
+use crate::access::{Capability, Policy, SQS_ACTIONS};
+use crate::account::{Account, Queue};
+use crate::arn::Arn;
+use crate::finding::{
+    Certainty, Entity, Evidence, Finding, Kind, PrincipalRef, ResourceRef, Severity, finding_id,
+};
+use crate::policy::{Effect, PolicyKind, PrincipalEntry, ResourceSet, Statement};
+
+const RULE: &str = "overbroad-wildcard";
+
+pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, account) in audit.accounts.iter().enumerate() {
+        let wearer = AccountView::new(audit, index, account);
+        findings.extend(wearer.managed());
+        findings.extend(wearer.inline());
+        findings.extend(wearer.queue_policies());
+    }
+    findings
+}
+
+/// A statement that is too wide, and where it stands.
+struct Wide<'p> {
+    policy: &'p Policy,
+    statement: &'p Statement,
+    breadth: Breadth,
+}
+
+/// One account, with an eye to who carries which policy.
+struct AccountView<'a> {
+    audit: &'a Audit<'a>,
+    index: usize,
+    account: &'a Account,
+    queues: Vec<&'a Queue>,
+}
+
+impl<'a> AccountView<'a> {
+    fn new(audit: &'a Audit<'a>, index: usize, account: &'a Account) -> Self {
+        Self {
+            audit,
+            index,
+            account,
+            queues: account.queues.iter().collect(),
+        }
+    }
+
+    /// The indices of the account's principals.
+    fn principals(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.audit.access.principals.len()).filter(|principal| {
+            self.audit
+                .access
+                .principals
+                .get(*principal)
+                .is_some_and(|principal| principal.account == self.index)
+        })
+    }
+
+    fn managed(&self) -> Vec<Finding> {
+        // Who carries a policy, directly or through a group; boundaries do not grant and do not count.
+        let mut carriers: HashMap<&str, (Option<&Policy>, BTreeSet<usize>, Vec<PrincipalRef>)> =
+            HashMap::new();
+        for index in self.principals() {
+            let Some(principal) = self.audit.access.principals.get(index) else {
+                continue;
+            };
+            for policy in &principal.policies {
+                if policy.name.starts_with("arn:") {
+                    let (known, holders, _) = carriers.entry(&policy.name).or_default();
+                    *known = Some(policy);
+                    holders.insert(index);
+                }
+            }
+        }
+        for group in &self.account.groups {
+            for arn in &group.attached {
+                let (_, _, groups) = carriers.entry(arn.as_str()).or_default();
+                groups.push(holder(Entity::new(Kind::Group, group.arn.shared())));
+            }
+        }
+        let mut findings: Vec<Finding> = carriers
+            .into_iter()
+            .filter_map(|(arn, (policy, holders, groups))| {
+                let parsed;
+                let policy = match policy {
+                    Some(policy) => policy,
+                    // Attached to a group without members.
+                    None => {
+                        parsed = self.parse_managed(arn)?;
+                        &parsed
+                    }
+                };
+                let wide = self.wide_statements([policy]);
+                let mut principals = groups;
+                principals.extend(self.refs(&holders));
+                let subject = Entity::new(Kind::Policy, arn);
+                self.finding(subject, principals, &holders, &wide)
+            })
+            .collect();
+        findings.sort_by(|a, b| a.subject.cmp(&b.subject));
+        findings
+    }
+
+    fn parse_managed(&self, arn: &str) -> Option<Policy> {
+        let policy = self
+            .account
+            .policies
+            .iter()
+            .find(|policy| policy.arn.as_str() == arn)?;
+        Some(Policy::parse(
+            arn,
+            policy.document.as_ref()?.as_str(),
+            PolicyKind::Identity,
+        ))
+    }
+
+    fn inline(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for index in self.principals() {
+            let Some(principal) = self.audit.access.principals.get(index) else {
+                continue;
+            };
+            let own: Vec<&Policy> = principal
+                .policies
+                .iter()
+                .filter(|policy| is_inline_of(policy, principal.kind, principal.arn))
+                .collect();
+            let holders = BTreeSet::from([index]);
+            let wide = self.wide_statements(own);
+            let subject = Entity::new(principal.kind, principal.arn.shared());
+            findings.extend(self.finding(subject, self.refs(&holders), &holders, &wide));
+        }
+        for group in &self.account.groups {
+            let policies: Vec<Policy> = group
+                .inline
+                .iter()
+                .map(|inline| {
+                    Policy::parse(
+                        crate::access::inline_name(Kind::Group, &group.arn, &inline.name),
+                        inline.document.as_str(),
+                        PolicyKind::Identity,
+                    )
+                })
+                .collect();
+            let members: BTreeSet<usize> = self
+                .principals()
+                .filter(|index| self.is_member(*index, group.arn.name()))
+                .collect();
+            let subject = Entity::new(Kind::Group, group.arn.shared());
+            let mut principals = vec![holder(subject.clone())];
+            principals.extend(self.refs(&members));
+            let wide = self.wide_statements(&policies);
+            findings.extend(self.finding(subject, principals, &members, &wide));
+        }
+        findings
+    }
+
+    fn is_member(&self, principal: usize, group: &str) -> bool {
+        let arn = self
+            .audit
+            .access
+            .principals
+            .get(principal)
+            .map(|principal| principal.arn);
+        self.account
+            .users
+            .iter()
+            .any(|user| Some(&user.arn) == arn && user.groups.iter().any(|name| name == group))
+    }
+
+    fn refs(&self, principals: &BTreeSet<usize>) -> Vec<PrincipalRef> {
+        principals
+            .iter()
+            .filter_map(|index| self.audit.access.principals.get(*index))
+            .map(principal_ref)
+            .collect()
+    }
+
+    fn wide_statements<'p>(&self, policies: impl IntoIterator<Item = &'p Policy>) -> Vec<Wide<'p>> {
+        policies
+            .into_iter()
+            .flat_map(|policy| {
+                policy
+                    .document
+                    .statements()
+                    .iter()
+                    .map(move |statement| (policy, statement))
+            })
+            .filter(|(_, statement)| statement.effect == Effect::Allow)
+            .filter_map(|(policy, statement)| {
+                Some(Wide {
+                    policy,
+                    statement,
+                    breadth: breadth::of_identity_statement(statement, &self.queues)?,
+                })
+            })
+            .collect()
+    }
+
+    fn finding(
+        &self,
+        subject: Entity,
+        mut principals: Vec<PrincipalRef>,
+        holders: &BTreeSet<usize>,
+        wide: &[Wide<'_>],
+    ) -> Option<Finding> {
+        let widest = wide.iter().max_by_key(|wide| wide.breadth.severity)?;
+        let reached = self.reached(wide);
+        let dormant = self.is_dormant(wide, holders, &reached);
+        let severity = if dormant {
+            Severity::Info
+        } else {
+            widest.breadth.severity
+        };
+        principals.sort();
+        principals.dedup();
+        let reasons = reasons(wide);
+        let blocked = if dormant {
+            " Today a boundary or a Deny blocks all of it for everyone who carries it."
+        } else {
+            ""
+        };
+        Some(self.build(
+            subject,
+            principals,
+            wide,
+            &reached,
+            severity,
+            format!("{}.{blocked}", list(&reasons)),
+        ))
+    }
+
+    /// The queues that the statements reach, as they stand.
+    fn reached(&self, wide: &[Wide<'_>]) -> Vec<(&'a Queue, Certainty)> {
+        self.queues
+            .iter()
+            .filter_map(|queue| {
+                wide.iter()
+                    .filter(|wide| wide.breadth.about_queues && reaches(wide.statement, queue))
+                    .map(|wide| certainty(wide.statement))
+                    .max()
+                    .map(|certainty| (*queue, certainty))
+            })
+            .collect()
+    }
+
+    /// Whether nobody who carries the statements holds any right on the queues that they reach. Only asked where they are
+    /// about queues alone.
+    fn is_dormant(
+        &self,
+        wide: &[Wide<'_>],
+        holders: &BTreeSet<usize>,
+        reached: &[(&Queue, Certainty)],
+    ) -> bool {
+        let only_queues = wide.iter().all(|wide| {
+            wide.statement
+                .actions
+                .texts
+                .iter()
+                .all(|text| text.to_lowercase().starts_with("sqs:"))
+                && !wide.statement.actions.negated
+        });
+        if !only_queues || reached.is_empty() || holders.is_empty() {
+            return false;
+        }
+        let queues: BTreeSet<&Arn> = reached.iter().map(|(queue, _)| &queue.arn).collect();
+        let gives: Vec<Capability> = Capability::ALL
+            .into_iter()
+            .filter(|capability| {
+                wide.iter().any(|wide| {
+                    capability
+                        .actions(true)
+                        .iter()
+                        .any(|action| wide.statement.actions.contains(action))
+                })
+            })
+            .collect();
+        !holders.iter().any(|holder| {
+            self.audit.access.rights(*holder).any(|rights| {
+                let queue = self.audit.access.queues.get(rights.queue);
+                queue.is_some_and(|audited| queues.contains(&audited.queue.arn))
+                    && gives
+                        .iter()
+                        .any(|capability| rights.certainty(*capability).is_some())
+            })
+        })
+    }
+
+    fn queue_policies(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for audited in &self.audit.access.queues {
+            let Some(policy) = audited
+                .policy
+                .as_ref()
+                .filter(|_| audited.account == self.index)
+            else {
+                continue;
+            };
+            let own = audited.queue.arn.account();
+            let wide: Vec<Wide<'_>> = policy
+                .document
+                .statements()
+                .iter()
+                .filter(|statement| {
+                    statement.effect == Effect::Allow
+                        && grants_somebody(statement, own)
+                        && is_about(statement, audited.queue)
+                })
+                .filter_map(|statement| {
+                    Some(Wide {
+                        policy,
+                        statement,
+                        breadth: breadth::of_queue_statement(statement)?,
+                    })
+                })
+                .collect();
+            let Some(severity) = wide.iter().map(|wide| wide.breadth.severity).max() else {
+                continue;
+            };
+            let certainty = wide.iter().map(|wide| certainty(wide.statement)).max();
+            let mut principals: Vec<PrincipalRef> = wide
+                .iter()
+                .flat_map(|wide| named(wide.statement))
+                .map(holder)
+                .collect();
+            principals.sort();
+            principals.dedup();
+            let reached = [(audited.queue, certainty.unwrap_or(Certainty::Allowed))];
+            let subject = Entity::new(Kind::Queue, audited.queue.arn.shared());
+            let detail = format!("{}.", list(&reasons(&wide)));
+            findings.push(self.build(subject, principals, &wide, &reached, severity, detail));
+        }
+        findings
+    }
+
+    fn build(
+        &self,
+        subject: Entity,
+        principals: Vec<PrincipalRef>,
+        wide: &[Wide<'_>],
+        reached: &[(&Queue, Certainty)],
+        severity: Severity,
+        detail: String,
+    ) -> Finding {
+        let certainty = wide
+            .iter()
+            .map(|wide| certainty(wide.statement))
+            .max()
+            .unwrap_or(Certainty::Allowed);
+        let mut conditions: Vec<String> = match certainty {
+            Certainty::Allowed => Vec::new(),
+            Certainty::Conditional => wide
+                .iter()
+                .flat_map(|wide| &wide.statement.conditions)
+                .map(ToString::to_string)
+                .collect(),
+        };
+        conditions.sort();
+        conditions.dedup();
+        let mut evidence: Vec<Evidence> =
+            wide.iter().flat_map(|wide| proof(wide, &subject)).collect();
+        evidence.sort();
+        evidence.dedup();
+        let widest = wide
+            .iter()
+            .max_by_key(|wide| wide.breadth.severity)
+            .and_then(|wide| wide.breadth.reasons.first())
+            .map_or_else(String::new, |reason| reason.text.clone());
+        Finding {
+            id: finding_id(RULE, &self.account.id, &subject),
+            rule: RULE,
+            severity,
+            title: format!("{} is too wide: {widest}", short(&subject)),
+            detail: capitalised(&detail),
+            account: self.account.id.clone(),
+            region: region(&subject.arn),
+            principals,
+            resources: reached
+                .iter()
+                .map(|(queue, certainty)| ResourceRef {
+                    entity: Entity::new(Kind::Queue, queue.arn.shared()),
+                    certainty: *certainty,
+                    grade: None,
+                })
+                .collect(),
+            certainty,
+            conditions,
+            evidence,
+            remedy: "Name the actions that are used and the queues they are used on. A generator needs sqs:SendMessage; a \
+                     consumer sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes."
+                .to_owned(),
+            subject,
+        }
+    }
+}
+
+fn is_inline_of(policy: &Policy, kind: Kind, owner: &Arn) -> bool {
+    let suffix = format!(" of {kind} {}", owner.name());
+    policy.name.starts_with("inline policy ") && policy.name.ends_with(&suffix)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map(|first| first.to_uppercase().chain(characters).collect())
+        .unwrap_or_default()
+}
+
+/// The reasons of all statements, the gravest first, each once.
+fn reasons(wide: &[Wide<'_>]) -> Vec<String> {
+    let mut reasons: Vec<_> = wide.iter().flat_map(|wide| &wide.breadth.reasons).collect();
+    reasons.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| a.text.cmp(&b.text))
+    });
+    let mut texts: Vec<String> = Vec::new();
+    for reason in reasons {
+        if !texts.contains(&reason.text) {
+            texts.push(reason.text.clone());
+        }
+    }
+    texts
+}
+
+fn certainty(statement: &Statement) -> Certainty {
+    if statement.conditions.is_empty() {
+        Certainty::Allowed
+    } else {
+        Certainty::Conditional
+    }
+}
+
+/// Whether an identity statement gives some capability on the queue.
+fn reaches(statement: &Statement, queue: &Queue) -> bool {
+    let gives = SQS_ACTIONS.iter().any(|action| {
+        action.capability.is_some() && statement.actions.contains(&action.name.to_lowercase())
+    });
+    gives && is_about(statement, queue)
+}
+
+/// Whether a statement's resources include the queue.
+fn is_about(statement: &Statement, queue: &Queue) -> bool {
+    let includes = |resources: &ResourceSet| {
+        let kind = if statement.principal.is_some() {
+            PolicyKind::Resource
+        } else {
+            PolicyKind::Identity
+        };
+        let matched = resources
+            .patterns
+            .iter()
+            .any(|pattern| pattern.could_match(queue.arn.as_str(), kind));
+        matched != resources.negated
+    };
+    statement.resources.as_ref().is_some_and(includes)
+}
+
+/// Whether a queue policy's statement gives anybody anything: naming the own account delegates and grants nothing (B.3).
+fn grants_somebody(statement: &Statement, own: &str) -> bool {
+    statement.principal.as_ref().is_some_and(|principal| {
+        principal.negated
+            || principal.entries.iter().any(|entry| match entry {
+                PrincipalEntry::Account { account, .. } => account != own,
+                PrincipalEntry::UniqueId(_) | PrincipalEntry::Unmatchable(_) => false,
+                _ => true,
+            })
+    })
+}
+
+/// Whom a queue policy's statement names.
+fn named(statement: &Statement) -> Vec<Entity> {
+    let Some(principal) = &statement.principal else {
+        return Vec::new();
+    };
+    if principal.negated {
+        return vec![Entity::new(Kind::Anyone, "*")];
+    }
+    principal
+        .entries
+        .iter()
+        .filter_map(|entry| match entry {
+            PrincipalEntry::Everyone => Some(Entity::new(Kind::Anyone, "*")),
+            PrincipalEntry::Account { account, .. } => {
+                Some(Entity::new(Kind::Account, account.as_str()))
+            }
+            PrincipalEntry::User(arn) => Some(Entity::new(Kind::User, arn.shared())),
+            PrincipalEntry::Role(arn) => Some(Entity::new(Kind::Role, arn.shared())),
+            PrincipalEntry::Session(session) => Some(Entity::new(
+                Kind::Role,
+                format!(
+                    "arn:{}:sts::{}:assumed-role/{}/{}",
+                    session.partition, session.account, session.role, session.session
+                ),
+            )),
+            PrincipalEntry::FederatedUser(arn) => Some(Entity::new(Kind::User, arn.shared())),
+            PrincipalEntry::Service(name) => Some(Entity::new(Kind::Service, name.as_str())),
+            PrincipalEntry::UniqueId(_)
+            | PrincipalEntry::Federated(_)
+            | PrincipalEntry::Unmatchable(_) => None,
+        })
+        .collect()
+}
+
+/// One entry for each pair of action and resource pattern of a statement.
+fn proof(wide: &Wide<'_>, subject: &Entity) -> Vec<Evidence> {
+    let layer = if subject.kind == Kind::Queue {
+        "resource"
+    } else {
+        "identity"
+    };
+    let resources: Vec<Arc<str>> = match &wide.statement.resources {
+        Some(resources) if subject.kind != Kind::Queue => resources
+            .patterns
+            .iter()
+            .map(|pattern| {
+                let not = if resources.negated { "not " } else { "" };
+                Arc::from(format!("{not}{}", pattern.text()))
+            })
+            .collect(),
+        _ => vec![Arc::clone(&subject.arn)],
+    };
+    let not = if wide.statement.actions.negated {
+        "not "
+    } else {
+        ""
+    };
+    wide.statement
+        .actions
+        .texts
+        .iter()
+        .flat_map(|action| {
+            resources.iter().map(move |resource| Evidence {
+                capability: Arc::from(format!("{not}{action}")),
+                resource: Arc::clone(resource),
+                layer: Arc::from(layer),
+                policy: Arc::clone(&wide.policy.name),
+                statement: Arc::from(wide.statement.label.as_str()),
+                effect: wide.statement.effect.as_str(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,189 @@
+//! `queue-feedback-loop`: one principal can put into a queue what it takes out of it.
+
+use super::{Audit, count, evidence, principal_ref};
+use crate::access::{Capability, Principal};
+use crate::account::Account;
+use crate::finding::{
+    Certainty, Entity, Finding, Grade, Kind, PrincipalRef, ResourceRef, Severity, finding_id,
+};
+use crate::graph::Loop;
+
+const RULE: &str = "queue-feedback-loop";
+
+pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut loops = audit.graph.loops().peekable();
+    while let Some(first) = loops.next() {
+        let principal = first.principal;
+        let mut of_principal = vec![first];
+        while let Some(next) = loops.next_if(|next| next.principal == principal) {
+            of_principal.push(next);
+        }
+        findings.extend(finding(audit, principal, &of_principal));
+    }
+    findings.extend(
+        audit
+            .accounts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, account)| administrators(audit, index, account)),
+    );
+    findings
+}
+
+fn severity(principal: &Principal<'_>, found: &Loop) -> Severity {
+    if found.grade == Grade::Conditional {
+        return Severity::Low;
+    }
+    let runs_something = !principal.workloads.is_empty() || !principal.trust.services.is_empty();
+    let base = if principal.kind == Kind::Role && runs_something {
+        Severity::High
+    } else {
+        Severity::Medium
+    };
+    base.lowered(u8::from(found.deletes != Some(Certainty::Allowed)))
+}
+
+fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
+    let principal = audit.access.principals.get(index)?;
+    let account = audit.access.account(principal.account)?;
+    let subject = Entity::new(principal.kind, principal.arn.shared());
+    let gravest = loops.iter().map(|found| severity(principal, found)).max()?;
+    let certainty = loops.iter().map(|found| found.certainty).max()?;
+    let mut resources = Vec::with_capacity(loops.len());
+    let mut proofs = Vec::new();
+    let mut conditions = Vec::new();
+    for found in loops {
+        let queue = audit.access.queues.get(found.queue)?.queue.arn.shared();
+        for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
+            if capability == Capability::Delete && found.deletes.is_none() {
+                continue;
+            }
+            proofs.extend(
+                audit
+                    .access
+                    .prove(index, found.queue, capability)
+                    .iter()
+                    .map(|proof| evidence(proof, &queue)),
+            );
+        }
+        if certainty == Certainty::Conditional {
+            conditions.extend(found.when.conditions());
+        }
+        resources.push(ResourceRef {
+            entity: Entity::new(Kind::Queue, queue),
+            certainty: found.certainty,
+            grade: Some(found.grade),
+        });
+    }
+    resources.sort();
+    proofs.sort();
+    proofs.dedup();
+    conditions.sort();
+    conditions.dedup();
+    let (title, detail) = words(principal, loops, certainty);
+    Some(Finding {
+        id: finding_id(RULE, &account.id, &subject),
+        rule: RULE,
+        severity: gravest,
+        title,
+        detail,
+        account: account.id.clone(),
+        region: "global".to_owned(),
+        subject,
+        principals: vec![principal_ref(principal)],
+        resources,
+        certainty,
+        conditions,
+        evidence: proofs,
+        remedy: remedy(principal),
+    })
+}
+
+fn words(principal: &Principal<'_>, loops: &[Loop], certainty: Certainty) -> (String, String) {
+    let kind = principal.kind;
+    let name = principal.arn.name();
+    let queues = count(loops.len(), "queue");
+    let may = match certainty {
+        Certainty::Allowed => "can both send to and receive from",
+        Certainty::Conditional => "can, under conditions, both send to and receive from",
+    };
+    let wired = loops
+        .iter()
+        .filter(|found| found.grade == Grade::Wired)
+        .count();
+    let mut detail = format!("Messages that {kind} {name} takes out it can put back in");
+    if wired > 0 {
+        detail.push_str(&format!(
+            "; for {} an event source mapping starts it by itself",
+            count(wired, "queue")
+        ));
+    }
+    let peeking = loops
+        .iter()
+        .filter(|found| found.deletes != Some(Certainty::Allowed))
+        .count();
+    if peeking == loops.len() {
+        detail.push_str(
+            "; it cannot surely delete what it received, so messages also come back by themselves",
+        );
+    }
+    detail.push('.');
+    (format!("{kind} {name} {may} {queues}"), detail)
+}
+
+fn remedy(principal: &Principal<'_>) -> String {
+    match principal.kind {
+        Kind::User => "Decide whether the user sends or receives, and give that alone, through a group. What must do both \
+                       is two services with a role each."
+            .to_owned(),
+        _ if principal.workloads.len() > 1 => format!(
+            "Split the role: one for the generator with sqs:SendMessage, one for the consumer with sqs:ReceiveMessage, \
+             sqs:DeleteMessage and sqs:GetQueueAttributes, and move each of its {} workloads to the one it needs.",
+            principal.workloads.len()
+        ),
+        _ => "Take one side away: a generator keeps sqs:SendMessage, a consumer sqs:ReceiveMessage, sqs:DeleteMessage and \
+              sqs:GetQueueAttributes. What must do both becomes two processes with a role each."
+            .to_owned(),
+    }
+}
+
+/// One finding for the account names who has every action on every resource.
+fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<Finding> {
+    let holders: Vec<PrincipalRef> = audit
+        .graph
+        .administrators()
+        .filter_map(|administrator| audit.access.principals.get(administrator))
+        .filter(|principal| principal.account == index)
+        .map(principal_ref)
+        .collect();
+    if holders.is_empty() || account.queues.is_empty() {
+        return None;
+    }
+    let subject = Entity::new(
+        Kind::Account,
+        format!("arn:{}:iam::{}:root", account.partition, account.id),
+    );
+    let number = holders.len();
+    Some(Finding {
+        id: finding_id(RULE, &account.id, &subject),
+        rule: RULE,
+        severity: Severity::Info,
+        title: format!(
+            "{} can send to and receive from every queue",
+            count(number, "administrator")
+        ),
+        detail:
+            "Whoever has every action on every resource is named here once and not at each queue."
+                .to_owned(),
+        account: account.id.clone(),
+        region: "global".to_owned(),
+        subject,
+        principals: holders,
+        resources: Vec::new(),
+        certainty: Certainty::Allowed,
+        conditions: Vec::new(),
+        evidence: Vec::new(),
+        remedy: "Keep administrators few and run no workload as one.".to_owned(),
+    })
+}

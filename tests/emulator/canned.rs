@@ -1,0 +1,252 @@
+//! A loopback server that answers AWS calls by plan and records them.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use super::ACCOUNT;
+
+/// A call as the server saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// From the credential scope of the signature.
+    pub(crate) service: String,
+    /// From the credential scope of the signature.
+    pub(crate) region: String,
+    /// Who signed.
+    pub(crate) access_key: String,
+    pub(crate) operation: String,
+    /// The query string and the body.
+    pub(crate) input: String,
+}
+
+impl Request {
+    /// `service:Operation`.
+    pub(crate) fn call(&self) -> String {
+        format!("{}:{}", self.service, self.operation)
+    }
+
+    /// Whether the input mentions the text, such as a page token.
+    pub(crate) fn mentions(&self, text: &str) -> bool {
+        self.input.contains(text)
+    }
+}
+
+/// What the server says.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+    truncated: bool,
+}
+
+impl Answer {
+    /// A successful answer.
+    pub(crate) fn ok(body: impl Into<String>) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: body.into(),
+            truncated: false,
+        }
+    }
+
+    /// An error in the protocol of the service that was called.
+    pub(crate) fn error(request: &Request, status: u16, code: &str) -> Self {
+        let mut headers = Vec::new();
+        let body = match request.service.as_str() {
+            "sqs" => {
+                headers.push(("x-amzn-query-error", format!("{code};Sender")));
+                format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#)
+            }
+            "lambda" => {
+                headers.push(("x-amzn-ErrorType", code.to_owned()));
+                r#"{"Message":"no"}"#.to_owned()
+            }
+            "ec2" => format!(
+                "<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>r</RequestID></Response>"
+            ),
+            _ => format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>"
+            ),
+        };
+        Self {
+            status,
+            headers,
+            body,
+            truncated: false,
+        }
+    }
+
+    /// Access denied, as the service that was called says it.
+    pub(crate) fn denied(request: &Request) -> Self {
+        let code = match request.service.as_str() {
+            "ec2" => "UnauthorizedOperation",
+            "lambda" => "AccessDeniedException",
+            _ => "AccessDenied",
+        };
+        Self::error(request, 403, code)
+    }
+
+    /// The same answer, whose connection breaks half way.
+    pub(crate) fn truncated(self) -> Self {
+        Self {
+            truncated: true,
+            ..self
+        }
+    }
+
+    /// What an account without users, queues and workloads answers; `eu-west-1` and `us-east-1` are enabled.
+    fn of_empty_account(request: &Request) -> Self {
+        let body = match request.call().as_str() {
+            "sts:GetCallerIdentity" => format!(
+                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/auditor</Arn><UserId>AIDA</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+            ),
+            "iam:ListAccountAliases" => "<ListAccountAliasesResponse><ListAccountAliasesResult><IsTruncated>false</IsTruncated><AccountAliases><member>example</member></AccountAliases></ListAccountAliasesResult></ListAccountAliasesResponse>".to_owned(),
+            "iam:GetAccountAuthorizationDetails" => return Self::authorization_details("", None),
+            "ec2:DescribeRegions" => "<DescribeRegionsResponse><regionInfo>\
+                <item><regionName>us-east-1</regionName><optInStatus>opt-in-not-required</optInStatus></item>\
+                <item><regionName>eu-west-1</regionName><optInStatus>opted-in</optInStatus></item>\
+                <item><regionName>me-south-1</regionName><optInStatus>not-opted-in</optInStatus></item>\
+                </regionInfo></DescribeRegionsResponse>"
+                .to_owned(),
+            "ec2:DescribeInstances" => "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".to_owned(),
+            "lambda:ListFunctions" => r#"{"Functions":[]}"#.to_owned(),
+            "lambda:ListEventSourceMappings" => r#"{"EventSourceMappings":[]}"#.to_owned(),
+            "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
+            "sqs:GetQueueAttributes" => {
+                let (_, name) = request.input.rsplit_once('/').unwrap();
+                let name = name.split('"').next().unwrap();
+                let region = &request.region;
+                format!(r#"{{"Attributes":{{"QueueArn":"arn:aws:sqs:{region}:{ACCOUNT}:{name}"}}}}"#)
+            }
+            _ => return Self::error(request, 400, "InvalidAction"),
+        };
+        Self::ok(body)
+    }
+
+    /// A page of `GetAccountAuthorizationDetails` with the lists given as XML.
+    pub(crate) fn authorization_details(lists: &str, marker: Option<&str>) -> Self {
+        let more = marker.map_or("<IsTruncated>false</IsTruncated>".to_owned(), |marker| {
+            format!("<IsTruncated>true</IsTruncated><Marker>{marker}</Marker>")
+        });
+        Self::ok(format!(
+            "<GetAccountAuthorizationDetailsResponse><GetAccountAuthorizationDetailsResult>{more}{lists}</GetAccountAuthorizationDetailsResult></GetAccountAuthorizationDetailsResponse>"
+        ))
+    }
+}
+
+type Plan = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
+
+/// The server.
+pub(crate) struct Canned {
+    url: String,
+    received: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Canned {
+    /// Starts a server. What the plan leaves open is answered as by an empty account.
+    pub(crate) fn start(plan: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let plan: Arc<Plan> = Arc::new(plan);
+        let log = Arc::clone(&received);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (plan, log) = (Arc::clone(&plan), Arc::clone(&log));
+                // A client that goes away in the middle is no concern of the server.
+                std::thread::spawn(move || answer(&stream, &*plan, &log).ok());
+            }
+        });
+        Self { url, received }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Every call so far, in order of arrival.
+    pub(crate) fn received(&self) -> Vec<Request> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// How often an operation (`service:Operation`) was called.
+    pub(crate) fn count(&self, call: &str) -> usize {
+        self.received()
+            .iter()
+            .filter(|request| request.call() == call)
+            .count()
+    }
+}
+
+fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        head.push(line.trim().to_owned());
+    }
+    let header = |name: &str| {
+        head.iter()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map_or("", |(_, value)| value.trim())
+    };
+    let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    let body = String::from_utf8(body).unwrap();
+
+    let target = head[0].split(' ').nth(1).unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let scope: Vec<&str> = header("authorization")
+        .split("Credential=")
+        .nth(1)
+        .and_then(|rest| rest.split(',').next())
+        .unwrap_or_default()
+        .split('/')
+        .collect();
+    let operation = if let Some((_, operation)) = header("x-amz-target").split_once('.') {
+        operation
+    } else if path.contains("/event-source-mappings") {
+        "ListEventSourceMappings"
+    } else if path.contains("/functions") {
+        "ListFunctions"
+    } else {
+        body.split('&')
+            .find_map(|pair| pair.strip_prefix("Action="))
+            .unwrap_or("Unknown")
+    };
+    let request = Request {
+        access_key: scope[0].to_owned(),
+        region: scope.get(2).copied().unwrap_or_default().to_owned(),
+        service: scope.get(3).copied().unwrap_or_default().to_owned(),
+        operation: operation.to_owned(),
+        input: format!("{query} {body}"),
+    };
+    log.lock().unwrap().push(request.clone());
+
+    let answer = plan(&request).unwrap_or_else(|| Answer::of_empty_account(&request));
+    let mut text = format!(
+        "HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n",
+        answer.status,
+        answer.body.len()
+    );
+    for (name, value) in &answer.headers {
+        text.extend([name, ": ", value, "\r\n"]);
+    }
+    text.push_str("\r\n");
+    let sent = if answer.truncated {
+        &answer.body[..answer.body.len() / 2]
+    } else {
+        &answer.body
+    };
+    text.push_str(sent);
+    let mut stream = stream;
+    stream.write_all(text.as_bytes())
+}

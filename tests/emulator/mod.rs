@@ -1,0 +1,40 @@
+//! Something that behaves like AWS: [`Moto`], an emulator with state, and [`Canned`], answers by plan.
+
+mod canned;
+mod moto;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use patscan::collect::Options;
+
+pub(crate) use canned::{Answer, Canned, Request};
+pub(crate) use moto::Moto;
+
+/// The account of both emulators.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// Options that read neither environment nor config files and retry once, at once.
+pub(crate) async fn options(endpoint: &str, regions: &[&str]) -> Options {
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .empty_test_environment()
+        .credentials_provider(credentials)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .region(Region::from_static("us-east-1"))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(2)
+                .with_initial_backoff(Duration::from_millis(1)),
+        )
+        .load()
+        .await;
+    Options {
+        regions: regions.iter().map(|&region| region.to_owned()).collect(),
+        endpoint_url: Some(endpoint.to_owned()),
+        sdk_config: Some(config),
+        ..Options::default()
+    }
+}
