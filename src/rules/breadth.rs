@@ -275,12 +275,6 @@ fn weigh(matched: &[&SqsAction]) -> Option<(Severity, String)> {
     if matched.iter().all(|action| action.capability.is_none()) {
         return None;
     }
-    if let [only] = matched {
-        return Some((
-            Severity::Low,
-            format!("{} today, and whatever AWS adds to it", only.name),
-        ));
-    }
     if matched.len() == SQS_ACTIONS.len() {
         return Some((Severity::High, "every action of SQS".to_owned()));
     }
@@ -299,15 +293,20 @@ fn weigh(matched: &[&SqsAction]) -> Option<(Severity, String)> {
                 "sqs:DeleteQueue" | "sqs:TagQueue" | "sqs:UntagQueue"
             )
     });
-    let severity = if mixes || administers {
-        Severity::High
-    } else {
-        Severity::Medium
+    let severity = match matched {
+        _ if mixes || administers => Severity::High,
+        [only] => {
+            return Some((
+                Severity::Low,
+                format!("{} today, and whatever AWS adds to it", only.name),
+            ));
+        }
+        _ => Severity::Medium,
     };
     Some((severity, text))
 }
 
-/// Actions named in full on more queues than one could mean.
+/// Actions named one by one, in full or by a pattern that matches no other, on more queues than one could mean.
 fn named_actions(statement: &Statement, scope: Scope) -> Vec<Reason> {
     let (steps, place) = match scope {
         Scope::Nowhere | Scope::OneQueue => return Vec::new(),
@@ -321,8 +320,9 @@ fn named_actions(statement: &Statement, scope: Scope) -> Vec<Reason> {
         .texts
         .iter()
         .enumerate()
-        .filter(|(_, text)| **text != "*" && **text != "*:*")
-        .flat_map(|(index, _)| matched_actions(statement, index))
+        .map(|(index, text)| (text, matched_actions(statement, index)))
+        .filter(|(text, matched)| matched.len() == 1 || !text.contains(['*', '?']))
+        .flat_map(|(_, matched)| matched)
         .filter(|action| action.on_queues && action.capability.is_some())
         .collect();
     let Some(severity) = named

@@ -25,7 +25,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes any value as the JSON of this program: indented, safe on a terminal, one newline at the end.
-fn write_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut serializer =
         serde_json::Serializer::with_formatter(&mut *out, VisibleFormatter::default());
     value.serialize(&mut serializer)?;
