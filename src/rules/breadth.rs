@@ -31,12 +31,14 @@ pub(super) struct Reason {
 enum Scope {
     /// No queue at all.
     Nowhere,
+    /// A name pattern that no queue has.
+    PatternOfNone,
     /// One queue by its full name.
     OneQueue,
     /// One name in every region.
     EveryRegion,
-    /// A name pattern that no more than one queue has.
-    NarrowPattern,
+    /// A name pattern that one queue has.
+    PatternOfOne,
     /// A name pattern, a variable, or one name in every account.
     Pattern,
     /// Every queue of an account or of all.
@@ -132,13 +134,12 @@ fn is_confined(statement: &Statement) -> bool {
     })
 }
 
-/// By how much a wildcard among the actions weighs less where the resources are narrower.
+/// By how much a wildcard among the actions weighs less where the resources are fewer than all queues.
 fn steps_of_actions(scope: Scope) -> u8 {
     match scope {
         Scope::EveryQueue | Scope::Nowhere => 0,
-        Scope::Pattern | Scope::OneQueue => 1,
-        Scope::EveryRegion => 2,
-        Scope::NarrowPattern => 4,
+        Scope::Pattern | Scope::OneQueue | Scope::EveryRegion | Scope::PatternOfOne => 1,
+        Scope::PatternOfNone => 4,
     }
 }
 
@@ -196,10 +197,10 @@ fn pattern_scope(pattern: &ResourcePattern, queues: &[&Queue]) -> Scope {
             .iter()
             .filter(|queue| reaches(queue.arn.as_str()))
             .count();
-        return if matched > 1 {
-            Scope::Pattern
-        } else {
-            Scope::NarrowPattern
+        return match matched {
+            0 => Scope::PatternOfNone,
+            1 => Scope::PatternOfOne,
+            _ => Scope::Pattern,
         };
     }
     if is_wild(account) || account.is_empty() {
@@ -313,7 +314,8 @@ fn named_actions(statement: &Statement, scope: Scope) -> Vec<Reason> {
         Scope::EveryQueue => (0, "on every queue"),
         Scope::Pattern => (1, "on every queue of a name pattern"),
         Scope::EveryRegion => (2, "in every region"),
-        Scope::NarrowPattern => (4, "on a name pattern that at most one queue has"),
+        Scope::PatternOfOne => (4, "on a name pattern that one queue has"),
+        Scope::PatternOfNone => (4, "on a name pattern that no queue has"),
     };
     let named: Vec<&'static SqsAction> = statement
         .actions
