@@ -15,8 +15,11 @@
 pub mod access;
 pub mod account;
 pub mod arn;
+pub mod audit;
+pub mod cli;
 pub mod collect;
 pub mod commands;
+pub mod config;
 mod file;
 pub mod finding;
 pub mod graph;

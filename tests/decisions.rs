@@ -69,7 +69,7 @@ fn every_worked_case_gets_the_decision_that_its_table_gives() {
         .map(|case| case.request.to_string() + "\n")
         .collect();
     let mut output = Vec::new();
-    let broken = patscan::commands::simulate::run(input.as_bytes(), &mut output).unwrap();
+    let broken = patscan::commands::simulate::decide_lines(input.as_bytes(), &mut output).unwrap();
     let output = String::from_utf8(output).unwrap();
     let decisions: Vec<Value> = output
         .lines()

@@ -11,3 +11,5 @@
 mod collect;
 mod decisions;
 mod emulator;
+mod fixtures;
+mod patscan;

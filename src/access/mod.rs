@@ -9,6 +9,7 @@ mod context;
 mod decide;
 mod outsider;
 mod principal;
+mod unreadable;
 
 use std::sync::Arc;
 
@@ -422,10 +423,7 @@ impl<'a> QueueSide<'a> {
 
 fn queue_policy(queue: &Queue) -> Option<Policy> {
     let document = match &queue.attributes {
-        None => Document::unreadable(
-            PolicyKind::Resource,
-            "the attributes of the queue were not read".to_owned(),
-        ),
+        None => Document::uncollected(PolicyKind::Resource),
         Some(attributes) => {
             Document::parse(attributes.policy.as_ref()?.as_str(), PolicyKind::Resource)
         }

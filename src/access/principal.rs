@@ -153,7 +153,7 @@ impl PolicyShelf {
 }
 
 fn unread() -> Document {
-    Document::unreadable(PolicyKind::Identity, "its document was not read".to_owned())
+    Document::uncollected(PolicyKind::Identity)
 }
 
 /// The name under which an inline policy is shown: it has no ARN.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use coverage::{Coverage, Gap, GapEffect, Note};
 pub use principal::{Group, InlinePolicy, ManagedPolicy, PolicyText, Role, Tag, User};
 pub use queue::{Encryption, Queue, QueueAttributes, Redrive, RedriveAllow};
-pub use snapshot::{SnapshotError, from_slice, read, write};
+pub use snapshot::{SnapshotError, SnapshotFile, from_slice, read};
 pub(crate) use workload::unqualified_function;
 pub use workload::{EventSourceMapping, Function, Instance};
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Account;
+use crate::file::PendingFile;
 
 const SCHEMA: &str = "patscan.snapshot/v1";
 const SCHEMA_FAMILY: &str = "patscan.snapshot/";
@@ -205,34 +206,60 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
     Ok(file.account)
 }
 
-/// Writes a snapshot, compressed when the name ends in `.zst`.
-///
-/// # Errors
-/// [`SnapshotError::Write`]; the target is then as it was.
-pub fn write(account: &Account, path: &Path) -> Result<(), SnapshotError> {
-    let compress = path.extension().is_some_and(|extension| extension == "zst");
-    crate::file::replace(path, |file| {
-        let content = FileOut {
-            schema: SCHEMA,
-            tool: Tool {
-                name: env!("CARGO_PKG_NAME"),
-                version: env!("CARGO_PKG_VERSION"),
-            },
-            account,
-        };
-        let mut out = BufWriter::new(file);
-        if compress {
-            let mut encoder = zstd::Encoder::new(&mut out, COMPRESSION_LEVEL)?;
-            serde_json::to_writer(&mut encoder, &content)?;
-            encoder.finish()?;
-        } else {
-            serde_json::to_writer_pretty(&mut out, &content)?;
-            out.write_all(b"\n")?;
+/// A snapshot file to be written: opened before a scan begins, so that a path that cannot be written to is said at once.
+#[derive(Debug)]
+pub struct SnapshotFile {
+    path: PathBuf,
+    pending: PendingFile,
+}
+
+impl SnapshotFile {
+    /// Opens the file; it is compressed when its name ends in `.zst`.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Write`]; what stands there is as it was.
+    pub fn create(path: PathBuf) -> Result<Self, SnapshotError> {
+        match PendingFile::create(&path) {
+            Ok(pending) => Ok(Self { path, pending }),
+            Err(source) => Err(SnapshotError::Write { path, source }),
         }
-        out.flush()
-    })
-    .map_err(|source| SnapshotError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    }
+
+    /// Writes the account in the place of whatever stood there.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Write`]; what stands there is as it was.
+    pub fn save(mut self, account: &Account) -> Result<(), SnapshotError> {
+        let compress = self
+            .path
+            .extension()
+            .is_some_and(|extension| extension == "zst");
+        write(account, compress, self.pending.file())
+            .and_then(|()| self.pending.commit())
+            .map_err(|source| SnapshotError::Write {
+                path: self.path,
+                source,
+            })
+    }
+}
+
+fn write(account: &Account, compress: bool, file: &mut File) -> io::Result<()> {
+    let content = FileOut {
+        schema: SCHEMA,
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+        },
+        account,
+    };
+    let mut out = BufWriter::new(file);
+    if compress {
+        let mut encoder = zstd::Encoder::new(&mut out, COMPRESSION_LEVEL)?;
+        serde_json::to_writer(&mut encoder, &content)?;
+        encoder.finish()?;
+    } else {
+        serde_json::to_writer_pretty(&mut out, &content)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
 }

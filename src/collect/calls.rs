@@ -69,10 +69,9 @@ calls! {
         "queues", "findings about them are missing";
     GET_QUEUE_ATTRIBUTES = "sqs" "GetQueueAttributes", Some("sqs:GetQueueAttributes"), MAY_HIDE,
         "policy, redrive and encryption settings", "access that the queue policy grants or denies is missing";
-    // Unknown tags leave every condition on them open: the access stays in the report, as conditional, with the condition
-    // spelled out. Nothing disappears, and tags can only take away from what the open condition shows.
-    LIST_QUEUE_TAGS = "sqs" "ListQueueTags", Some("sqs:ListQueueTags"), IfDenied::Gap(GapEffect::MayOverstate),
-        "tags", "access that depends on them stays conditional";
+    // Unknown tags leave conditions on them open, and an open condition makes a finding less grave than it may be.
+    LIST_QUEUE_TAGS = "sqs" "ListQueueTags", Some("sqs:ListQueueTags"), MAY_HIDE,
+        "tags", "access that depends on them stays conditional, and findings about it may be graver";
     LIST_FUNCTIONS = "lambda" "ListFunctions", Some("lambda:ListFunctions"), MAY_HIDE,
         "functions", "roles may look unused and loops through functions are not recognised";
     LIST_EVENT_SOURCE_MAPPINGS = "lambda" "ListEventSourceMappings", Some("lambda:ListEventSourceMappings"), MAY_HIDE,

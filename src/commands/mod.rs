@@ -1,3 +1,117 @@
-//! The subcommands, one file each.
+//! The subcommands, one file each; every `run` reads as a recipe and ends in an [`Outcome`].
 
+mod accounts;
+mod analyze;
+mod demo;
+mod graph;
+mod iam_policy;
+mod progress;
+mod reporting;
+mod rules;
+mod scan;
 pub mod simulate;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::cli::{Cli, Command};
+use crate::config::Verbosity;
+
+/// What a run comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing to act on, and everything was read.
+    Clean,
+    /// Findings at or above the threshold.
+    Findings,
+    /// Something in the input could not be read.
+    Failed,
+    /// Something that may hide findings could not be read.
+    Incomplete,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Clean => 0,
+            Outcome::Findings => 1,
+            Outcome::Failed => 2,
+            Outcome::Incomplete => 3,
+        })
+    }
+}
+
+impl Cli {
+    /// How much the command says on standard error.
+    pub fn verbosity(&self) -> Verbosity {
+        match &self.command {
+            None => self.scan.output.verbosity.into(),
+            Some(Command::Scan(args)) => args.output.verbosity.into(),
+            Some(Command::Analyze(args)) => args.output.verbosity.into(),
+            Some(Command::Demo(args)) => args.output.verbosity.into(),
+            Some(Command::Graph(args)) => args.verbosity.into(),
+            Some(Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy) => {
+                Verbosity::Normal
+            }
+        }
+    }
+}
+
+/// Runs the command that the arguments ask for.
+///
+/// # Errors
+/// Whatever ends the run early; the message is for people and ends with what to do next.
+pub fn run(cli: Cli) -> Result<Outcome> {
+    match cli.command {
+        None => scan::run(cli.scan),
+        Some(Command::Scan(args)) => scan::run(*args),
+        Some(Command::Analyze(args)) => analyze::run(args),
+        Some(Command::Demo(args)) => demo::run(args),
+        Some(Command::Graph(args)) => graph::run(*args),
+        Some(Command::Simulate(args)) => simulate::run(&args),
+        Some(Command::Rules(args)) => rules::run(args),
+        Some(Command::IamPolicy) => iam_policy::run(),
+    }
+}
+
+/// Writes every call to AWS to standard error: service, operation, region and time, never content. Other crates' logs stay
+/// off: theirs may hold credentials.
+pub fn log_calls() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false);
+    let own = Targets::new().with_target("patscan", LevelFilter::DEBUG);
+    // A second call changes nothing.
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(own)
+        .try_init();
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow!(
+        "cannot write `{}`: {error}; choose a folder that exists and that you may write to",
+        path.display()
+    )
+}
+
+fn write_file(path: &Path, content: &[u8]) -> Result<()> {
+    crate::file::replace(path, |file| file.write_all(content))
+        .map_err(|error| cannot_write(path, &error))
+}
+
+/// Writes to standard output; a reader that has seen enough (`| head`) is no error.
+fn write_stdout(content: &[u8]) -> Result<()> {
+    match io::stdout().lock().write_all(content) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}

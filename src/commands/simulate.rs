@@ -5,17 +5,21 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{self, BufRead, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::sync::Arc;
 
+use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Outcome;
 use crate::access::{
     Candidates, Layer, Layers, Matched, Policy, Verdict, authorized_as, decide, has_resource,
 };
 use crate::account::PolicyText;
 use crate::arn::Arn;
+use crate::cli::SimulateArgs;
 use crate::policy::{
     ContextKeys, Domain, Effect, Lookup, PolicyKind, Request, Requester, RequesterKind,
     is_multivalued,
@@ -132,11 +136,34 @@ impl ContextKeys for Keys {
     }
 }
 
+pub(super) fn run(args: &SimulateArgs) -> Result<Outcome> {
+    let stdout = BufWriter::new(io::stdout().lock());
+    let decided = if args.file.as_os_str() == "-" {
+        decide_lines(io::stdin().lock(), stdout)
+    } else {
+        let file = File::open(&args.file).map_err(|error| {
+            anyhow!(
+                "cannot read `{}`: {error}; give a file of JSON Lines, or `-` for standard input",
+                args.file.display()
+            )
+        })?;
+        decide_lines(BufReader::new(file), stdout)
+    };
+    match decided {
+        Ok(0) => Ok(Outcome::Clean),
+        Ok(_) => Ok(Outcome::Failed),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Clean),
+        Err(error) => Err(anyhow!(
+            "cannot decide every line: {error}; check the input and the disk"
+        )),
+    }
+}
+
 /// Decides every line of `input`; returns how many lines could not be read.
 ///
 /// # Errors
 /// When reading or writing fails.
-pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<u64> {
+pub fn decide_lines(mut input: impl BufRead, mut output: impl Write) -> io::Result<u64> {
     let mut broken = 0;
     let mut line = Vec::new();
     loop {
@@ -160,7 +187,7 @@ pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<u64> {
     Ok(broken)
 }
 
-fn decide_line(line: &[u8]) -> Result<DecisionLine, ErrorLine> {
+fn decide_line(line: &[u8]) -> std::result::Result<DecisionLine, ErrorLine> {
     let request: RequestLine = serde_json::from_slice(line).map_err(|error| ErrorLine {
         id: id_of(line),
         error: format!("the request cannot be read: {error}"),
@@ -179,7 +206,7 @@ fn id_of(line: &[u8]) -> Value {
     serde_json::from_slice::<OnlyId>(line).map_or(Value::Null, |line| line.id)
 }
 
-fn answer(line: RequestLine) -> Result<DecisionLine, String> {
+fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
     let keys = Keys::new(line.context, &line.unknown);
     let has_boundary = line
         .permissions_boundaries
@@ -347,7 +374,11 @@ fn matched_statement(matched: &Matched<'_>) -> MatchedStatement {
 }
 
 /// Reads the `principal` of a request: an ARN, an account id, a service name, or `*`.
-fn requester(text: &str, keys: &Keys, has_boundary: bool) -> Result<Requester, String> {
+fn requester(
+    text: &str,
+    keys: &Keys,
+    has_boundary: bool,
+) -> std::result::Result<Requester, String> {
     let plain = |kind: RequesterKind| Requester {
         kind,
         partition: Arc::from(""),

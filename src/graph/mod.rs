@@ -144,6 +144,21 @@ impl<'a> Graph<'a> {
         self.wired.contains(&(principal, queue))
     }
 
+    /// The functions that run as the principal and that the queue delivers to.
+    pub fn delivered_to(&self, principal: usize, queue: usize) -> impl Iterator<Item = &Entity> {
+        let workloads = self
+            .access
+            .principals
+            .get(principal)
+            .map_or(&[][..], |principal| &principal.workloads);
+        self.deliveries
+            .iter()
+            .filter(move |delivery| {
+                delivery.queue == queue && workloads.contains(&delivery.function)
+            })
+            .map(|delivery| &delivery.function)
+    }
+
     /// Whether the principal may do everything, so that naming it at each queue would tell nothing.
     pub fn is_administrator(&self, principal: usize) -> bool {
         self.administrators.contains(&principal)

@@ -81,6 +81,8 @@ pub struct Document {
     pub kind: PolicyKind,
     /// Whether the document as a whole could be read; what an unreadable one says is unknown, not empty.
     pub readable: bool,
+    /// Whether there was a text to read.
+    pub collected: bool,
     /// The statements. Two readings when duplicate keys make them differ, otherwise one.
     pub readings: Vec<Vec<Statement>>,
     /// What AWS would not accept.
@@ -300,17 +302,26 @@ impl Document {
         Self {
             kind,
             readable: true,
+            collected: true,
             readings,
             problems,
             assumed,
         }
     }
 
-    /// A document of which nothing is known.
-    pub fn unreadable(kind: PolicyKind, reason: String) -> Self {
+    /// A document whose text was never collected, so that what it says is unknown.
+    pub fn uncollected(kind: PolicyKind) -> Self {
+        Self {
+            collected: false,
+            ..Self::unreadable(kind, "its text was not collected".to_owned())
+        }
+    }
+
+    fn unreadable(kind: PolicyKind, reason: String) -> Self {
         Self {
             kind,
             readable: false,
+            collected: true,
             readings: Vec::new(),
             problems: vec![Problem {
                 statement: None,

@@ -166,6 +166,14 @@ impl Summary {
 }
 
 impl Report {
+    /// Adds gaps that showed only when what was read was looked at.
+    pub fn add_gaps(&mut self, gaps: impl IntoIterator<Item = AccountGap>) {
+        self.gaps.extend(gaps);
+        self.gaps
+            .sort_by(|a, b| (&a.account, &a.gap).cmp(&(&b.account, &b.gap)));
+        self.gaps.dedup();
+    }
+
     /// Brings what was scanned and what was found into the order in which it is printed.
     pub fn new<'a>(
         generated_at: DateTime<Utc>,
@@ -318,6 +326,16 @@ impl Default for Style {
             width: 80,
         }
     }
+}
+
+/// Any value as JSON that is safe to show on a terminal, with a final newline.
+///
+/// # Errors
+/// When the value cannot be serialised.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    json::write_value(value, &mut text)?;
+    Ok(text)
 }
 
 /// Writes a report, buffered and flushed. `style` matters to formats for people only.

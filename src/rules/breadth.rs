@@ -31,12 +31,14 @@ pub(super) struct Reason {
 enum Scope {
     /// No queue at all.
     Nowhere,
+    /// A name pattern that no queue has.
+    PatternOfNone,
     /// One queue by its full name.
     OneQueue,
     /// One name in every region.
     EveryRegion,
-    /// A name pattern that no more than one queue has.
-    NarrowPattern,
+    /// A name pattern that one queue has.
+    PatternOfOne,
     /// A name pattern, a variable, or one name in every account.
     Pattern,
     /// Every queue of an account or of all.
@@ -132,13 +134,12 @@ fn is_confined(statement: &Statement) -> bool {
     })
 }
 
-/// By how much a wildcard among the actions weighs less where the resources are narrower.
+/// By how much a wildcard among the actions weighs less where the resources are fewer than all queues.
 fn steps_of_actions(scope: Scope) -> u8 {
     match scope {
         Scope::EveryQueue | Scope::Nowhere => 0,
-        Scope::Pattern | Scope::OneQueue => 1,
-        Scope::EveryRegion => 2,
-        Scope::NarrowPattern => 4,
+        Scope::Pattern | Scope::OneQueue | Scope::EveryRegion | Scope::PatternOfOne => 1,
+        Scope::PatternOfNone => 4,
     }
 }
 
@@ -196,10 +197,10 @@ fn pattern_scope(pattern: &ResourcePattern, queues: &[&Queue]) -> Scope {
             .iter()
             .filter(|queue| reaches(queue.arn.as_str()))
             .count();
-        return if matched > 1 {
-            Scope::Pattern
-        } else {
-            Scope::NarrowPattern
+        return match matched {
+            0 => Scope::PatternOfNone,
+            1 => Scope::PatternOfOne,
+            _ => Scope::Pattern,
         };
     }
     if is_wild(account) || account.is_empty() {
@@ -275,12 +276,6 @@ fn weigh(matched: &[&SqsAction]) -> Option<(Severity, String)> {
     if matched.iter().all(|action| action.capability.is_none()) {
         return None;
     }
-    if let [only] = matched {
-        return Some((
-            Severity::Low,
-            format!("{} today, and whatever AWS adds to it", only.name),
-        ));
-    }
     if matched.len() == SQS_ACTIONS.len() {
         return Some((Severity::High, "every action of SQS".to_owned()));
     }
@@ -299,30 +294,37 @@ fn weigh(matched: &[&SqsAction]) -> Option<(Severity, String)> {
                 "sqs:DeleteQueue" | "sqs:TagQueue" | "sqs:UntagQueue"
             )
     });
-    let severity = if mixes || administers {
-        Severity::High
-    } else {
-        Severity::Medium
+    let severity = match matched {
+        _ if mixes || administers => Severity::High,
+        [only] => {
+            return Some((
+                Severity::Low,
+                format!("{} today, and whatever AWS adds to it", only.name),
+            ));
+        }
+        _ => Severity::Medium,
     };
     Some((severity, text))
 }
 
-/// Actions named in full on more queues than one could mean.
+/// Actions named one by one, in full or by a pattern that matches no other, on more queues than one could mean.
 fn named_actions(statement: &Statement, scope: Scope) -> Vec<Reason> {
     let (steps, place) = match scope {
         Scope::Nowhere | Scope::OneQueue => return Vec::new(),
         Scope::EveryQueue => (0, "on every queue"),
         Scope::Pattern => (1, "on every queue of a name pattern"),
         Scope::EveryRegion => (2, "in every region"),
-        Scope::NarrowPattern => (4, "on a name pattern that at most one queue has"),
+        Scope::PatternOfOne => (4, "on a name pattern that one queue has"),
+        Scope::PatternOfNone => (4, "on a name pattern that no queue has"),
     };
     let named: Vec<&'static SqsAction> = statement
         .actions
         .texts
         .iter()
         .enumerate()
-        .filter(|(_, text)| **text != "*" && **text != "*:*")
-        .flat_map(|(index, _)| matched_actions(statement, index))
+        .map(|(index, text)| (text, matched_actions(statement, index)))
+        .filter(|(text, matched)| matched.len() == 1 || !text.contains(['*', '?']))
+        .flat_map(|(_, matched)| matched)
         .filter(|action| action.on_queues && action.capability.is_some())
         .collect();
     let Some(severity) = named

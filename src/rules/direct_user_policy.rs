@@ -26,9 +26,8 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
                         statement.effect == Effect::Allow && statement.is_unlimited()
                     })
                 });
-            let number = user.inline.len() + user.attached.len();
             let everything = if grants_everything {
-                "; together they grant everything"
+                ", which grants everything"
             } else {
                 ""
             };
@@ -41,11 +40,15 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
                     Severity::Medium
                 },
                 title: format!(
-                    "user {} has {} of its own instead of a group's",
+                    "user {} holds {} itself, not through a group",
                     user.arn.name(),
-                    policies_word(number)
+                    held(user)
                 ),
-                detail: format!("{}{everything}. {}.", held(user), membership(user)),
+                detail: format!(
+                    "The user holds {}{everything}. {}.",
+                    held(user),
+                    membership(user)
+                ),
                 account: account.id.clone(),
                 region: "global".to_owned(),
                 principals: vec![holder(subject.clone())],
@@ -89,33 +92,23 @@ fn policies(audit: &Audit<'_>, user: &User) -> Vec<Policy> {
         .unwrap_or_default()
 }
 
-fn policies_word(number: usize) -> String {
-    if number == 1 {
-        "one policy".to_owned()
-    } else {
-        format!("{number} policies")
-    }
-}
-
+/// The policies in words: "inline policy a and attached policies b and c".
 fn held(user: &User) -> String {
-    let mut parts = Vec::new();
-    if !user.inline.is_empty() {
-        let names: Vec<String> = user
-            .inline
-            .iter()
-            .map(|policy| policy.name.clone())
-            .collect();
-        parts.push(format!("inline: {}", list(&names)));
-    }
-    if !user.attached.is_empty() {
-        let names: Vec<String> = user
-            .attached
-            .iter()
-            .map(|arn| arn.name().to_owned())
-            .collect();
-        parts.push(format!("attached: {}", list(&names)));
-    }
-    format!("Policies held directly: {}", parts.join("; "))
+    let part = |how: &str, names: Vec<String>| match names.len() {
+        0 => None,
+        1 => Some(format!("{how} policy {}", list(&names))),
+        _ => Some(format!("{how} policies {}", list(&names))),
+    };
+    let inline = user.inline.iter().map(|policy| policy.name.clone());
+    let attached = user.attached.iter().map(|arn| arn.name().to_owned());
+    let parts: Vec<String> = [
+        part("inline", inline.collect()),
+        part("attached", attached.collect()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    list(&parts)
 }
 
 fn membership(user: &User) -> String {
@@ -140,8 +133,7 @@ fn remedy(user: &User) -> String {
         ),
     };
     format!(
-        "Move the policies to {group}, then detach them from the user. If the user is really a service, give the service \
-         a role instead."
+        "Give the rights to {group}, and take them from the user. A service gets a role instead."
     )
 }
 

@@ -31,6 +31,28 @@ pub struct Rule {
     pub check: fn(&Audit<'_>) -> Vec<Finding>,
 }
 
+impl Rule {
+    /// The rule in a few words, from its page.
+    pub fn title(&self) -> &'static str {
+        self.front_matter("title")
+    }
+
+    /// The usual severity, from its page.
+    pub fn severity(&self) -> &'static str {
+        self.front_matter("severity")
+    }
+
+    /// A line `key: value` of the page's front matter; empty when there is none, which a test rules out.
+    fn front_matter(&self, key: &str) -> &'static str {
+        let front = self.page.split("---\n").nth(1).unwrap_or_default();
+        front
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+            .map(|value| value.trim().trim_matches('"'))
+            .unwrap_or_default()
+    }
+}
+
 /// What rules look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Audit<'a> {

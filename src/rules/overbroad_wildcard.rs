@@ -377,7 +377,7 @@ impl<'a> AccountView<'a> {
             rule: RULE,
             severity,
             title: format!("{} is too wide: {widest}", short(&subject)),
-            detail: capitalised(&detail),
+            detail: format!("Too wide: {detail}"),
             account: self.account.id.clone(),
             region: region(&subject.arn),
             principals,
@@ -392,9 +392,7 @@ impl<'a> AccountView<'a> {
             certainty,
             conditions,
             evidence,
-            remedy: "Name the actions that are used and the queues they are used on. A generator needs sqs:SendMessage; a \
-                     consumer sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes."
-                .to_owned(),
+            remedy: remedy(wide, severity).to_owned(),
             subject,
         }
     }
@@ -405,12 +403,15 @@ fn is_inline_of(policy: &Policy, kind: Kind, owner: &Arn) -> bool {
     policy.name.starts_with("inline policy ") && policy.name.ends_with(&suffix)
 }
 
-fn capitalised(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map(|first| first.to_uppercase().chain(characters).collect())
-        .unwrap_or_default()
+fn remedy(wide: &[Wide<'_>], severity: Severity) -> &'static str {
+    if wide.iter().any(|wide| wide.statement.is_unlimited()) {
+        "Give each holder what its task needs instead; keep full rights for the few who administer the account."
+    } else if severity == Severity::Info {
+        "Write the names out, so that nothing is added unseen."
+    } else {
+        "Name the actions and the resources that are used. A generator needs sqs:SendMessage; a consumer \
+         sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes."
+    }
 }
 
 /// The reasons of all statements, the gravest first, each once.

@@ -1,6 +1,6 @@
 //! `queue-feedback-loop`: one principal can put into a queue what it takes out of it.
 
-use super::{Audit, count, evidence, principal_ref};
+use super::{Audit, count, evidence, principal_ref, short};
 use crate::access::{Capability, Principal};
 use crate::account::Account;
 use crate::finding::{
@@ -81,7 +81,7 @@ fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
     proofs.dedup();
     conditions.sort();
     conditions.dedup();
-    let (title, detail) = words(principal, loops, certainty);
+    let (title, detail) = words(principal, loops, &resources, certainty);
     Some(Finding {
         id: finding_id(RULE, &account.id, &subject),
         rule: RULE,
@@ -100,10 +100,18 @@ fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
     })
 }
 
-fn words(principal: &Principal<'_>, loops: &[Loop], certainty: Certainty) -> (String, String) {
+fn words(
+    principal: &Principal<'_>,
+    loops: &[Loop],
+    resources: &[ResourceRef],
+    certainty: Certainty,
+) -> (String, String) {
     let kind = principal.kind;
     let name = principal.arn.name();
-    let queues = count(loops.len(), "queue");
+    let queues = match resources {
+        [only] => short(&only.entity),
+        several => count(several.len(), "queue"),
+    };
     let may = match certainty {
         Certainty::Allowed => "can both send to and receive from",
         Certainty::Conditional => "can, under conditions, both send to and receive from",
@@ -134,17 +142,13 @@ fn words(principal: &Principal<'_>, loops: &[Loop], certainty: Certainty) -> (St
 
 fn remedy(principal: &Principal<'_>) -> String {
     match principal.kind {
-        Kind::User => "Decide whether the user sends or receives, and give that alone, through a group. What must do both \
-                       is two services with a role each."
+        Kind::User => "Let the user send or receive, not both, and through a group."
             .to_owned(),
         _ if principal.workloads.len() > 1 => format!(
-            "Split the role: one for the generator with sqs:SendMessage, one for the consumer with sqs:ReceiveMessage, \
-             sqs:DeleteMessage and sqs:GetQueueAttributes, and move each of its {} workloads to the one it needs.",
+            "Split the role in two, a generator's and a consumer's, and give each of its {} workloads the one it needs.",
             principal.workloads.len()
         ),
-        _ => "Take one side away: a generator keeps sqs:SendMessage, a consumer sqs:ReceiveMessage, sqs:DeleteMessage and \
-              sqs:GetQueueAttributes. What must do both becomes two processes with a role each."
-            .to_owned(),
+        _ => "Let it send or receive, not both: what needs both becomes two processes with a role each.".to_owned(),
     }
 }
 

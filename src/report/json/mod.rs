@@ -25,7 +25,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes any value as the JSON of this program: indented, safe on a terminal, one newline at the end.
-fn write_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut serializer =
         serde_json::Serializer::with_formatter(&mut *out, VisibleFormatter::default());
     value.serialize(&mut serializer)?;
@@ -80,7 +80,7 @@ struct CoverageView<'a> {
 #[derive(serde::Serialize)]
 struct GapView<'a> {
     account: &'a str,
-    region: Option<&'a str>,
+    region: &'a str,
     service: &'a str,
     operation: &'a str,
     resource: Option<&'a str>,
@@ -92,7 +92,7 @@ struct GapView<'a> {
 #[derive(serde::Serialize)]
 struct NoteView<'a> {
     account: &'a str,
-    region: Option<&'a str>,
+    region: &'a str,
     service: &'a str,
     resource: Option<&'a str>,
     detail: &'a str,
@@ -255,7 +255,7 @@ impl<'a> GapView<'a> {
         } = gap;
         Self {
             account: account.as_str(),
-            region: region.as_deref(),
+            region: region.as_deref().unwrap_or("global"),
             service,
             operation,
             resource: resource.as_deref(),
@@ -270,7 +270,7 @@ impl<'a> NoteView<'a> {
     fn of(AccountNote { account, note }: &'a AccountNote) -> Self {
         Self {
             account: account.as_str(),
-            region: note.region.as_deref(),
+            region: note.region.as_deref().unwrap_or("global"),
             service: &note.service,
             resource: note.resource.as_deref(),
             detail: &note.detail,

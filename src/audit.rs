@@ -1,0 +1,112 @@
+//! The pipeline between collecting and reporting: accounts in, report out.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use crate::access::{Access, Capability};
+use crate::account::Account;
+use crate::arn::AccountId;
+use crate::finding::{Certainty, Entity, Kind};
+use crate::graph::Graph;
+use crate::policy::Formula;
+use crate::report::{AccountGap, FlowEnd, QueueFlow, Report};
+use crate::rules::{self, Audit};
+
+/// Audits accounts. `trusted` accounts may have access without being reported.
+pub fn audit(
+    accounts: &[Account],
+    trusted: &BTreeSet<AccountId>,
+    generated_at: DateTime<Utc>,
+) -> Report {
+    let access = Access::compute(accounts);
+    let graph = Graph::new(&access);
+    let findings = rules::check_all(&Audit {
+        accounts,
+        access: &access,
+        graph: &graph,
+        trusted,
+    });
+    let unreadable = access
+        .unreadable_policies()
+        .into_iter()
+        .filter_map(|(account, gap)| {
+            Some(AccountGap {
+                account: accounts.get(account)?.id.clone(),
+                gap,
+            })
+        });
+    let mut report = Report::new(generated_at, accounts, findings, flows(&graph));
+    report.add_gaps(unreadable);
+    report
+}
+
+/// Who sends to and who receives from each queue.
+fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
+    let access = graph.access;
+    let mut flows: Vec<QueueFlow> = access
+        .queues
+        .iter()
+        .map(|audited| QueueFlow {
+            queue: Entity::new(Kind::Queue, audited.queue.arn.shared()),
+            generators: Vec::new(),
+            consumers: Vec::new(),
+            administrators: 0,
+        })
+        .collect();
+    for (index, principal) in access.principals.iter().enumerate() {
+        let entity = Entity::new(principal.kind, principal.arn.shared());
+        for rights in access.rights(index) {
+            let Some(flow) = flows.get_mut(rights.queue) else {
+                continue;
+            };
+            if graph.is_administrator(index) {
+                flow.administrators += 1;
+                continue;
+            }
+            flow.add(
+                &entity,
+                rights.when(Capability::Send),
+                rights.when(Capability::Receive),
+            );
+        }
+    }
+    for (audited, flow) in access.queues.iter().zip(&mut flows) {
+        for outsider in &audited.outsiders {
+            flow.add(
+                &outsider.who.entity(),
+                outsider.when(Capability::Send),
+                outsider.when(Capability::Receive),
+            );
+        }
+        for side in [&mut flow.generators, &mut flow.consumers] {
+            // Everyone with and without credentials is one "anyone": the surer of the two stays.
+            side.sort_by(|a, b| {
+                (&a.entity, b.certainty, b.both).cmp(&(&b.entity, a.certainty, a.both))
+            });
+            side.dedup_by(|next, kept| next.entity == kept.entity);
+        }
+    }
+    flows
+}
+
+impl QueueFlow {
+    fn add(&mut self, entity: &Entity, send: &Formula, receive: &Formula) {
+        let both = !send.is_never()
+            && !receive.is_never()
+            && send.clone().and(receive.clone()).is_satisfiable();
+        for (side, when) in [(&mut self.generators, send), (&mut self.consumers, receive)] {
+            if !when.is_never() {
+                side.push(FlowEnd {
+                    entity: entity.clone(),
+                    certainty: if when.is_always() {
+                        Certainty::Allowed
+                    } else {
+                        Certainty::Conditional
+                    },
+                    both,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The command line as typed. What it means is resolved once, in [`crate::config`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Who can really put messages into this queue, who can take them out, and can anything feed itself?
+///
+/// Without a subcommand, audits the live AWS account that the credentials belong to. patscan only reads: it never changes
+/// anything in AWS and never reads messages.
+#[derive(Debug, Parser)]
+#[command(
+    name = "patscan",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    max_term_width = 100,
+    after_help = "Try `patscan demo` first: it needs no credentials.\n\
+                  Exit codes: 0 nothing to act on and everything read; 1 findings at or above --fail-on; 2 usage or fatal \
+                  error; 3 the scan is incomplete."
+)]
+pub struct Cli {
+    /// What to do; auditing a live account when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The arguments of a scan.
+    #[command(flatten)]
+    pub scan: ScanArgs,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Audit a live account (the same as no subcommand)
+    Scan(Box<ScanArgs>),
+    /// Audit saved snapshots; never calls AWS
+    Analyze(AnalyzeArgs),
+    /// Audit the example account that ships inside the binary
+    Demo(DemoArgs),
+    /// Draw who sends to and receives from which queue, as JSON
+    Graph(Box<GraphArgs>),
+    /// Decide authorization requests given as JSON Lines, one decision per line
+    Simulate(SimulateArgs),
+    /// List the rules, or show the page of one
+    Rules(RulesArgs),
+    /// Print the least-privilege policy that patscan itself needs
+    IamPolicy,
+}
+
+/// Arguments of `patscan` and `patscan scan`.
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Where the account comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// What comes out.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `patscan analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Snapshot files, made with `patscan --save-snapshot FILE`
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What comes out.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `patscan demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// What comes out.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `patscan graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// Where the account comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The format, with a path to write to a file
+    #[arg(short, long, value_name = "FORMAT[=PATH]", default_value = "json")]
+    pub format: String,
+    /// How much is said on standard error.
+    #[command(flatten)]
+    pub verbosity: VerbosityArgs,
+}
+
+/// Arguments of `patscan simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// A file of JSON Lines, or `-` for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+}
+
+/// Arguments of `patscan rules`.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// The id of a rule, to show its page
+    pub rule: Option<String>,
+}
+
+/// Where the account comes from: live, or snapshots.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
+pub struct SourceArgs {
+    /// Profile of the AWS config files; it outranks credentials in the environment
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Region to scan; repeatable [default: every enabled region]
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+    /// Region to leave out; repeatable
+    #[arg(long = "exclude-region", value_name = "REGION")]
+    pub exclude_regions: Vec<String>,
+    /// Service to leave out (ec2, lambda); repeatable. Said in the report, not a gap
+    #[arg(long, value_name = "SERVICE")]
+    pub skip: Vec<String>,
+    /// Endpoint to use for every service, instead of AWS
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Role to assume before scanning
+    #[arg(long, value_name = "ARN")]
+    pub assume_role: Option<String>,
+    /// External id for --assume-role
+    #[arg(long, value_name = "ID", requires = "assume_role")]
+    pub external_id: Option<String>,
+    /// Snapshot to audit instead of a live account; repeatable
+    #[arg(
+        long = "snapshot",
+        value_name = "FILE",
+        conflicts_with_all = ["profile", "regions", "exclude_regions", "skip", "endpoint_url", "assume_role", "save_snapshot"]
+    )]
+    pub snapshots: Vec<PathBuf>,
+    /// Keep what was collected in a file (`.json`, or `.json.zst` to compress), readable by you only
+    #[arg(long, value_name = "FILE")]
+    pub save_snapshot: Option<PathBuf>,
+}
+
+/// What comes out, and what the exit code says.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Format (table, json), with a path to write to a file; repeatable [default: table]
+    #[arg(short, long = "format", value_name = "FORMAT[=PATH]")]
+    pub formats: Vec<String>,
+    /// Least severity (critical, high, medium, low, info) that makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "medium")]
+    pub fail_on: String,
+    /// Exit 0 in spite of findings (an incomplete scan still exits 3)
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Do not exit 3 when something could not be read
+    #[arg(long)]
+    pub allow_incomplete: bool,
+    /// Account that may have access to queues without being reported; repeatable
+    #[arg(long = "trusted-account", value_name = "ID")]
+    pub trusted_accounts: Vec<String>,
+    /// How much is said on standard error.
+    #[command(flatten)]
+    pub verbosity: VerbosityArgs,
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct VerbosityArgs {
+    /// No progress, and nothing on standard error but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More on standard error: causes of errors; twice for every call to AWS
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}

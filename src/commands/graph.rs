@@ -1,0 +1,134 @@
+//! `patscan graph`: who sends to and receives from which queue, as `patscan.graph/v1`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::{Outcome, accounts};
+use crate::access::Access;
+use crate::cli::GraphArgs;
+use crate::config::{Source, Verbosity};
+use crate::finding::{Entity, Kind};
+use crate::graph::{Edge, Graph, Loop};
+
+#[derive(Serialize)]
+struct GraphFile<'a> {
+    schema: &'static str,
+    nodes: Vec<Node<'a>>,
+    edges: Vec<EdgeLine<'a>>,
+    loops: Vec<LoopLine>,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    id: &'a str,
+    kind: &'static str,
+    label: &'a str,
+}
+
+#[derive(Serialize)]
+struct EdgeLine<'a> {
+    from: &'a str,
+    to: &'a str,
+    kind: &'static str,
+    verdict: &'static str,
+    conditions: &'a [String],
+}
+
+#[derive(Serialize)]
+struct LoopLine {
+    grade: &'static str,
+    path: Vec<String>,
+}
+
+pub(super) fn run(args: GraphArgs) -> Result<Outcome> {
+    let (format, path) = match args.format.split_once('=') {
+        Some((format, path)) if !path.is_empty() => (format, Some(path)),
+        Some(_) => bail!("`{}` names no file; write `-f json=PATH`", args.format),
+        None => (args.format.as_str(), None),
+    };
+    if format != "json" {
+        bail!("there is no graph format `{format}`; choose `json`");
+    }
+    let verbosity: Verbosity = args.verbosity.into();
+    let accounts = accounts::load(Source::resolve(args.source)?, verbosity)?;
+    let access = Access::compute(&accounts);
+    let graph = Graph::new(&access);
+    let text = json(&graph)?;
+    match path {
+        None => super::write_stdout(&text)?,
+        Some(path) => super::write_file(path.as_ref(), &text)?,
+    }
+    let complete = accounts
+        .iter()
+        .all(|account| account.coverage.is_complete())
+        && access.unreadable_policies().is_empty();
+    Ok(if complete {
+        Outcome::Clean
+    } else {
+        Outcome::Incomplete
+    })
+}
+
+fn json(graph: &Graph<'_>) -> Result<Vec<u8>> {
+    let edges: BTreeSet<Edge> = graph.edges().collect();
+    let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
+    for entity in edges.iter().flat_map(|edge| [&edge.from, &edge.to]) {
+        kinds.insert(&entity.arn, entity.kind);
+    }
+    // Queues that nobody uses and principals without rights on any are part of the picture too.
+    for audited in &graph.access.queues {
+        kinds.insert(audited.queue.arn.as_str(), Kind::Queue);
+    }
+    for principal in &graph.access.principals {
+        kinds.insert(principal.arn.as_str(), principal.kind);
+    }
+    let file = GraphFile {
+        schema: "patscan.graph/v1",
+        nodes: kinds
+            .iter()
+            .map(|(id, kind)| Node {
+                id,
+                kind: kind.as_str(),
+                label: id.rsplit(['/', ':']).next().unwrap_or(id),
+            })
+            .collect(),
+        edges: edges
+            .iter()
+            .map(|edge| EdgeLine {
+                from: &edge.from.arn,
+                to: &edge.to.arn,
+                kind: edge.kind.as_str(),
+                verdict: edge.certainty.as_str(),
+                conditions: &edge.conditions,
+            })
+            .collect(),
+        loops: graph
+            .loops()
+            .filter_map(|found| loop_line(graph, &found))
+            .collect(),
+    };
+    crate::report::to_json(&file)
+}
+
+/// From the queue to the principal and back; through the function where a delivery starts it.
+fn loop_line(graph: &Graph<'_>, found: &Loop) -> Option<LoopLine> {
+    let queue = graph.access.queues.get(found.queue)?.queue.arn.to_string();
+    let principal = graph.access.principals.get(found.principal)?;
+    let mut path = vec![queue.clone()];
+    if graph.is_wired(found.principal, found.queue) {
+        path.extend(
+            graph
+                .delivered_to(found.principal, found.queue)
+                .map(|function: &Entity| function.arn.to_string())
+                .next(),
+        );
+    }
+    path.push(principal.arn.to_string());
+    path.push(queue);
+    Some(LoopLine {
+        grade: found.grade.as_str(),
+        path,
+    })
+}

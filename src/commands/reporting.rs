@@ -1,0 +1,137 @@
+//! From accounts to written reports and an exit code: what `scan`, `analyze` and `demo` have in common.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use chrono::{SubsecRound, Utc};
+
+use super::{Outcome, cannot_write};
+use crate::account::Account;
+use crate::audit::audit;
+use crate::config::{Output, Reporting, Verbosity};
+use crate::file::PendingFile;
+use crate::report::{self, Report, Style};
+
+/// Widest output when the terminal's width is not known.
+const DEFAULT_WIDTH: usize = 80;
+
+/// Places that reports will be written to, opened before the work begins: a path that cannot be written to is said at once,
+/// not after a long scan.
+pub(super) struct Outputs(Vec<(Output, Option<PendingFile>)>);
+
+impl Outputs {
+    pub(super) fn open(outputs: &[Output]) -> Result<Self> {
+        outputs
+            .iter()
+            .map(|output| {
+                let file = output.path.as_deref().map(pending).transpose()?;
+                Ok((output.clone(), file))
+            })
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    fn write(self, report: &Report) -> Result<()> {
+        for (output, file) in self.0 {
+            match file {
+                None => write_to_stdout(report, &output)?,
+                Some(mut file) => {
+                    let written = report::write(
+                        report,
+                        output.format,
+                        Style {
+                            color: false,
+                            width: DEFAULT_WIDTH,
+                        },
+                        file.file(),
+                    );
+                    written
+                        .and_then(|()| file.commit())
+                        .map_err(|error| cannot_write(&output.path.unwrap_or_default(), &error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pending(path: &Path) -> Result<PendingFile> {
+    PendingFile::create(path).map_err(|error| cannot_write(path, &error))
+}
+
+fn write_to_stdout(report: &Report, output: &Output) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match report::write(report, output.format, terminal_style(), &mut stdout) {
+        // Whoever reads has seen enough (`patscan | head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+fn terminal_style() -> Style {
+    let is_terminal = io::stdout().is_terminal();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let width = if is_terminal {
+        terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+    } else {
+        None
+    };
+    Style {
+        color: is_terminal && !no_color && !is_dumb,
+        width: width.unwrap_or(DEFAULT_WIDTH),
+    }
+}
+
+/// Audits accounts, writes every report, and says what the run comes to.
+pub(super) fn report(
+    accounts: &[Account],
+    outputs: Outputs,
+    reporting: &Reporting,
+) -> Result<Outcome> {
+    let report = audit(accounts, &reporting.trusted, Utc::now().trunc_subsecs(0));
+    outputs.write(&report)?;
+    let outcome = outcome(&report, reporting);
+    if reporting.verbosity >= Verbosity::Normal {
+        explain(&report, reporting, outcome)?;
+    }
+    Ok(outcome)
+}
+
+fn at_or_above(report: &Report, reporting: &Reporting) -> usize {
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity >= reporting.fail_on)
+        .count()
+}
+
+fn outcome(report: &Report, reporting: &Reporting) -> Outcome {
+    if !report.complete() && !reporting.allow_incomplete {
+        Outcome::Incomplete
+    } else if at_or_above(report, reporting) > 0 && !reporting.exit_zero {
+        Outcome::Findings
+    } else {
+        Outcome::Clean
+    }
+}
+
+/// One line on standard error: why the exit code is not 0.
+fn explain(report: &Report, reporting: &Reporting, outcome: Outcome) -> Result<()> {
+    let line = match outcome {
+        Outcome::Incomplete => {
+            "exit 3: the scan is incomplete (--allow-incomplete lifts this)".to_owned()
+        }
+        Outcome::Findings => {
+            let number = at_or_above(report, reporting);
+            let noun = if number == 1 { "finding" } else { "findings" };
+            format!(
+                "exit 1: {number} {noun} at or above {} (--fail-on, --exit-zero)",
+                reporting.fail_on
+            )
+        }
+        Outcome::Clean | Outcome::Failed => return Ok(()),
+    };
+    writeln!(io::stderr(), "{line}").context("cannot write to standard error")
+}
