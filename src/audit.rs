@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::access::{Access, Capability};
+use crate::access::{Access, Capability, Who};
 use crate::account::Account;
 use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Kind};
@@ -72,17 +72,31 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
         }
     }
     for (audited, flow) in access.queues.iter().zip(&mut flows) {
+        let public = |capability| {
+            audited.outsiders.iter().any(|outsider| {
+                outsider.who == Who::Anonymous && !outsider.when(capability).is_never()
+            })
+        };
         for outsider in &audited.outsiders {
-            flow.add(
-                &outsider.who.entity(),
-                outsider.when(Capability::Send),
-                outsider.when(Capability::Receive),
-            );
+            // A statement for everyone covers services as well; "anyone" says it all.
+            let is_service = matches!(outsider.who, Who::Service(_));
+            let when = |capability| {
+                if is_service && public(capability) {
+                    &Formula::Never
+                } else {
+                    outsider.when(capability)
+                }
+            };
+            let entity = outsider.who.entity();
+            flow.add(&entity, when(Capability::Send), when(Capability::Receive));
         }
         for side in [&mut flow.generators, &mut flow.consumers] {
-            // Everyone with and without credentials is one "anyone": the surer of the two stays.
+            // Everyone with and without credentials is one "anyone", named first: the surer of the two stays.
             side.sort_by(|a, b| {
-                (&a.entity, b.certainty, b.both).cmp(&(&b.entity, a.certainty, a.both))
+                let order = |end: &FlowEnd| (end.entity.kind != Kind::Anyone, end.entity.clone());
+                order(a)
+                    .cmp(&order(b))
+                    .then_with(|| (b.certainty, b.both).cmp(&(a.certainty, a.both)))
             });
             side.dedup_by(|next, kept| next.entity == kept.entity);
         }
@@ -92,7 +106,10 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
 
 impl QueueFlow {
     fn add(&mut self, entity: &Entity, send: &Formula, receive: &Formula) {
-        let both = !send.is_never()
+        // Who is not one principal but many cannot be said to feed itself.
+        let is_one = matches!(entity.kind, Kind::User | Kind::Role);
+        let both = is_one
+            && !send.is_never()
             && !receive.is_never()
             && send.clone().and(receive.clone()).is_satisfiable();
         for (side, when) in [(&mut self.generators, send), (&mut self.consumers, receive)] {

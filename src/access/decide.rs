@@ -14,6 +14,8 @@ use crate::policy::{
 pub struct Policy {
     /// An ARN, or words for an inline policy.
     pub name: Arc<str>,
+    /// The ARN of what one would change: the managed policy, the owner of an inline policy, the resource.
+    pub owner: Arc<str>,
     /// The document, shared by everyone who carries the policy.
     pub document: Arc<Document>,
 }
@@ -570,9 +572,15 @@ impl<'a> Evaluation<'_, '_, 'a> {
 
 impl Policy {
     /// A policy from its text.
-    pub fn parse(name: impl Into<Arc<str>>, text: &str, kind: PolicyKind) -> Self {
+    pub fn parse(
+        name: impl Into<Arc<str>>,
+        owner: impl Into<Arc<str>>,
+        text: &str,
+        kind: PolicyKind,
+    ) -> Self {
         Self {
             name: name.into(),
+            owner: owner.into(),
             document: Arc::new(Document::parse(text, kind)),
         }
     }

@@ -21,7 +21,7 @@ pub use action::{
 };
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use outsider::{Outsider, Who};
-pub use principal::{Principal, Trust, inline_name};
+pub use principal::{Principal, Trust, inline_name, inline_policies};
 
 use self::context::{Caller, QueueContext};
 use crate::account::{Account, Encryption, Queue};
@@ -430,6 +430,7 @@ fn queue_policy(queue: &Queue) -> Option<Policy> {
     };
     Some(Policy {
         name: queue.arn.shared(),
+        owner: queue.arn.shared(),
         document: Arc::new(document),
     })
 }

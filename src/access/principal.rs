@@ -135,6 +135,7 @@ impl PolicyShelf {
                     policy.arn.clone(),
                     Policy {
                         name: policy.arn.shared(),
+                        owner: policy.arn.shared(),
                         document: Arc::new(document),
                     },
                 )
@@ -147,6 +148,7 @@ impl PolicyShelf {
     pub(super) fn policy(&self, arn: &Arn) -> Policy {
         self.documents.get(arn).cloned().unwrap_or_else(|| Policy {
             name: arn.shared(),
+            owner: arn.shared(),
             document: Arc::new(unread()),
         })
     }
@@ -161,12 +163,14 @@ pub fn inline_name(kind: Kind, owner: &Arn, policy: &str) -> String {
     format!("inline policy {policy} of {kind} {}", owner.name())
 }
 
-fn inline(kind: Kind, owner: &Arn, policies: &[InlinePolicy]) -> Vec<Policy> {
+/// The inline policies of a user, group or role.
+pub fn inline_policies(kind: Kind, owner: &Arn, policies: &[InlinePolicy]) -> Vec<Policy> {
     policies
         .iter()
         .map(|policy| {
             Policy::parse(
                 inline_name(kind, owner, &policy.name),
+                owner.shared(),
                 policy.document.as_str(),
                 PolicyKind::Identity,
             )
@@ -192,7 +196,7 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
         .groups
         .iter()
         .map(|group| {
-            let mut policies = inline(Kind::Group, &group.arn, &group.inline);
+            let mut policies = inline_policies(Kind::Group, &group.arn, &group.inline);
             policies.extend(attached(&group.attached));
             (group.arn.name(), policies)
         })
@@ -200,13 +204,14 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
     let mut workloads = workloads_by_role(account);
 
     let users = account.users.iter().map(|user| {
-        let mut policies = inline(Kind::User, &user.arn, &user.inline);
+        let mut policies = inline_policies(Kind::User, &user.arn, &user.inline);
         policies.extend(attached(&user.attached));
         for group in &user.groups {
             match groups.get(group.as_str()) {
                 Some(shared) => policies.extend(shared.iter().cloned()),
                 None => policies.push(Policy {
                     name: Arc::from(format!("group {group}")),
+                    owner: user.arn.shared(),
                     document: Arc::new(unread()),
                 }),
             }
@@ -230,7 +235,7 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
         }
     });
     let roles = account.roles.iter().map(|role| {
-        let mut policies = inline(Kind::Role, &role.arn, &role.inline);
+        let mut policies = inline_policies(Kind::Role, &role.arn, &role.inline);
         policies.extend(attached(&role.attached));
         Principal {
             arn: &role.arn,

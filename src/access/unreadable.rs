@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Access;
+use super::{Access, Policy};
 use crate::account::{Gap, GapEffect};
 use crate::policy::{Document, PolicyKind};
 
@@ -17,7 +17,7 @@ impl Access<'_> {
                     let missing = "what its holders may do is not known";
                     gaps.insert((
                         principal.account,
-                        gap(None, "iam", &policy.name, &problem, missing),
+                        gap(None, "iam", policy, &problem, missing),
                     ));
                 }
             }
@@ -26,9 +26,13 @@ impl Access<'_> {
             for role in &account.roles {
                 let trust = Document::parse(role.trust.as_str(), PolicyKind::Trust);
                 if let Some(problem) = unreadable(&trust) {
-                    let name = format!("trust policy of role {}", role.arn.name());
+                    let policy = Policy {
+                        name: format!("the trust policy of role {}", role.arn.name()).into(),
+                        owner: role.arn.shared(),
+                        document: trust.into(),
+                    };
                     let missing = "who runs as the role is not known";
-                    gaps.insert((index, gap(None, "iam", &name, &problem, missing)));
+                    gaps.insert((index, gap(None, "iam", &policy, &problem, missing)));
                 }
             }
         }
@@ -41,7 +45,7 @@ impl Access<'_> {
                 let missing = "who may use the queue by its own policy is not known";
                 gaps.insert((
                     audited.account,
-                    gap(region, "sqs", &policy.name, &problem, missing),
+                    gap(region, "sqs", policy, &problem, missing),
                 ));
             }
         }
@@ -57,14 +61,23 @@ fn unreadable(document: &Document) -> Option<String> {
     document.problems.first().map(ToString::to_string)
 }
 
-fn gap(region: Option<String>, service: &str, policy: &str, problem: &str, missing: &str) -> Gap {
+fn gap(
+    region: Option<String>,
+    service: &str,
+    policy: &Policy,
+    problem: &str,
+    missing: &str,
+) -> Gap {
     Gap {
         region,
         service: service.to_owned(),
         operation: "ParsePolicy".to_owned(),
-        resource: Some(policy.to_owned()),
+        resource: Some(policy.owner.to_string()),
         error: "MalformedPolicyDocument".to_owned(),
         effect: GapEffect::MayHide,
-        detail: format!("{policy} is no policy: {problem}; {missing}; correct the document"),
+        detail: format!(
+            "{} is no policy: {problem}; {missing}; correct the document",
+            policy.name
+        ),
     }
 }

@@ -253,7 +253,7 @@ fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
         .iter()
         // An empty text is what SQS stores for no policy (T221).
         .filter(|text| !text.as_str().trim().is_empty())
-        .map(|text| Policy::parse("0", text.as_str(), resource_kind))
+        .map(|text| Policy::parse("0", "0", text.as_str(), resource_kind))
         .collect();
     let levels = |levels: &[Vec<PolicyText>], kind: PolicyKind| {
         let mut first = 0;
@@ -359,7 +359,8 @@ fn numbered(policies: &[PolicyText], kind: PolicyKind, first: usize) -> Vec<Poli
         .iter()
         .enumerate()
         .map(|(index, text)| {
-            Policy::parse(Arc::from((first + index).to_string()), text.as_str(), kind)
+            let place: Arc<str> = Arc::from((first + index).to_string());
+            Policy::parse(Arc::clone(&place), place, text.as_str(), kind)
         })
         .collect()
 }

@@ -79,13 +79,11 @@ fn policies(audit: &Audit<'_>, user: &User) -> Vec<Policy> {
         .iter()
         .find(|principal| *principal.arn == user.arn);
     let own = |policy: &&Policy| {
-        user.attached
-            .iter()
-            .any(|arn| *policy.name == *arn.as_str())
+        *policy.owner == *user.arn.as_str()
             || user
-                .inline
+                .attached
                 .iter()
-                .any(|inline| *policy.name == *inline_name(Kind::User, &user.arn, &inline.name))
+                .any(|arn| *policy.owner == *arn.as_str())
     };
     principal
         .map(|principal| principal.policies.iter().filter(own).cloned().collect())

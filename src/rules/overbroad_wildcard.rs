@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::breadth::{self, Breadth};
 use super::{Audit, holder, list, principal_ref, region, short};
-use crate::access::{Capability, Policy, SQS_ACTIONS};
+use crate::access::{Capability, Policy, SQS_ACTIONS, inline_policies};
 use crate::account::{Account, Queue};
 use crate::arn::Arn;
 use crate::finding::{
@@ -71,7 +71,7 @@ impl<'a> AccountView<'a> {
                 continue;
             };
             for policy in &principal.policies {
-                if policy.name.starts_with("arn:") {
+                if policy.name == policy.owner {
                     let (known, holders, _) = carriers.entry(&policy.name).or_default();
                     *known = Some(policy);
                     holders.insert(index);
@@ -115,6 +115,7 @@ impl<'a> AccountView<'a> {
             .find(|policy| policy.arn.as_str() == arn)?;
         Some(Policy::parse(
             arn,
+            arn,
             policy.document.as_ref()?.as_str(),
             PolicyKind::Identity,
         ))
@@ -129,7 +130,7 @@ impl<'a> AccountView<'a> {
             let own: Vec<&Policy> = principal
                 .policies
                 .iter()
-                .filter(|policy| is_inline_of(policy, principal.kind, principal.arn))
+                .filter(|policy| *policy.owner == *principal.arn.as_str())
                 .collect();
             let holders = BTreeSet::from([index]);
             let wide = self.wide_statements(own);
@@ -137,17 +138,7 @@ impl<'a> AccountView<'a> {
             findings.extend(self.finding(subject, self.refs(&holders), &holders, &wide));
         }
         for group in &self.account.groups {
-            let policies: Vec<Policy> = group
-                .inline
-                .iter()
-                .map(|inline| {
-                    Policy::parse(
-                        crate::access::inline_name(Kind::Group, &group.arn, &inline.name),
-                        inline.document.as_str(),
-                        PolicyKind::Identity,
-                    )
-                })
-                .collect();
+            let policies = inline_policies(Kind::Group, &group.arn, &group.inline);
             let members: BTreeSet<usize> = self
                 .principals()
                 .filter(|index| self.is_member(*index, group.arn.name()))
@@ -396,11 +387,6 @@ impl<'a> AccountView<'a> {
             subject,
         }
     }
-}
-
-fn is_inline_of(policy: &Policy, kind: Kind, owner: &Arn) -> bool {
-    let suffix = format!(" of {kind} {}", owner.name());
-    policy.name.starts_with("inline policy ") && policy.name.ends_with(&suffix)
 }
 
 fn remedy(wide: &[Wide<'_>], severity: Severity) -> &'static str {

@@ -1,6 +1,7 @@
 //! `unscoped-service`: a queue policy lets an AWS service in without saying on whose behalf.
 
 use super::exposure::{self, Confinement, EXPOSED, Opening, Words};
+use super::public_queue::reach;
 use super::{Audit, list};
 use crate::access::{AuditedQueue, Who};
 use crate::finding::{Finding, Severity};
@@ -46,6 +47,10 @@ fn openings(audited: &AuditedQueue<'_>) -> Vec<Opening> {
             continue;
         }
         for capability in EXPOSED {
+            // What is open to everyone is told by `public-queue`.
+            if reach(audited, capability).is_some() {
+                continue;
+            }
             let when = outsider.when(capability);
             let severity = if exposure::open_to(when, |_| false) {
                 Severity::High

@@ -192,7 +192,7 @@ fn the_contract_is_kept_to_the_letter() {
             gap.region.as_deref(),
             gap.resource.as_deref()
         ),
-        ("111122223333", None, None)
+        ("111122223333", Some("global"), None)
     );
     assert_eq!(
         (gap.service.as_str(), gap.operation.as_str()),
@@ -204,7 +204,7 @@ fn the_contract_is_kept_to_the_letter() {
     );
     assert!(!gap.detail.is_empty());
     assert_eq!(read.coverage.gaps[1].effect, "may-hide");
-    assert!(text.contains(r#""region": null"#));
+    assert!(!text.contains(r#""region": null"#));
     let note = &read.coverage.notes[0];
     assert_eq!(
         (

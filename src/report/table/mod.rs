@@ -114,7 +114,7 @@ fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
         tally(report, page)?;
         page.prose(
             0,
-            "What a rule means and how to mend it: findings/<rule>.md",
+            "What a rule means and how to mend it: patscan rules RULE",
         )?;
     }
     page.prose(
