@@ -1,7 +1,7 @@
 //! From arguments to settings, once: every value checked, every mistake answered by what would be right.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::arn::AccountId;
 use crate::cli::{OutputArgs, SourceArgs, VerbosityArgs};
@@ -21,6 +21,12 @@ pub enum ConfigError {
     /// Two formats for one place.
     #[error("two formats go to {0}; give one of them a path of its own with `-f FORMAT=PATH`")]
     SamePlace(String),
+    /// A report and the snapshot for one place.
+    #[error(
+        "a report and the snapshot both go to `{}`; give one of them a path of its own",
+        .0.display()
+    )]
+    SnapshotPlace(PathBuf),
     /// A severity that does not exist.
     #[error("there is no severity `{0}`; use critical, high, medium, low or info")]
     Severity(String),
@@ -42,6 +48,11 @@ fn skip_reason(service: &str) -> &'static str {
         "iam" | "sqs" => "without it there is nothing to audit",
         _ => "a scan does not read it",
     }
+}
+
+/// The path from the root, so that `report` and `./report` are seen to be one file.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Where accounts come from.
@@ -109,6 +120,25 @@ impl From<VerbosityArgs> for Verbosity {
 }
 
 impl Source {
+    /// Checks that an output does not go to the file that keeps what is collected.
+    ///
+    /// # Errors
+    /// [`ConfigError::SnapshotPlace`] when it does.
+    pub fn keeps_apart_from(&self, output: Option<&Path>) -> Result<(), ConfigError> {
+        match (self, output) {
+            (
+                Self::Live {
+                    save_snapshot: Some(snapshot),
+                    ..
+                },
+                Some(output),
+            ) if whole(snapshot) == whole(output) => {
+                Err(ConfigError::SnapshotPlace(output.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Resolves the source arguments.
     ///
     /// # Errors
@@ -176,7 +206,7 @@ impl Reporting {
         }
         let mut places = BTreeSet::new();
         for output in &outputs {
-            if !places.insert(&output.path) {
+            if !places.insert(output.path.as_deref().map(whole)) {
                 return Err(ConfigError::SamePlace(match &output.path {
                     Some(path) => format!("`{}`", path.display()),
                     None => "standard output".to_owned(),
