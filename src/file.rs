@@ -77,12 +77,22 @@ impl PendingFile {
     }
 }
 
-/// Replaces the content of `target` in one step with what `write` produces.
-pub(crate) fn replace(
-    target: &Path,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut pending = PendingFile::create(target)?;
-    write(pending.file())?;
-    pending.commit()
+/// Why a file could not be written and what to do about it, in words that fit behind `cannot write …: `.
+pub(crate) fn why_not_written(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::IsADirectory => "it is a folder; name a file in it".to_owned(),
+        io::ErrorKind::NotFound => {
+            "its folder does not exist; create it, or choose another path".to_owned()
+        }
+        io::ErrorKind::NotADirectory => {
+            "what it names as a folder is a file; choose another path".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "you may not write there; choose another path".to_owned()
+        }
+        io::ErrorKind::StorageFull => {
+            "the disk is full; make room, or choose another path".to_owned()
+        }
+        _ => format!("{error}; choose another path"),
+    }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Account;
-use crate::file::PendingFile;
+use crate::file::{PendingFile, why_not_written};
 
 const SCHEMA: &str = "patscan.snapshot/v1";
 const SCHEMA_FAMILY: &str = "patscan.snapshot/";
@@ -23,7 +23,7 @@ const COMPRESSION_LEVEL: i32 = 6;
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The file could not be opened or read.
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`: {source}; name a file made with `patscan --save-snapshot FILE`", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -55,13 +55,13 @@ pub enum SnapshotError {
         schema: String,
     },
     /// The file is larger than any account that can be audited.
-    #[error("`{}` is larger than {} GiB when unpacked, which no snapshot is", path.display(), LARGEST >> 30)]
+    #[error("`{}` is larger than {} GiB when unpacked, which no snapshot is; make one with `patscan --save-snapshot FILE`", path.display(), LARGEST >> 30)]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
     /// The snapshot could not be written; what stood there before is untouched.
-    #[error("cannot write `{}`: {source}; choose a folder that exists and that you may write to", path.display())]
+    #[error("cannot write `{}`: {}", path.display(), why_not_written(source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -84,11 +84,13 @@ struct Tool {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Header {
     schema: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct FileIn {
     account: Account,
 }

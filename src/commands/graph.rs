@@ -1,6 +1,8 @@
 //! `patscan graph`: who sends to and receives from which queue, as `patscan.graph/v1`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -52,23 +54,33 @@ pub(super) fn run(args: GraphArgs) -> Result<Outcome> {
         bail!("there is no graph format `{format}`; choose `json`");
     }
     let verbosity: Verbosity = args.verbosity.into();
-    let accounts = accounts::load(Source::resolve(args.source)?, verbosity)?;
+    let source = Source::resolve(args.source)?;
+    let path = path.map(PathBuf::from);
+    source.keeps_apart_from(path.as_deref())?;
+    let file = path.as_deref().map(super::open_file).transpose()?;
+    let accounts = accounts::load(source, verbosity)?;
     let access = Access::compute(&accounts);
     let graph = Graph::new(&access);
     let text = json(&graph)?;
-    match path {
+    match file {
         None => super::write_stdout(&text)?,
-        Some(path) => super::write_file(path.as_ref(), &text)?,
+        Some(mut file) => file
+            .file()
+            .write_all(&text)
+            .and_then(|()| file.commit())
+            .map_err(|error| super::cannot_write(&path.unwrap_or_default(), &error))?,
     }
     let complete = accounts
         .iter()
         .all(|account| account.coverage.is_complete())
         && access.unreadable_policies().is_empty();
-    Ok(if complete {
-        Outcome::Clean
-    } else {
-        Outcome::Incomplete
-    })
+    if complete {
+        return Ok(Outcome::Clean);
+    }
+    if verbosity >= Verbosity::Normal {
+        super::explain("exit 3: the graph is incomplete (`patscan analyze` says what is missing)");
+    }
+    Ok(Outcome::Incomplete)
 }
 
 fn json(graph: &Graph<'_>) -> Result<Vec<u8>> {

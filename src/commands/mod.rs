@@ -15,10 +15,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 use crate::cli::{Cli, Command};
 use crate::config::Verbosity;
+use crate::file::PendingFile;
 
 /// What a run comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,21 +98,32 @@ pub fn log_calls() {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> anyhow::Error {
-    anyhow!(
-        "cannot write `{}`: {error}; choose a folder that exists and that you may write to",
-        path.display()
-    )
+    let why = crate::file::why_not_written(error);
+    anyhow!("cannot write `{}`: {why}", path.display())
 }
 
-fn write_file(path: &Path, content: &[u8]) -> Result<()> {
-    crate::file::replace(path, |file| file.write_all(content))
-        .map_err(|error| cannot_write(path, &error))
+/// Opens a file for output before the work begins, so that a path that cannot be written to is said at once.
+fn open_file(path: &Path) -> Result<PendingFile> {
+    PendingFile::create(path).map_err(|error| cannot_write(path, &error))
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head`) is no error.
 fn write_stdout(content: &[u8]) -> Result<()> {
-    match io::stdout().lock().write_all(content) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to standard output"),
+    let mut stdout = io::stdout().lock();
+    written_to_stdout(stdout.write_all(content).and_then(|()| stdout.flush()))
+}
+
+/// A reader of standard output that has seen enough is no error.
+fn written_to_stdout(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(anyhow!(
+            "cannot write to standard output: {error}; check where it is redirected to"
+        )),
+        _ => Ok(()),
     }
+}
+
+/// One line on standard error: why the exit code is not 0. When nobody reads it, the exit code still tells.
+fn explain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,12 +1,11 @@
 //! From accounts to written reports and an exit code: what `scan`, `analyze` and `demo` have in common.
 
-use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::io::{self, IsTerminal};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{SubsecRound, Utc};
 
-use super::{Outcome, cannot_write};
+use super::{Outcome, cannot_write, explain, open_file, written_to_stdout};
 use crate::account::Account;
 use crate::audit::audit;
 use crate::config::{Output, Reporting, Verbosity};
@@ -25,7 +24,7 @@ impl Outputs {
         outputs
             .iter()
             .map(|output| {
-                let file = output.path.as_deref().map(pending).transpose()?;
+                let file = output.path.as_deref().map(open_file).transpose()?;
                 Ok((output.clone(), file))
             })
             .collect::<Result<_>>()
@@ -56,17 +55,14 @@ impl Outputs {
     }
 }
 
-fn pending(path: &Path) -> Result<PendingFile> {
-    PendingFile::create(path).map_err(|error| cannot_write(path, &error))
-}
-
 fn write_to_stdout(report: &Report, output: &Output) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    match report::write(report, output.format, terminal_style(), &mut stdout) {
-        // Whoever reads has seen enough (`patscan | head`).
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to standard output"),
-    }
+    written_to_stdout(report::write(
+        report,
+        output.format,
+        terminal_style(),
+        &mut stdout,
+    ))
 }
 
 fn terminal_style() -> Style {
@@ -94,7 +90,7 @@ pub(super) fn report(
     outputs.write(&report)?;
     let outcome = outcome(&report, reporting);
     if reporting.verbosity >= Verbosity::Normal {
-        explain(&report, reporting, outcome)?;
+        explain_outcome(&report, reporting, outcome);
     }
     Ok(outcome)
 }
@@ -118,7 +114,7 @@ fn outcome(report: &Report, reporting: &Reporting) -> Outcome {
 }
 
 /// One line on standard error: why the exit code is not 0.
-fn explain(report: &Report, reporting: &Reporting, outcome: Outcome) -> Result<()> {
+fn explain_outcome(report: &Report, reporting: &Reporting, outcome: Outcome) {
     let line = match outcome {
         Outcome::Incomplete => {
             "exit 3: the scan is incomplete (--allow-incomplete lifts this)".to_owned()
@@ -131,7 +127,7 @@ fn explain(report: &Report, reporting: &Reporting, outcome: Outcome) -> Result<(
                 reporting.fail_on
             )
         }
-        Outcome::Clean | Outcome::Failed => return Ok(()),
+        Outcome::Clean | Outcome::Failed => return,
     };
-    writeln!(io::stderr(), "{line}").context("cannot write to standard error")
+    explain(&line);
 }
