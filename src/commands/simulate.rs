@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
@@ -24,6 +25,7 @@ use crate::policy::{
     ContextKeys, Domain, Effect, Lookup, PolicyKind, Request, Requester, RequesterKind,
     is_multivalued,
 };
+use crate::report;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,22 +143,38 @@ pub(super) fn run(args: &SimulateArgs) -> Result<Outcome> {
     let decided = if args.file.as_os_str() == "-" {
         decide_lines(io::stdin().lock(), stdout)
     } else {
-        let file = File::open(&args.file).map_err(|error| {
-            anyhow!(
-                "cannot read `{}`: {error}; give a file of JSON Lines, or `-` for standard input",
-                args.file.display()
-            )
-        })?;
-        decide_lines(BufReader::new(file), stdout)
+        decide_lines(BufReader::new(open(&args.file)?), stdout)
     };
     match decided {
         Ok(0) => Ok(Outcome::Clean),
-        Ok(_) => Ok(Outcome::Failed),
+        Ok(broken) => {
+            let lines = if broken == 1 { "line" } else { "lines" };
+            super::explain(&format!(
+                "exit 2: {broken} {lines} could not be read (their answers say why)"
+            ));
+            Ok(Outcome::Failed)
+        }
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Clean),
         Err(error) => Err(anyhow!(
             "cannot decide every line: {error}; check the input and the disk"
         )),
     }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let opened = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
+        true => Err(io::Error::new(
+            io::ErrorKind::IsADirectory,
+            "it is a folder",
+        )),
+        false => Ok(file),
+    });
+    opened.map_err(|error| {
+        anyhow!(
+            "cannot read `{}`: {error}; give a file of JSON Lines, or `-` for standard input",
+            path.display()
+        )
+    })
 }
 
 /// Decides every line of `input`; returns how many lines could not be read.
@@ -175,13 +193,12 @@ pub fn decide_lines(mut input: impl BufRead, mut output: impl Write) -> io::Resu
             continue;
         }
         match decide_line(&line) {
-            Ok(decision) => serde_json::to_writer(&mut output, &decision)?,
+            Ok(decision) => report::write_json_line(&decision, &mut output)?,
             Err(error) => {
                 broken += 1;
-                serde_json::to_writer(&mut output, &error)?;
+                report::write_json_line(&error, &mut output)?;
             }
         }
-        output.write_all(b"\n")?;
     }
     output.flush()?;
     Ok(broken)

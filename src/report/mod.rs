@@ -338,6 +338,17 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> 
     Ok(text)
 }
 
+/// Any value as one line of JSON that is safe to show on a terminal.
+///
+/// # Errors
+/// Those of the writer.
+pub(crate) fn write_json_line(
+    value: &impl serde::Serialize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    json::write_line(value, out)
+}
+
 /// Writes a report, buffered and flushed. `style` matters to formats for people only.
 ///
 /// # Errors

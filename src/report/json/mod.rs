@@ -32,6 +32,13 @@ pub(super) fn write_value(value: &impl Serialize, out: &mut dyn Write) -> io::Re
     out.write_all(b"\n")
 }
 
+/// Writes any value as one line of JSON, safe on a terminal.
+pub(super) fn write_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, VisibleLineFormatter);
+    value.serialize(&mut serializer)?;
+    out.write_all(b"\n")
+}
+
 #[derive(serde::Serialize)]
 struct ReportView<'a> {
     schema: &'static str,
@@ -356,6 +363,33 @@ impl<'a> EvidenceView<'a> {
     }
 }
 
+/// Writes a part of a string with hidden characters as `\uXXXX`.
+fn write_visible<W: ?Sized + Write>(out: &mut W, fragment: &str) -> io::Result<()> {
+    let mut rest = fragment;
+    while let Some((at, hidden)) = rest.char_indices().find(|(_, one)| is_hidden(*one)) {
+        let (visible, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.write_all(visible.as_bytes())?;
+        for unit in hidden.encode_utf16(&mut [0; 2]) {
+            write!(out, "\\u{unit:04x}")?;
+        }
+        rest = tail.strip_prefix(hidden).unwrap_or_default();
+    }
+    out.write_all(rest.as_bytes())
+}
+
+/// JSON on one line in which hidden characters are written as `\uXXXX`.
+struct VisibleLineFormatter;
+
+impl Formatter for VisibleLineFormatter {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        write_visible(out, fragment)
+    }
+}
+
 /// Pretty JSON in which hidden characters are written as `\uXXXX`; a reader of JSON sees no difference.
 #[derive(Default)]
 struct VisibleFormatter(PrettyFormatter<'static>);
@@ -366,16 +400,7 @@ impl Formatter for VisibleFormatter {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, hidden)) = rest.char_indices().find(|(_, one)| is_hidden(*one)) {
-            let (visible, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
-            out.write_all(visible.as_bytes())?;
-            for unit in hidden.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-            rest = tail.strip_prefix(hidden).unwrap_or_default();
-        }
-        out.write_all(rest.as_bytes())
+        write_visible(out, fragment)
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
