@@ -8,8 +8,10 @@
     reason = "a test that meets data it does not expect has failed; helpers are not covered by clippy.toml's exceptions for tests"
 )]
 
+mod cli;
 mod collect;
 mod decisions;
 mod emulator;
 mod fixtures;
 mod patscan;
+mod rules;

@@ -1,27 +1,30 @@
 //! The real binary, run as a user would run it, with nothing of this machine's environment.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 /// One run of the binary being prepared.
-pub struct Patscan {
+pub(crate) struct Patscan {
     command: Command,
+    stdout: Stdio,
+    stderr: Stdio,
 }
 
 /// What a run left behind.
 #[derive(Debug)]
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Patscan {
     /// A run with an empty environment but for what stops the SDK from looking beyond this machine.
-    pub fn new<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn new<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_patscan"));
         command
             .env_clear()
@@ -30,22 +33,54 @@ impl Patscan {
             .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
             .args(arguments)
             .stdin(Stdio::null());
-        Self { command }
+        Self {
+            command,
+            stdout: Stdio::piped(),
+            stderr: Stdio::piped(),
+        }
     }
 
-    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    pub(crate) fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);
         self
     }
 
     /// Credentials that every emulator takes.
-    pub fn with_credentials(self) -> Self {
+    pub(crate) fn with_credentials(self) -> Self {
         self.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("AWS_REGION", "us-east-1")
     }
 
-    pub fn run(mut self) -> Run {
+    /// Something to read on standard input.
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let text = text.to_owned();
+        // A run that fails early reads nothing.
+        std::thread::spawn(move || writer.write_all(text.as_bytes()).ok());
+        self.command.stdin(reader);
+        self
+    }
+
+    /// Somewhere else for standard output to go; the run then shows none.
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.stdout = stdout.into();
+        self
+    }
+
+    /// Somewhere else for standard error to go; the run then shows none.
+    pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.stderr = stderr.into();
+        self
+    }
+
+    pub(crate) fn run(mut self) -> Run {
+        self.command.stdout(self.stdout).stderr(self.stderr);
         let output = self.command.output().unwrap();
         Run {
             code: output.status.code().unwrap_or(-1),
@@ -55,21 +90,46 @@ impl Patscan {
     }
 }
 
+/// A pipe whose reader has gone away.
+pub(crate) fn broken_pipe() -> Stdio {
+    let (_, writer) = std::io::pipe().unwrap();
+    writer.into()
+}
+
 impl Run {
-    pub fn json(&self) -> Value {
+    /// What the one line on standard error says, of a run that failed as every failure should: exit code 2, nothing on
+    /// standard output, no trace of a panic.
+    pub(crate) fn failure(&self) -> &str {
+        assert_eq!(self.code, 2, "{self:?}");
+        assert_eq!(self.stdout, "");
+        let line = self.stderr.strip_suffix('\n').unwrap();
+        assert!(!line.contains('\n'), "{line}");
+        for trace in ["panicked", "backtrace", "Some(", "Err("] {
+            assert!(!line.contains(trace), "{line}");
+        }
+        line.strip_prefix("error: ")
+            .unwrap_or_else(|| panic!("{line}"))
+    }
+
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 }
 
 /// The folder of the fixture accounts.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/accounts")
 }
 
+/// The snapshot of a fixture account.
+pub(crate) fn fixture(scenario: &str) -> PathBuf {
+    fixtures().join(scenario).join("snapshot.json")
+}
+
 /// Audits a fixture and gives the JSON report.
-pub fn audit(scenario: &str) -> Value {
-    let snapshot = fixtures().join(scenario).join("snapshot.json");
+pub(crate) fn audit(scenario: &str) -> Value {
+    let snapshot = fixture(scenario);
     Patscan::new([
         OsStr::new("analyze"),
         snapshot.as_os_str(),

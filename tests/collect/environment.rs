@@ -1,59 +1,27 @@
 //! Credentials and endpoint from the environment and the config files.
-//!
-//! A process has one environment, so each of these scans in a child: this test binary, told to run [`in_the_child`] only.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
-
-use patscan::collect::{Options, collect};
 
 use super::REGION;
-use crate::emulator::Canned;
+use crate::emulator::{ACCOUNT, Canned};
+use crate::patscan::{Patscan, Run};
 
-const PROFILE: &str = "TEST_PROFILE";
-const ENDPOINT: &str = "TEST_ENDPOINT";
-const IN_CHILD: &str = "TEST_IN_CHILD";
-
-#[tokio::test]
-#[ignore = "the other tests run it in a child process"]
-async fn in_the_child() {
-    if std::env::var_os(IN_CHILD).is_none() {
-        return;
-    }
-    let options = Options {
-        profile: std::env::var(PROFILE).ok(),
-        endpoint_url: std::env::var(ENDPOINT).ok(),
-        regions: vec![REGION.to_owned()],
-        ..Options::default()
-    };
-    let outcome = match collect(&options, &()).await {
-        Ok(account) => format!("account {}", account.id),
-        Err(error) => error.to_string(),
-    };
-    writeln!(std::io::stderr(), "outcome: {outcome}").unwrap();
+/// Scans with these config files, this environment and nothing of ours.
+fn scan_with(files: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let scan = ["--region", REGION, "--format", "json"];
+    let patscan = Patscan::new(scan.iter().chain(arguments))
+        .env("AWS_CONFIG_FILE", files.join("config"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", files.join("credentials"));
+    variables
+        .iter()
+        .fold(patscan, |patscan, (key, value)| patscan.env(key, value))
+        .run()
 }
 
-/// Scans with this environment and nothing of ours; gives the account or the error message.
-fn scan_with(files: &Path, variables: &[(&str, &str)]) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "collect::environment::in_the_child"])
-        .args(["--ignored", "--nocapture"])
-        .env_clear()
-        .env(IN_CHILD, "1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", files.join("config"))
-        .env("AWS_SHARED_CREDENTIALS_FILE", files.join("credentials"))
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let outcome = stderr
-        .lines()
-        .find_map(|line| line.strip_prefix("outcome: "));
-    outcome
-        .unwrap_or_else(|| panic!("no outcome:\n{stderr}"))
-        .to_owned()
+/// The account that was scanned.
+fn account(run: &Run) -> String {
+    assert_eq!(run.code, 0, "{run:?}");
+    run.json()["accounts"][0]["id"].as_str().unwrap().to_owned()
 }
 
 fn config_files() -> tempfile::TempDir {
@@ -71,20 +39,22 @@ fn config_files() -> tempfile::TempDir {
     folder
 }
 
+const PRODUCTION: [&str; 2] = ["--profile", "production"];
+
 #[test]
 fn a_profile_on_the_command_line_outranks_keys_in_the_environment() {
     let aws = Canned::start(|_| None);
     let files = config_files();
-    let outcome = scan_with(
+    let run = scan_with(
         files.path(),
+        &PRODUCTION,
         &[
-            (PROFILE, "production"),
             ("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_ENDPOINT_URL", aws.url()),
         ],
     );
-    assert_eq!(outcome, "account 123456789012");
+    assert_eq!(account(&run), ACCOUNT);
     let received = aws.received();
     assert!(
         received
@@ -98,8 +68,9 @@ fn a_profile_on_the_command_line_outranks_keys_in_the_environment() {
 fn keys_in_the_environment_outrank_a_profile_in_the_environment() {
     let aws = Canned::start(|_| None);
     let files = config_files();
-    scan_with(
+    let run = scan_with(
         files.path(),
+        &[],
         &[
             ("AWS_PROFILE", "production"),
             ("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT"),
@@ -107,6 +78,7 @@ fn keys_in_the_environment_outrank_a_profile_in_the_environment() {
             ("AWS_ENDPOINT_URL", aws.url()),
         ],
     );
+    assert_eq!(account(&run), ACCOUNT);
     assert!(
         aws.received()
             .iter()
@@ -117,43 +89,42 @@ fn keys_in_the_environment_outrank_a_profile_in_the_environment() {
 #[test]
 fn a_profile_that_does_not_exist_is_answered_with_those_that_do() {
     let files = config_files();
-    for variable in [PROFILE, "AWS_PROFILE"] {
-        assert_eq!(
-            scan_with(files.path(), &[(variable, "prodution")]),
-            "there is no profile `prodution`; choose one of `production`, `broken`"
-        );
-    }
+    let wrong = "there is no profile `prodution`; choose one of `production`, `broken`";
+    let run = scan_with(files.path(), &["--profile", "prodution"], &[]);
+    assert_eq!(run.failure(), wrong);
+    let run = scan_with(files.path(), &[], &[("AWS_PROFILE", "prodution")]);
+    assert_eq!(run.failure(), wrong);
 }
 
 #[test]
 fn without_credentials_the_ways_to_get_some_are_named() {
     let files = tempfile::tempdir().unwrap();
-    let outcome = scan_with(files.path(), &[]);
-    assert!(
-        outcome.starts_with("no AWS credentials were found; run `aws configure`"),
-        "{outcome}"
+    let run = scan_with(files.path(), &[], &[]);
+    assert_eq!(
+        run.failure(),
+        "no AWS credentials were found; run `aws configure` or `aws sso login --profile NAME`, or choose a profile with \
+         `--profile NAME`"
     );
 }
 
 #[test]
 fn a_profile_that_cannot_work_is_explained() {
     let files = config_files();
-    let outcome = scan_with(files.path(), &[(PROFILE, "broken")]);
+    let run = scan_with(files.path(), &["--profile", "broken"], &[]);
+    let error = run.failure();
     assert!(
-        outcome.starts_with("the profile `broken` gives no AWS credentials: "),
-        "{outcome}"
+        error.starts_with("the profile `broken` gives no AWS credentials: "),
+        "{error}"
     );
-    assert!(outcome.contains("`missing`"), "{outcome}");
+    assert!(error.contains("`missing`"), "{error}");
 }
 
 #[test]
 fn a_wrong_number_of_attempts_is_an_error_and_no_panic() {
     let files = config_files();
-    let outcome = scan_with(files.path(), &[("AWS_MAX_ATTEMPTS", "0")]);
-    assert!(
-        outcome.starts_with("`AWS_MAX_ATTEMPTS` is `0`"),
-        "{outcome}"
-    );
+    let run = scan_with(files.path(), &[], &[("AWS_MAX_ATTEMPTS", "0")]);
+    let error = run.failure();
+    assert!(error.starts_with("`AWS_MAX_ATTEMPTS` is `0`"), "{error}");
 }
 
 #[test]
@@ -163,8 +134,9 @@ fn an_endpoint_or_region_that_cannot_be_one_is_named() {
         ("AWS_ENDPOINT_URL", "::nonsense::"),
         ("AWS_REGION", "not a region"),
     ] {
-        let outcome = scan_with(files.path(), &[(PROFILE, "production"), (variable, value)]);
-        assert!(outcome.contains(&format!("`{value}`")), "{outcome}");
+        let run = scan_with(files.path(), &PRODUCTION, &[(variable, value)]);
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains(&format!("`{value}`")), "{run:?}");
     }
 }
 
@@ -172,16 +144,15 @@ fn an_endpoint_or_region_that_cannot_be_one_is_named() {
 fn the_endpoint_of_the_command_line_outranks_those_of_the_environment() {
     let (named, configured) = (Canned::start(|_| None), Canned::start(|_| None));
     let files = config_files();
-    let outcome = scan_with(
+    let run = scan_with(
         files.path(),
+        &["--profile", "production", "--endpoint-url", named.url()],
         &[
-            (PROFILE, "production"),
-            (ENDPOINT, named.url()),
             ("AWS_ENDPOINT_URL", configured.url()),
             ("AWS_ENDPOINT_URL_SQS", configured.url()),
         ],
     );
-    assert_eq!(outcome, "account 123456789012");
+    assert_eq!(account(&run), ACCOUNT);
     assert_eq!(named.count("sqs:ListQueues"), 1);
     assert!(configured.received().is_empty());
 }
@@ -190,14 +161,15 @@ fn the_endpoint_of_the_command_line_outranks_those_of_the_environment() {
 fn an_endpoint_for_one_service_is_used_for_that_service() {
     let (all, queues) = (Canned::start(|_| None), Canned::start(|_| None));
     let files = config_files();
-    scan_with(
+    let run = scan_with(
         files.path(),
+        &PRODUCTION,
         &[
-            (PROFILE, "production"),
             ("AWS_ENDPOINT_URL", all.url()),
             ("AWS_ENDPOINT_URL_SQS", queues.url()),
         ],
     );
+    assert_eq!(account(&run), ACCOUNT);
     assert_eq!(queues.count("sqs:ListQueues"), 1);
     assert_eq!(all.count("sqs:ListQueues"), 0);
 }
@@ -206,15 +178,15 @@ fn an_endpoint_for_one_service_is_used_for_that_service() {
 fn requests_go_through_the_proxy_of_the_environment() {
     let proxy = Canned::start(|_| None);
     let files = config_files();
-    let outcome = scan_with(
+    let run = scan_with(
         files.path(),
+        &PRODUCTION,
         &[
-            (PROFILE, "production"),
             ("AWS_ENDPOINT_URL", "http://aws.invalid"),
             ("HTTP_PROXY", proxy.url()),
         ],
     );
-    assert_eq!(outcome, "account 123456789012");
+    assert_eq!(account(&run), ACCOUNT);
     assert!(proxy.count("sqs:ListQueues") > 0);
 }
 
@@ -227,9 +199,14 @@ fn a_ca_bundle_without_a_usable_certificate_is_an_error() {
         "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n",
     )
     .unwrap();
-    let outcome = scan_with(files.path(), &[("AWS_CA_BUNDLE", bundle.to_str().unwrap())]);
+    let run = scan_with(
+        files.path(),
+        &[],
+        &[("AWS_CA_BUNDLE", bundle.to_str().unwrap())],
+    );
+    assert_eq!(run.code, 2);
     assert!(
-        outcome.contains("a certificate in it is malformed"),
-        "{outcome}"
+        run.stderr.contains("a certificate in it is malformed"),
+        "{run:?}"
     );
 }

@@ -1,0 +1,464 @@
+//! The JSON outputs, read back through types that know the contract and nothing of the writer.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::without_time;
+use crate::patscan::{Patscan, fixture, fixtures};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Report {
+    pub(super) schema: String,
+    pub(super) tool: Tool,
+    pub(super) generated_at: String,
+    pub(super) accounts: Vec<Account>,
+    pub(super) coverage: Coverage,
+    pub(super) summary: Summary,
+    pub(super) findings: Vec<Finding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tool {
+    pub(super) name: String,
+    pub(super) version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Account {
+    pub(super) id: String,
+    pub(super) alias: Option<String>,
+    pub(super) partition: String,
+    pub(super) regions: Vec<String>,
+    pub(super) scanned_at: String,
+    pub(super) counts: Counts,
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Counts {
+    pub(super) users: usize,
+    pub(super) groups: usize,
+    pub(super) roles: usize,
+    pub(super) queues: usize,
+    pub(super) functions: usize,
+    pub(super) instances: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Coverage {
+    pub(super) complete: bool,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) notes: Vec<Note>,
+    pub(super) skipped: Vec<Skipped>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gap {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) service: String,
+    pub(super) operation: String,
+    pub(super) resource: Option<String>,
+    pub(super) error: String,
+    pub(super) effect: Effect,
+    pub(super) detail: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Effect {
+    MayHide,
+    MayOverstate,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what is read is what is checked")]
+pub(super) struct Note {
+    account: String,
+    region: String,
+    service: String,
+    resource: Option<String>,
+    detail: String,
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Skipped {
+    pub(super) account: String,
+    pub(super) service: String,
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Summary {
+    critical: usize,
+    high: usize,
+    medium: usize,
+    low: usize,
+    info: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Finding {
+    pub(super) id: String,
+    pub(super) rule: String,
+    pub(super) severity: String,
+    pub(super) title: String,
+    pub(super) detail: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) subject: Entity,
+    pub(super) principals: Vec<Principal>,
+    pub(super) resources: Vec<Resource>,
+    pub(super) verdict: Verdict,
+    pub(super) conditions: Vec<String>,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) remedy: Remedy,
+    pub(super) status: String,
+    pub(super) change: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entity {
+    pub(super) kind: String,
+    pub(super) arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Principal {
+    pub(super) kind: String,
+    pub(super) arn: String,
+    pub(super) workloads: Vec<Entity>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Resource {
+    pub(super) kind: String,
+    pub(super) arn: String,
+    pub(super) verdict: Verdict,
+    pub(super) grade: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Verdict {
+    Allowed,
+    Conditional,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Evidence {
+    pub(super) capability: String,
+    pub(super) resource: String,
+    pub(super) layer: String,
+    pub(super) policy: String,
+    pub(super) statement: String,
+    pub(super) effect: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remedy {
+    pub(super) summary: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Graph {
+    schema: String,
+    nodes: Vec<Node>,
+    edges: Vec<Edge>,
+    loops: Vec<Loop>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Node {
+    id: String,
+    kind: String,
+    label: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edge {
+    from: String,
+    to: String,
+    kind: String,
+    verdict: Verdict,
+    conditions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Loop {
+    grade: String,
+    path: Vec<String>,
+}
+
+/// Reads a report by the contract.
+pub(super) fn report(text: &str) -> Report {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn scenarios() -> Vec<String> {
+    std::fs::read_dir(fixtures())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// The severities of the contract, the gravest first.
+const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "info"];
+
+fn check_finding(finding: &Finding) {
+    let context = &finding.id;
+    assert!(SEVERITIES.contains(&&*finding.severity), "{context}");
+    let hash = finding.id.strip_prefix(&format!("{}-", finding.rule));
+    let hash = hash.unwrap_or_else(|| panic!("{context}"));
+    assert!(
+        hash.len() == 12 && hash.bytes().all(|byte| b"0123456789abcdef".contains(&byte)),
+        "{context}"
+    );
+    for text in [&finding.title, &finding.detail, &finding.remedy.summary] {
+        assert!(!text.is_empty(), "{context}");
+    }
+    assert_eq!(finding.account.len(), 12, "{context}");
+    assert!(!finding.region.is_empty(), "{context}");
+    assert!(!finding.subject.kind.is_empty() && !finding.subject.arn.is_empty());
+    assert_eq!((&*finding.status, &*finding.change), ("open", "new"));
+    assert_eq!(
+        finding.verdict == Verdict::Conditional,
+        !finding.conditions.is_empty(),
+        "{context}: conditions and verdict belong together"
+    );
+    for principal in &finding.principals {
+        assert!(!principal.kind.is_empty() && !principal.arn.is_empty());
+        let kinds = ["function", "instance"];
+        let known = |workload: &Entity| kinds.contains(&&*workload.kind);
+        assert!(principal.workloads.iter().all(known), "{context}");
+    }
+    for resource in &finding.resources {
+        assert!(
+            !resource.kind.is_empty() && resource.arn.starts_with("arn:"),
+            "{context}"
+        );
+        if resource.verdict == Verdict::Conditional {
+            assert_ne!(resource.grade.as_deref(), Some("permitted"), "{context}");
+        }
+        let grades = [None, Some("wired"), Some("permitted"), Some("conditional")];
+        assert!(grades.contains(&resource.grade.as_deref()), "{context}");
+        assert_eq!(
+            resource.grade.is_some(),
+            finding.rule == "queue-feedback-loop",
+            "{context}: loops have a grade, and nothing else has"
+        );
+    }
+    // What is only worth knowing has no statement to point to.
+    assert!(
+        finding.severity == "info" || !finding.evidence.is_empty(),
+        "{context} has no proof"
+    );
+    for evidence in &finding.evidence {
+        let layers = ["identity", "resource", "boundary", "scp", "rcp", "kms"];
+        assert!(
+            layers.contains(&&*evidence.layer),
+            "{context}: {}",
+            evidence.layer
+        );
+        assert!(["Allow", "Deny"].contains(&&*evidence.effect), "{context}");
+        for text in [
+            &evidence.capability,
+            &evidence.resource,
+            &evidence.policy,
+            &evidence.statement,
+        ] {
+            assert!(!text.is_empty(), "{context}");
+        }
+    }
+}
+
+#[test]
+fn every_report_keeps_the_contract() {
+    for scenario in scenarios() {
+        let run = Patscan::new(["analyze", "-f", "json"])
+            .arg(fixture(&scenario))
+            .run();
+        let report = report(&run.stdout);
+        assert_eq!(report.schema, "patscan.report/v1");
+        assert_eq!(report.tool.name, "patscan");
+        assert_eq!(report.tool.version, env!("CARGO_PKG_VERSION"));
+        for time in [&report.generated_at, &report.accounts[0].scanned_at] {
+            assert!(time.len() == 20 && time.ends_with('Z'), "{time}");
+        }
+        let count = |severity: &str| {
+            let of = |finding: &&Finding| finding.severity == severity;
+            report.findings.iter().filter(of).count()
+        };
+        let [critical, high, medium, low, info] = SEVERITIES.map(count);
+        let summary = Summary {
+            critical,
+            high,
+            medium,
+            low,
+            info,
+        };
+        assert_eq!(report.summary, summary, "{scenario}");
+        let ids: BTreeSet<_> = report.findings.iter().map(|one| &one.id).collect();
+        assert_eq!(
+            ids.len(),
+            report.findings.len(),
+            "{scenario}: ids are unique"
+        );
+        report.findings.iter().for_each(check_finding);
+        for gap in &report.coverage.gaps {
+            for text in [
+                &gap.account,
+                &gap.region,
+                &gap.service,
+                &gap.operation,
+                &gap.error,
+                &gap.detail,
+            ] {
+                assert!(!text.is_empty(), "{scenario}");
+            }
+        }
+        let hides = |gap: &Gap| gap.effect == Effect::MayHide;
+        assert_eq!(
+            report.coverage.complete,
+            !report.coverage.gaps.iter().any(hides)
+        );
+    }
+}
+
+#[test]
+fn the_demo_says_what_it_looked_at() {
+    let run = Patscan::new(["demo", "-f", "json"]).run();
+    let report = report(&run.stdout);
+    let account = &report.accounts[0];
+    assert_eq!((&*account.id, &*account.partition), ("111122223333", "aws"));
+    assert_eq!(account.alias.as_deref(), Some("acme-shop"));
+    let counts = Counts {
+        users: 2,
+        groups: 1,
+        roles: 9,
+        queues: 6,
+        functions: 3,
+        instances: 2,
+    };
+    assert_eq!(account.counts, counts);
+}
+
+#[test]
+fn two_runs_over_one_snapshot_differ_in_their_time_only() {
+    for scenario in scenarios() {
+        let run = || {
+            let arguments = ["analyze", "-f", "json"];
+            Patscan::new(arguments).arg(fixture(&scenario)).run().stdout
+        };
+        let (first, second) = (run(), run());
+        assert_eq!(without_time(&first), without_time(&second));
+        assert!(first.lines().count() - without_time(&first).lines().count() == 1);
+    }
+}
+
+#[test]
+fn every_graph_keeps_the_contract() {
+    for scenario in scenarios() {
+        let run = Patscan::new(["graph", "--snapshot"])
+            .arg(fixture(&scenario))
+            .run();
+        let graph: Graph = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(graph.schema, "patscan.graph/v1");
+        let ids: BTreeSet<_> = graph.nodes.iter().map(|node| &node.id).collect();
+        assert_eq!(ids.len(), graph.nodes.len(), "{scenario}: nodes are unique");
+        for node in &graph.nodes {
+            assert!(
+                !node.kind.is_empty() && !node.label.is_empty(),
+                "{}",
+                node.id
+            );
+        }
+        for edge in &graph.edges {
+            assert!(ids.contains(&edge.from) && ids.contains(&edge.to));
+            let kinds = [
+                "send",
+                "receive",
+                "delete",
+                "purge",
+                "administer",
+                "runs-as",
+                "assumes",
+                "delivers",
+                "redrives",
+            ];
+            assert!(kinds.contains(&&*edge.kind), "{}", edge.kind);
+            assert_eq!(
+                edge.verdict == Verdict::Conditional,
+                !edge.conditions.is_empty()
+            );
+        }
+        for found in &graph.loops {
+            assert!(["wired", "permitted", "conditional"].contains(&&*found.grade));
+            assert_eq!(found.path.first(), found.path.last());
+            assert!(
+                found.path.iter().all(|id| ids.contains(id)),
+                "{:?}",
+                found.path
+            );
+        }
+    }
+}
+
+#[test]
+fn a_graph_is_the_same_on_standard_output_and_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("graph.json");
+    let graph = || Patscan::new(["graph", "--snapshot"]).arg(fixture("feedback-loop"));
+    let printed = graph().run();
+    let written = graph()
+        .arg("-f")
+        .arg(format!("json={}", file.display()))
+        .run();
+    assert_eq!((printed.code, written.code), (0, 0));
+    assert_eq!(written.stdout, "");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), printed.stdout);
+}
+
+#[test]
+fn services_left_out_are_named_and_leave_the_report_complete() {
+    let aws = crate::emulator::Canned::start(|_| None);
+    let run = Patscan::new([
+        "-f",
+        "json",
+        "--skip",
+        "ec2",
+        "--skip",
+        "LAMBDA",
+        "--endpoint-url",
+        aws.url(),
+    ])
+    .with_credentials()
+    .run();
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let coverage = report(&run.stdout).coverage;
+    assert!(coverage.complete);
+    assert!(coverage.notes.is_empty());
+    let skipped = ["ec2", "lambda"].map(|service| Skipped {
+        account: crate::emulator::ACCOUNT.to_owned(),
+        service: service.to_owned(),
+    });
+    assert_eq!(coverage.skipped, skipped);
+}

@@ -1,0 +1,131 @@
+//! Names chosen to act on the terminal of whoever audits them.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::assert_harmless;
+use super::contract::report;
+use crate::patscan::{Patscan, Run};
+
+/// Clears the screen, sets the title, ends the line, turns the direction, hides, and does the same by C1 controls.
+const EVIL: &str = "a\u{1b}[2J\u{1b}]0;t\u{7}\n\r\u{8}\u{202e}\u{2066}\u{200b}\u{feff}\u{9b}31m\u{9d}\u{85}\u{2028}\u{7f}z";
+
+fn evil(what: &str) -> String {
+    format!("{what}{EVIL}")
+}
+
+fn arn(kind: &str) -> String {
+    let start = format!("arn:aws:iam::111122223333:{kind}/{EVIL}");
+    let fill = 512 - start.chars().count();
+    format!("{start}{}", "x".repeat(fill))
+}
+
+fn hostile_account() -> Value {
+    let queue = format!("arn:aws:sqs:eu-west-1:111122223333:{EVIL}");
+    let function = format!("arn:aws:lambda:eu-west-1:111122223333:function:{EVIL}");
+    let trust = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+    let tags = json!([{"key": evil("key"), "value": evil("value")}]);
+    let allow = |condition: Value| {
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": evil("Sid"), "Effect": "Allow", "Action": ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"],
+             "Resource": "*", "Condition": condition}]})
+    };
+    json!({
+        "id": "111122223333", "alias": evil("alias"), "partition": evil("aws"), "regions": [evil("region")],
+        "scanned_at": "2026-01-31T08:00:00Z",
+        "users": [{"arn": arn("user"), "id": evil("AIDA"), "tags": tags, "groups": [evil("group")],
+                   "inline": [{"name": evil("inline"), "document": allow(json!({}))}]}],
+        "groups": [{"arn": arn("group"), "inline": [{"name": evil("inline"), "document": "{ not JSON \u{1b}[31m"}]}],
+        "roles": [
+            {"arn": arn("role"), "id": evil("AROA"), "trust": trust, "tags": tags,
+             "inline": [{"name": evil("inline"),
+                         "document": allow(json!({"StringLike": {evil("aws:RequestTag/"): evil("*"), "aws:UserAgent": evil("a*")}}))}]},
+            {"arn": arn("role/looping"), "id": "AROA2", "trust": trust,
+             "inline": [{"name": evil("inline"), "document": allow(json!({}))}]}],
+        "policies": [{"arn": arn("policy"), "document": evil("no document")}],
+        "queues": [{"arn": queue, "url": evil("https://"), "tags": tags, "attributes": {
+            "encryption": {"mode": "kms", "key": evil("alias/")},
+            "policy": {"Version": "2012-10-17", "Statement": [
+                {"Sid": evil("open"), "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"},
+                {"Sid": evil("partner"), "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::444455556666:role/{EVIL}")},
+                 "Action": "sqs:ReceiveMessage", "Resource": queue},
+                {"Effect": "Allow", "Principal": {"Service": evil("sns.amazonaws.com")}, "Action": "sqs:*", "Resource": queue}]}}}],
+        "functions": [{"arn": function, "role": arn("role/looping")}],
+        "event_source_mappings": [{"id": evil("mapping"), "source": queue, "function": function, "enabled": true}],
+        "instances": [{"arn": format!("arn:aws:ec2:eu-west-1:111122223333:instance/{EVIL}")}],
+        "coverage": {
+            "gaps": [{"region": evil("region"), "service": evil("sqs"), "operation": evil("GetQueueAttributes"),
+                      "resource": evil("arn"), "error": evil("Denied"), "effect": "may-hide", "detail": evil("detail")}],
+            "notes": [{"region": evil("region"), "service": evil("sqs"), "resource": evil("arn"), "detail": evil("note")}],
+            "skipped": [evil("ec2")]}
+    })
+}
+
+/// The account in a file whose own name is hostile.
+fn hostile_file(account: &Value) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a\u{1b}[31m\u{202e}\n.json");
+    let snapshot = json!({"schema": "patscan.snapshot/v1", "account": account});
+    std::fs::write(&file, snapshot.to_string()).unwrap();
+    (folder, file)
+}
+
+fn assert_run_is_harmless(run: &Run) {
+    assert_harmless(&run.stdout);
+    assert_harmless(&run.stderr);
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal_from_an_account() {
+    let (_folder, file) = hostile_file(&hostile_account());
+    let table = Patscan::new(["analyze"]).arg(&file).run();
+    assert_eq!(table.code, 3, "{}", table.stderr);
+    assert!(
+        table.stdout.contains(r"\u{1b}"),
+        "what was there is shown as an escape"
+    );
+    assert_run_is_harmless(&table);
+    let json = Patscan::new(["analyze", "-f", "json"]).arg(&file).run();
+    assert_run_is_harmless(&json);
+    let graph = Patscan::new(["graph", "--snapshot"]).arg(&file).run();
+    assert_run_is_harmless(&graph);
+}
+
+#[test]
+fn programs_get_hostile_names_as_they_are() {
+    let (_folder, file) = hostile_file(&hostile_account());
+    let run = Patscan::new(["analyze", "-f", "json"]).arg(&file).run();
+    let report = report(&run.stdout);
+    assert_eq!(report.accounts[0].alias, Some(evil("alias")));
+    let subjects: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| &finding.subject.arn)
+        .collect();
+    assert!(subjects.contains(&&arn("role/looping")), "{subjects:?}");
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal_from_an_error() {
+    let mut account = hostile_account();
+    account["queues"][0]["arn"] = json!(EVIL);
+    let (_folder, file) = hostile_file(&account);
+    let run = Patscan::new(["analyze", "-v"]).arg(&file).run();
+    assert_eq!(run.code, 2);
+    assert_run_is_harmless(&run);
+    for arguments in [
+        ["analyze", EVIL],
+        ["rules", EVIL],
+        ["simulate", EVIL],
+        ["--endpoint-url", EVIL],
+        ["--profile", EVIL],
+        ["--skip", EVIL],
+        ["--assume-role", EVIL],
+    ] {
+        let run = Patscan::new(arguments).with_credentials().run();
+        run.failure();
+        assert_run_is_harmless(&run);
+    }
+}

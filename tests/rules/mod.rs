@@ -1,0 +1,130 @@
+//! The registry: every rule has a page, a fixture in which it fires, and one in which it does not.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use patscan::rules::{RULES, Rule};
+
+use crate::patscan::{audit, fixtures};
+
+const SECTIONS: [&str; 5] = [
+    "What it means",
+    "Why it matters",
+    "How patscan knows",
+    "How to fix",
+    "When it is fine",
+];
+
+fn front_matter<'a>(rule: &'a Rule, key: &str) -> Option<&'a str> {
+    let (front, _) = rule.page.strip_prefix("---\n")?.split_once("\n---\n")?;
+    front
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix(": "))
+        .map(|value| value.trim_matches('"'))
+}
+
+#[test]
+fn ids_are_unique_and_sorted() {
+    let ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
+    let sorted: Vec<_> = BTreeSet::from_iter(&ids).into_iter().copied().collect();
+    assert_eq!(ids, sorted);
+}
+
+#[test]
+fn every_page_belongs_to_a_rule() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("findings");
+    let pages: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let expected = RULES.iter().map(|rule| format!("{}.md", rule.id)).collect();
+    assert_eq!(pages, expected);
+}
+
+#[test]
+fn every_page_names_its_rule_title_and_severity() {
+    for rule in RULES {
+        assert_eq!(front_matter(rule, "id"), Some(rule.id));
+        let title = front_matter(rule, "title").unwrap_or_default();
+        assert!(!title.is_empty(), "{} has no title", rule.id);
+        assert_eq!(rule.title(), title);
+        let severity = front_matter(rule, "severity").unwrap_or_default();
+        assert!(
+            ["critical", "high", "medium", "low", "info"].contains(&severity),
+            "{}: `{severity}`",
+            rule.id
+        );
+        assert_eq!(rule.severity(), severity);
+    }
+}
+
+#[test]
+fn every_page_has_the_five_sections() {
+    for rule in RULES {
+        let sections: Vec<_> = rule
+            .page
+            .lines()
+            .filter_map(|line| line.strip_prefix("## "))
+            .collect();
+        assert_eq!(sections, SECTIONS, "{}", rule.id);
+    }
+}
+
+#[test]
+fn every_rule_fires_in_one_fixture_and_is_silent_in_another() {
+    let fired: Vec<BTreeSet<String>> = std::fs::read_dir(fixtures())
+        .unwrap()
+        .map(|entry| {
+            let scenario = entry.unwrap().file_name().into_string().unwrap();
+            audit(&scenario)["findings"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|finding| finding["rule"].as_str().unwrap().to_owned())
+                .collect()
+        })
+        .collect();
+    for rule in RULES {
+        assert!(
+            fired.iter().any(|rules| rules.contains(rule.id)),
+            "{} never fires",
+            rule.id
+        );
+        assert!(
+            !fired.iter().all(|rules| rules.contains(rule.id)),
+            "{} always fires",
+            rule.id
+        );
+    }
+    let known: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
+    assert!(
+        fired
+            .iter()
+            .flatten()
+            .all(|rule| known.contains(rule.as_str()))
+    );
+}
+
+/// The table of the README.
+fn table() -> String {
+    let rows: String = RULES
+        .iter()
+        .map(|rule| {
+            let (id, severity, title) = (rule.id, rule.severity(), rule.title());
+            format!("| [{id}](findings/{id}.md) | {severity} | {title} |\n")
+        })
+        .collect();
+    format!("| Rule | Severity | What it finds |\n|---|---|---|\n{rows}")
+}
+
+#[test]
+fn the_table_of_the_readme_is_up_to_date() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let Ok(readme) = std::fs::read_to_string(readme) else {
+        return;
+    };
+    if let Some(marked) = readme.split("<!-- rules -->").nth(1) {
+        let found = marked.split("<!--").next().unwrap().trim();
+        assert_eq!(found, table().trim());
+    }
+}
