@@ -84,11 +84,14 @@ impl Service {
             known => format!("{} of {known} read", self.done),
         };
         if self.finished > 0 {
-            message.push_str(&format!(", {} done", count_regions(self.finished)));
+            message += ", ";
+            message += &count_regions(self.finished);
+            message += " done";
         }
         if !self.running.is_empty() {
             let running: Vec<&str> = self.running.iter().map(String::as_str).collect();
-            message.push_str(&format!(", now {}", running.join(", ")));
+            message += ", now ";
+            message += &running.join(", ");
         }
         message
     }

@@ -162,12 +162,14 @@ pub(super) fn run(args: &SimulateArgs) -> Result<Outcome> {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let opened = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
-        true => Err(io::Error::new(
-            io::ErrorKind::IsADirectory,
-            "it is a folder",
-        )),
-        false => Ok(file),
+    let opened = File::open(path).and_then(|file| {
+        if file.metadata()?.is_dir() {
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "it is a folder",
+            ));
+        }
+        Ok(file)
     });
     opened.map_err(|error| {
         anyhow!(
@@ -223,6 +225,10 @@ fn id_of(line: &[u8]) -> Value {
     serde_json::from_slice::<OnlyId>(line).map_or(Value::Null, |line| line.id)
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one layer of the request after the other, each a few lines"
+)]
 fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
     let keys = Keys::new(line.context, &line.unknown);
     let has_boundary = line
@@ -242,7 +248,7 @@ fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
     }
     let resource_account = line.resource_account.clone().unwrap_or_else(|| {
         line.resource
-            .splitn(6, ':')
+            .split(':')
             .nth(4)
             .unwrap_or_default()
             .to_owned()

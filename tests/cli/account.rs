@@ -99,7 +99,7 @@ fn scan(moto: &Moto, arguments: &[&str]) -> Run {
         .run()
 }
 
-fn path<'a>(folder: &'a Path, name: &str) -> String {
+fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_str().unwrap().to_owned()
 }
 
