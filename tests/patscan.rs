@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// One run of the binary being prepared.
-pub struct Patscan {
+pub(crate) struct Patscan {
     command: Command,
 }
 
 /// What a run left behind.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -21,7 +21,7 @@ pub struct Run {
 
 impl Patscan {
     /// A run with an empty environment but for what stops the SDK from looking beyond this machine.
-    pub fn new<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn new<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_patscan"));
         command
             .env_clear()
@@ -33,19 +33,19 @@ impl Patscan {
         Self { command }
     }
 
-    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);
         self
     }
 
     /// Credentials that every emulator takes.
-    pub fn with_credentials(self) -> Self {
+    pub(crate) fn with_credentials(self) -> Self {
         self.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("AWS_REGION", "us-east-1")
     }
 
-    pub fn run(mut self) -> Run {
+    pub(crate) fn run(mut self) -> Run {
         let output = self.command.output().unwrap();
         Run {
             code: output.status.code().unwrap_or(-1),
@@ -56,19 +56,19 @@ impl Patscan {
 }
 
 impl Run {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 }
 
 /// The folder of the fixture accounts.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/accounts")
 }
 
 /// Audits a fixture and gives the JSON report.
-pub fn audit(scenario: &str) -> Value {
+pub(crate) fn audit(scenario: &str) -> Value {
     let snapshot = fixtures().join(scenario).join("snapshot.json");
     Patscan::new([
         OsStr::new("analyze"),

@@ -7,7 +7,7 @@ use super::{Outcome, accounts};
 use crate::cli::AnalyzeArgs;
 use crate::config::Reporting;
 
-pub(super) fn run(args: AnalyzeArgs) -> Result<Outcome> {
+pub(super) fn run(args: &AnalyzeArgs) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output)?;
     let accounts = accounts::read(&args.files)?;
     let outputs = Outputs::open(&reporting.outputs)?;

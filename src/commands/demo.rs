@@ -12,7 +12,7 @@ use crate::config::Reporting;
 
 const EXAMPLE: &[u8] = include_bytes!("../../fixtures/accounts/demo/snapshot.json");
 
-pub(super) fn run(args: DemoArgs) -> Result<Outcome> {
+pub(super) fn run(args: &DemoArgs) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output)?;
     let example = account::from_slice(EXAMPLE, Path::new("the example account"))?;
     let outputs = Outputs::open(&reporting.outputs)?;

@@ -68,8 +68,8 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         None => scan::run(cli.scan),
         Some(Command::Scan(args)) => scan::run(*args),
-        Some(Command::Analyze(args)) => analyze::run(args),
-        Some(Command::Demo(args)) => demo::run(args),
+        Some(Command::Analyze(args)) => analyze::run(&args),
+        Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Graph(args)) => graph::run(*args),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Rules(args)) => rules::run(args),
