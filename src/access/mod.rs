@@ -201,7 +201,9 @@ impl<'a> Access<'a> {
             let [_, receive, delete, ..] = &mut formulas;
             // Without receiving there is no receipt handle to delete with (C.2).
             if !delete.is_never() {
-                *delete = settled(std::mem::replace(delete, Formula::Never).and(receive.clone()));
+                *delete = std::mem::replace(delete, Formula::Never)
+                    .and(receive.clone())
+                    .settled();
             }
             if formulas.iter().all(Formula::is_never) {
                 continue;
@@ -262,7 +264,9 @@ impl<'a> Access<'a> {
             if with_key.is_always() || !principal_looks_at_sessions(side, resource) {
                 with_key
             } else {
-                settled(with_key.or(decide_as(Caller::UserWithSession(principal))))
+                with_key
+                    .or(decide_as(Caller::UserWithSession(principal)))
+                    .settled()
             }
         } else {
             decide_as(Caller::Role(principal))
@@ -271,17 +275,6 @@ impl<'a> Access<'a> {
         if other_account && needs_key(side.action) && has_aws_managed_key(audited.queue) {
             return Formula::Never;
         }
-        formula
-    }
-}
-
-/// A formula that never or always holds becomes the constant.
-fn settled(formula: Formula) -> Formula {
-    if !formula.is_satisfiable() {
-        Formula::Never
-    } else if formula.is_valid() {
-        Formula::Always
-    } else {
         formula
     }
 }

@@ -196,6 +196,18 @@ impl Formula {
         }
     }
 
+    /// The formula, or the constant that it amounts to.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        if !self.is_satisfiable() {
+            Self::Never
+        } else if self.is_valid() {
+            Self::Always
+        } else {
+            self
+        }
+    }
+
     /// The formula with every literal replaced by what `replace` says of it; `None` keeps the literal.
     #[must_use]
     pub fn substituted(&self, replace: &impl Fn(&Literal) -> Option<Self>) -> Self {
