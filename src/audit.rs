@@ -105,6 +105,7 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
 }
 
 impl QueueFlow {
+    /// Puts a principal on the sides that it stands on. What only an unreadable policy could give is a gap, not a flow.
     fn add(&mut self, entity: &Entity, send: &Formula, receive: &Formula) {
         // Who is not one principal but many cannot be said to feed itself.
         let is_one = matches!(entity.kind, Kind::User | Kind::Role);
@@ -113,7 +114,7 @@ impl QueueFlow {
             && !receive.is_never()
             && send.clone().and(receive.clone()).is_satisfiable();
         for (side, when) in [(&mut self.generators, send), (&mut self.consumers, receive)] {
-            if !when.is_never() {
+            if when.rests_on_what_was_read() {
                 side.push(FlowEnd {
                     entity: entity.clone(),
                     certainty: if when.is_always() {

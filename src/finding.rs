@@ -2,6 +2,7 @@
 //!
 //! Findings are facts, already ordered and complete; how they look is decided in [`crate::report`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -199,11 +200,11 @@ pub struct ResourceRef {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Evidence {
     /// What the statement gives: `send`, `receive`, `delete`, `purge`, `administer`, or the action pattern.
-    pub capability: Arc<str>,
+    pub capability: Cow<'static, str>,
     /// The resource it is given on.
     pub resource: Arc<str>,
     /// The layer that the policy belongs to: `identity`, `resource`, `boundary`, `kms`.
-    pub layer: Arc<str>,
+    pub layer: &'static str,
     /// The policy: an ARN, or `role NAME / policy NAME` for inline ones, or the queue's ARN.
     pub policy: Arc<str>,
     /// The statement's `Sid`, or `#index` counted from 1.

@@ -71,13 +71,16 @@ impl ContextKeys for QueueContext<'_> {
         match key {
             "aws:resourceaccount" => one(self.queue.arn.account()),
             "aws:requestedregion" => one(self.queue.arn.region()),
-            "aws:resourceorgid" | "aws:resourceorgpaths" => OPEN,
             "aws:securetransport" => one("true"),
             "aws:currenttime" => Lookup::One(Cow::Owned(
                 self.now.to_rfc3339_opts(SecondsFormat::Secs, true),
             )),
             "aws:epochtime" => Lookup::One(Cow::Owned(self.now.timestamp().to_string())),
-            "aws:useragent" | "aws:referer" | "aws:sourceip" => OPEN,
+            "aws:resourceorgid"
+            | "aws:resourceorgpaths"
+            | "aws:useragent"
+            | "aws:referer"
+            | "aws:sourceip" => OPEN,
             "aws:vpcsourceip" | "aws:sourcevpc" | "aws:sourcevpce" | "aws:sourcevpcarn"
             | "aws:vpceaccount" | "aws:vpceorgid" | "aws:vpceorgpaths" => match self.caller {
                 Caller::Service(_) => Lookup::Absent,
@@ -115,8 +118,7 @@ impl QueueContext<'_> {
 
     fn principal_tag(&self, tag: &str) -> Lookup<'_> {
         match self.caller {
-            Caller::UserWithKey(principal) => tag_value(principal.tags, tag),
-            Caller::UserWithSession(principal) => tag_value(principal.tags, tag),
+            Caller::UserWithKey(user) | Caller::UserWithSession(user) => tag_value(user.tags, tag),
             Caller::Role(principal) => {
                 let own = tag_value(principal.tags, tag);
                 match own {
@@ -203,13 +205,11 @@ fn role_key<'a>(role: &'a Principal<'_>, key: &str) -> Lookup<'a> {
         "aws:principaltype" => one("AssumedRole"),
         "aws:userid" => Lookup::Open(Domain::like(Glob::new(&format!("{}:*", role.id)))),
         "aws:principalisawsservice" => one("false"),
-        "aws:principalorgid" | "aws:principalorgpaths" => OPEN,
-        "aws:tokenissuetime" => PRESENT,
+        "aws:principalorgid" | "aws:principalorgpaths" | "aws:sourceidentity" => OPEN,
         "aws:multifactorauthpresent" if role.trust.machines_only => one("false"),
-        "aws:multifactorauthpresent" => PRESENT,
+        "aws:multifactorauthpresent" | "aws:tokenissuetime" => PRESENT,
         "aws:multifactorauthage" => open_if(!role.trust.machines_only),
         "aws:federatedprovider" => open_if(role.trust.federated),
-        "aws:sourceidentity" => OPEN,
         "aws:ec2instancesourcevpc"
         | "aws:ec2instancesourceprivateipv4"
         | "ec2:sourceinstancearn"

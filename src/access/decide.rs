@@ -311,7 +311,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
     /// What SQS and the partition refuse before any policy is read (B8, C.1).
     fn refused_by_service(&self, same_account: bool) -> Option<Denial> {
         let requester = self.request.requester;
-        let partition = self.request.resource.splitn(3, ':').nth(1);
+        let partition = self.request.resource.split(':').nth(1);
         let other_partition = requester.account.is_some()
             && partition.is_some_and(|partition| *partition != *requester.partition);
         // The root user is no caller of AssumeRole (F.1).

@@ -9,6 +9,7 @@ mod context;
 mod decide;
 mod outsider;
 mod principal;
+mod proof;
 mod unreadable;
 
 use std::sync::Arc;
@@ -22,11 +23,12 @@ pub use action::{
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
+pub use proof::{Proof, Prover};
 
 use self::context::{Caller, QueueContext};
 use crate::account::{Account, Encryption, Queue};
 use crate::finding::{Certainty, Kind};
-use crate::policy::{Document, Effect, Formula, PolicyKind, Request, Statement};
+use crate::policy::{Document, Formula, PolicyKind, Request, Statement};
 
 /// Access to the queues of the audited accounts.
 #[derive(Debug)]
@@ -115,21 +117,6 @@ impl<'a> Rights<'a> {
     }
 }
 
-/// A statement that gives a capability.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Proof {
-    /// The capability.
-    pub capability: Capability,
-    /// The layer of the statement.
-    pub layer: Layer,
-    /// The policy's name.
-    pub policy: Arc<str>,
-    /// The statement's `Sid` or `#index`.
-    pub statement: String,
-    /// Allow or deny.
-    pub effect: Effect,
-}
-
 impl<'a> Access<'a> {
     /// Decides every principal, queue and capability.
     pub fn compute(accounts: &'a [Account]) -> Self {
@@ -214,7 +201,9 @@ impl<'a> Access<'a> {
             let [_, receive, delete, ..] = &mut formulas;
             // Without receiving there is no receipt handle to delete with (C.2).
             if !delete.is_never() {
-                *delete = settled(std::mem::replace(delete, Formula::Never).and(receive.clone()));
+                *delete = std::mem::replace(delete, Formula::Never)
+                    .and(receive.clone())
+                    .settled();
             }
             if formulas.iter().all(Formula::is_never) {
                 continue;
@@ -275,7 +264,9 @@ impl<'a> Access<'a> {
             if with_key.is_always() || !principal_looks_at_sessions(side, resource) {
                 with_key
             } else {
-                settled(with_key.or(decide_as(Caller::UserWithSession(principal))))
+                with_key
+                    .or(decide_as(Caller::UserWithSession(principal)))
+                    .settled()
             }
         } else {
             decide_as(Caller::Role(principal))
@@ -284,58 +275,6 @@ impl<'a> Access<'a> {
         if other_account && needs_key(side.action) && has_aws_managed_key(audited.queue) {
             return Formula::Never;
         }
-        formula
-    }
-
-    /// The statements that give a principal a capability on a queue: the Allow statements that match, and conditional Deny
-    /// statements that may take it away.
-    pub fn prove(&self, principal: usize, queue: usize, capability: Capability) -> Vec<Proof> {
-        let (Some(principal), Some(audited)) =
-            (self.principals.get(principal), self.queues.get(queue))
-        else {
-            return Vec::new();
-        };
-        let mut proofs: Vec<Proof> = Vec::new();
-        for action in capability.actions(self.tags_matter) {
-            let side = PrincipalSide::of(principal, action);
-            let resource = Candidates::of(&audited.policy, action);
-            let mut matched = Vec::new();
-            let when = self.when(principal, &side, audited, &resource, &mut |statement| {
-                matched.push(statement);
-            });
-            if when.is_never() {
-                continue;
-            }
-            for Matched {
-                layer,
-                policy,
-                statement,
-                ..
-            } in matched
-            {
-                let proof = Proof {
-                    capability,
-                    layer,
-                    policy: Arc::clone(&policy.name),
-                    statement: statement.label.clone(),
-                    effect: statement.effect,
-                };
-                if !proofs.contains(&proof) {
-                    proofs.push(proof);
-                }
-            }
-        }
-        proofs
-    }
-}
-
-/// A formula that never or always holds becomes the constant.
-fn settled(formula: Formula) -> Formula {
-    if !formula.is_satisfiable() {
-        Formula::Never
-    } else if formula.is_valid() {
-        Formula::Always
-    } else {
         formula
     }
 }

@@ -10,8 +10,8 @@ use super::{Access, AuditedQueue, Proof, has_aws_managed_key, has_key, needs_key
 use crate::arn::Arn;
 use crate::finding::{Entity, Kind};
 use crate::policy::{
-    Document, Effect, Formula, OpenReason, PrincipalEntry, Request, Requester, RequesterKind,
-    Statement,
+    Clause, Document, Effect, Formula, OpenReason, PrincipalEntry, Request, Requester,
+    RequesterKind, Statement,
 };
 
 /// One requester from outside, with what the queue policy gives it.
@@ -154,7 +154,7 @@ fn accounts_in_conditions<'s>(
                 "aws:principalaccount" | "aws:principalarn"
             ) && clause.operator().is_some_and(|operator| !operator.negated)
         })
-        .flat_map(|clause| clause.values())
+        .flat_map(Clause::values)
         .filter_map(move |value| {
             let account =
                 Arn::parse(value).map_or_else(|_| value.to_owned(), |arn| arn.account().to_owned());
@@ -169,38 +169,33 @@ fn services_in_conditions(statement: &Statement) -> impl Iterator<Item = Who> + 
         .conditions
         .iter()
         .filter(|clause| clause.key_lower() == "aws:sourcearn")
-        .flat_map(|clause| clause.values())
+        .flat_map(Clause::values)
         .filter_map(|value| value.split(':').nth(2))
         .filter(|service| matches!(*service, "sns" | "s3" | "events"))
         .map(|service| Who::Service(format!("{service}.amazonaws.com")))
 }
 
-fn decide_outsider(access: &Access<'_>, audited: &AuditedQueue<'_>, who: Who) -> Option<Outsider> {
-    let partition = audited.queue.arn.partition();
-    let (requester, caller, identity) = match &who {
+/// An outsider as a request knows it: the requester, its context, and what is known of its own policies.
+fn as_caller<'w>(who: &'w Who, partition: &'w str) -> (Requester, Caller<'w>, Candidates<'w>) {
+    let root_of = |account: Option<&'w str>| {
+        (
+            requester(RequesterKind::Root, partition, account),
+            Caller::Outsider {
+                partition,
+                account,
+                arn: None,
+            },
+            Candidates::default(),
+        )
+    };
+    match who {
         Who::Anonymous => (
             requester(RequesterKind::Anonymous, "", None),
             Caller::Anonymous,
             Candidates::default(),
         ),
-        Who::AnyPrincipal => (
-            requester(RequesterKind::Root, partition, None),
-            Caller::Outsider {
-                partition,
-                account: None,
-                arn: None,
-            },
-            Candidates::default(),
-        ),
-        Who::Account(account) => (
-            requester(RequesterKind::Root, partition, Some(account)),
-            Caller::Outsider {
-                partition,
-                account: Some(account),
-                arn: None,
-            },
-            Candidates::default(),
-        ),
+        Who::AnyPrincipal => root_of(None),
+        Who::Account(account) => root_of(Some(account)),
         Who::Principal(arn) => {
             let kind = if arn.resource().starts_with("user/") {
                 RequesterKind::User(arn.clone())
@@ -230,66 +225,62 @@ fn decide_outsider(access: &Access<'_>, audited: &AuditedQueue<'_>, who: Who) ->
             Caller::Service(name),
             Candidates::default(),
         ),
-    };
+    }
+}
 
+fn decide_outsider(access: &Access<'_>, audited: &AuditedQueue<'_>, who: Who) -> Option<Outsider> {
+    let (requester, caller, identity) = as_caller(&who, audited.queue.arn.partition());
+    let context = QueueContext {
+        caller,
+        queue: audited.queue,
+        now: access
+            .account(audited.account)
+            .map_or(chrono::DateTime::UNIX_EPOCH, |account| account.scanned_at),
+        carries_tags: false,
+    };
     let mut proofs: Vec<Proof> = Vec::new();
+    let mut when = |capability: Capability, action: &str| {
+        if needs_key(action) && key_refuses(audited, &who) {
+            return Formula::Never;
+        }
+        let request = Request {
+            requester: &requester,
+            action,
+            resource: audited.queue.arn.as_str(),
+            keys: &context,
+        };
+        let resource = Candidates::of(&audited.policy, action);
+        let layers = Layers {
+            identity: &identity,
+            boundary: None,
+            session: None,
+            resource: &resource,
+            scps: &[],
+            rcps: &[],
+            endpoint: None,
+        };
+        let mut matched = Vec::new();
+        let account = audited.queue.arn.account();
+        let when = decide(&request, account, &layers, &mut |statement| {
+            matched.push(Proof::new(capability, &statement));
+        })
+        .verdict
+        .formula();
+        if !when.is_never() {
+            for proof in matched {
+                if !proofs.contains(&proof) {
+                    proofs.push(proof);
+                }
+            }
+        }
+        when
+    };
     let rights = Capability::ALL.map(|capability| {
         capability
             .actions(access.tags_matter)
             .iter()
-            .fold(Formula::Never, |any, action| {
-                if needs_key(action) && key_refuses(audited, &who) {
-                    return any;
-                }
-                let context = QueueContext {
-                    caller,
-                    queue: audited.queue,
-                    now: access
-                        .account(audited.account)
-                        .map_or(chrono::DateTime::UNIX_EPOCH, |account| account.scanned_at),
-                    carries_tags: false,
-                };
-                let request = Request {
-                    requester: &requester,
-                    action,
-                    resource: audited.queue.arn.as_str(),
-                    keys: &context,
-                };
-                let resource = Candidates::of(&audited.policy, action);
-                let layers = Layers {
-                    identity: &identity,
-                    boundary: None,
-                    session: None,
-                    resource: &resource,
-                    scps: &[],
-                    rcps: &[],
-                    endpoint: None,
-                };
-                let mut matched = Vec::new();
-                let when = decide(
-                    &request,
-                    audited.queue.arn.account(),
-                    &layers,
-                    &mut |statement| matched.push(statement),
-                )
-                .verdict
-                .formula();
-                if !when.is_never() {
-                    for statement in matched {
-                        let proof = Proof {
-                            capability,
-                            layer: statement.layer,
-                            policy: Arc::clone(&statement.policy.name),
-                            statement: statement.statement.label.clone(),
-                            effect: statement.statement.effect,
-                        };
-                        if !proofs.contains(&proof) {
-                            proofs.push(proof);
-                        }
-                    }
-                }
-                any.or(when)
-            })
+            .map(|action| when(capability, action))
+            .fold(Formula::Never, Formula::or)
     });
     if rights.iter().all(Formula::is_never) {
         return None;

@@ -79,21 +79,18 @@ impl TerminalProgress {
 
 impl Service {
     fn message(&self) -> String {
-        let mut message = match self.known {
+        let mut parts = vec![match self.known {
             0 => format!("{} read", self.done),
             known => format!("{} of {known} read", self.done),
-        };
+        }];
         if self.finished > 0 {
-            message += ", ";
-            message += &count_regions(self.finished);
-            message += " done";
+            parts.push(format!("{} done", count_regions(self.finished)));
         }
         if !self.running.is_empty() {
             let running: Vec<&str> = self.running.iter().map(String::as_str).collect();
-            message += ", now ";
-            message += &running.join(", ");
+            parts.push(format!("now {}", running.join(", ")));
         }
-        message
+        parts.join(", ")
     }
 }
 

@@ -16,13 +16,14 @@ use serde_json::Value;
 
 use super::Outcome;
 use crate::access::{
-    Candidates, Layer, Layers, Matched, Policy, Verdict, authorized_as, decide, has_resource,
+    Candidates, Decision, Layer, Layers, Matched, Policy, Verdict, authorized_as, decide,
+    has_resource,
 };
 use crate::account::PolicyText;
 use crate::arn::Arn;
 use crate::cli::SimulateArgs;
 use crate::policy::{
-    ContextKeys, Domain, Effect, Lookup, PolicyKind, Request, Requester, RequesterKind,
+    Assumption, ContextKeys, Domain, Effect, Lookup, PolicyKind, Request, Requester, RequesterKind,
     is_multivalued,
 };
 use crate::report;
@@ -225,12 +226,8 @@ fn id_of(line: &[u8]) -> Value {
     serde_json::from_slice::<OnlyId>(line).map_or(Value::Null, |line| line.id)
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one layer of the request after the other, each a few lines"
-)]
-fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
-    let keys = Keys::new(line.context, &line.unknown);
+fn answer(mut line: RequestLine) -> std::result::Result<DecisionLine, String> {
+    let keys = Keys::new(std::mem::take(&mut line.context), &line.unknown);
     let has_boundary = line
         .permissions_boundaries
         .as_ref()
@@ -259,64 +256,8 @@ fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
         PolicyKind::Resource
     };
 
-    let parse = |policies: &[PolicyText], kind: PolicyKind| numbered(policies, kind, 0);
-    let identity = parse(&line.identity_policies, PolicyKind::Identity);
-    let boundaries = line
-        .permissions_boundaries
-        .as_deref()
-        .filter(|policies| !policies.is_empty())
-        .map(|policies| parse(policies, PolicyKind::Identity));
-    let sessions = line
-        .session_policies
-        .as_deref()
-        .filter(|policies| !policies.is_empty())
-        .map(|policies| parse(policies, PolicyKind::Session));
-    let resource_policy: Vec<Policy> = line
-        .resource_policy
-        .iter()
-        // An empty text is what SQS stores for no policy (T221).
-        .filter(|text| !text.as_str().trim().is_empty())
-        .map(|text| Policy::parse("0", "0", text.as_str(), resource_kind))
-        .collect();
-    let levels = |levels: &[Vec<PolicyText>], kind: PolicyKind| {
-        let mut first = 0;
-        levels
-            .iter()
-            .map(|level| {
-                let policies = numbered(level, kind, first);
-                first += level.len();
-                policies
-            })
-            .collect::<Vec<_>>()
-    };
-    let scps = levels(&line.scps, PolicyKind::ServiceControl);
-    let rcps = levels(&line.rcps, PolicyKind::ResourceControl);
-    let endpoints = line
-        .endpoint_policies
-        .as_deref()
-        .filter(|policies| !policies.is_empty())
-        .map(|policies| parse(policies, PolicyKind::Endpoint));
-
-    let identity = Candidates::of(&identity, &action);
-    let boundaries = boundaries
-        .as_ref()
-        .map(|policies| Candidates::of(policies, &action));
-    let sessions = sessions
-        .as_ref()
-        .map(|policies| Candidates::of(policies, &action));
-    let resource_candidates = Candidates::of(&resource_policy, &action);
-    let scps: Vec<_> = scps
-        .iter()
-        .map(|level| Candidates::of(level, &action))
-        .collect();
-    let rcps: Vec<_> = rcps
-        .iter()
-        .map(|level| Candidates::of(level, &action))
-        .collect();
-    let endpoints = endpoints
-        .as_ref()
-        .map(|policies| Candidates::of(policies, &action));
-
+    let policies = Policies::parse(&line, resource_kind);
+    let about = PoliciesAbout::of(&policies, &action);
     let request = Request {
         requester: &requester,
         action: &action,
@@ -327,19 +268,17 @@ fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
         },
         keys: &keys,
     };
-    let layers = Layers {
-        identity: &identity,
-        boundary: boundaries.as_ref(),
-        session: sessions.as_ref(),
-        resource: &resource_candidates,
-        scps: &scps,
-        rcps: &rcps,
-        endpoint: endpoints.as_ref(),
-    };
     let mut matched = Vec::new();
-    let decision = decide(&request, &resource_account, &layers, &mut |statement| {
-        matched.push(matched_statement(&statement));
-    });
+    let decision = decide(
+        &request,
+        &resource_account,
+        &about.layers(),
+        &mut |statement| matched.push(matched_statement(&statement)),
+    );
+    Ok(decision_line(line.id, decision, matched))
+}
+
+fn decision_line(id: Value, decision: Decision, matched: Vec<MatchedStatement>) -> DecisionLine {
     let granting = matched
         .iter()
         .find(|statement| {
@@ -357,19 +296,114 @@ fn answer(line: RequestLine) -> std::result::Result<DecisionLine, String> {
             Vec::new(),
         ),
     };
-    Ok(DecisionLine {
-        id: line.id,
+    DecisionLine {
+        id,
         decision: word,
         explicit,
         layer,
         matched,
         conditions,
-        assumptions: decision
-            .assumptions
-            .iter()
-            .map(crate::policy::Assumption::id)
-            .collect(),
-    })
+        assumptions: decision.assumptions.iter().map(Assumption::id).collect(),
+    }
+}
+
+/// The policies of a request, layer by layer.
+struct Policies {
+    identity: Vec<Policy>,
+    boundaries: Option<Vec<Policy>>,
+    sessions: Option<Vec<Policy>>,
+    resource: Vec<Policy>,
+    scps: Vec<Vec<Policy>>,
+    rcps: Vec<Vec<Policy>>,
+    endpoints: Option<Vec<Policy>>,
+}
+
+impl Policies {
+    fn parse(line: &RequestLine, resource_kind: PolicyKind) -> Self {
+        // An empty list is a layer that does not apply.
+        let layer = |policies: &Option<Vec<PolicyText>>, kind: PolicyKind| {
+            policies
+                .as_deref()
+                .filter(|policies| !policies.is_empty())
+                .map(|policies| numbered(policies, kind, 0))
+        };
+        Self {
+            identity: numbered(&line.identity_policies, PolicyKind::Identity, 0),
+            boundaries: layer(&line.permissions_boundaries, PolicyKind::Identity),
+            sessions: layer(&line.session_policies, PolicyKind::Session),
+            resource: line
+                .resource_policy
+                .iter()
+                // An empty text is what SQS stores for no policy (T221).
+                .filter(|text| !text.as_str().trim().is_empty())
+                .map(|text| Policy::parse("0", "0", text.as_str(), resource_kind))
+                .collect(),
+            scps: levels(&line.scps, PolicyKind::ServiceControl),
+            rcps: levels(&line.rcps, PolicyKind::ResourceControl),
+            endpoints: layer(&line.endpoint_policies, PolicyKind::Endpoint),
+        }
+    }
+}
+
+/// The statements about one action among the policies of a request.
+struct PoliciesAbout<'a> {
+    identity: Candidates<'a>,
+    boundaries: Option<Candidates<'a>>,
+    sessions: Option<Candidates<'a>>,
+    resource: Candidates<'a>,
+    scps: Vec<Candidates<'a>>,
+    rcps: Vec<Candidates<'a>>,
+    endpoints: Option<Candidates<'a>>,
+}
+
+impl<'a> PoliciesAbout<'a> {
+    fn of(policies: &'a Policies, action: &str) -> Self {
+        let layer = |policies: &'a Option<Vec<Policy>>| {
+            policies
+                .as_ref()
+                .map(|policies| Candidates::of(policies, action))
+        };
+        let levels = |levels: &'a [Vec<Policy>]| {
+            levels
+                .iter()
+                .map(|level| Candidates::of(level, action))
+                .collect()
+        };
+        Self {
+            identity: Candidates::of(&policies.identity, action),
+            boundaries: layer(&policies.boundaries),
+            sessions: layer(&policies.sessions),
+            resource: Candidates::of(&policies.resource, action),
+            scps: levels(&policies.scps),
+            rcps: levels(&policies.rcps),
+            endpoints: layer(&policies.endpoints),
+        }
+    }
+
+    fn layers(&'a self) -> Layers<'a> {
+        Layers {
+            identity: &self.identity,
+            boundary: self.boundaries.as_ref(),
+            session: self.sessions.as_ref(),
+            resource: &self.resource,
+            scps: &self.scps,
+            rcps: &self.rcps,
+            endpoint: self.endpoints.as_ref(),
+        }
+    }
+}
+
+/// The policies of control levels, numbered through all levels.
+fn levels(levels: &[Vec<PolicyText>], kind: PolicyKind) -> Vec<Vec<Policy>> {
+    let mut first = 0;
+    levels
+        .iter()
+        .map(|level| {
+            let policies = numbered(level, kind, first);
+            first += level.len();
+            policies
+        })
+        .collect()
 }
 
 fn is_session_step(action: &str) -> bool {
@@ -392,7 +426,7 @@ fn matched_statement(matched: &Matched<'_>) -> MatchedStatement {
     MatchedStatement {
         layer: matched.layer.as_str(),
         policy: matched.policy.name.parse().unwrap_or_default(),
-        statement: matched.statement.label.clone(),
+        statement: matched.statement.label.to_string(),
         effect: matched.statement.effect.as_str(),
     }
 }

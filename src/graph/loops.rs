@@ -3,7 +3,7 @@
 use super::Graph;
 use crate::access::Capability;
 use crate::finding::{Certainty, Grade};
-use crate::policy::{Atom, Formula, OpenReason};
+use crate::policy::Formula;
 
 /// A principal that can both send to and receive from a queue.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ impl Graph<'_> {
                 if send.is_never() || receive.is_never() {
                     return None;
                 }
-                if !is_grounded(send) || !is_grounded(receive) {
+                if !send.rests_on_what_was_read() || !receive.rests_on_what_was_read() {
                     return None;
                 }
                 let both = send.clone().and(receive.clone());
@@ -63,16 +63,4 @@ impl Graph<'_> {
             })
         })
     }
-}
-
-/// Whether the right is given by something that was read: unreadable policies taken to allow nothing and deny nothing.
-fn is_grounded(when: &Formula) -> bool {
-    when.substituted(&|literal| match &*literal.atom {
-        Atom::Open {
-            reason: OpenReason::UnreadablePolicy,
-            ..
-        } => Some(Formula::constant(!literal.holds)),
-        Atom::Open { .. } | Atom::Test(_) => None,
-    })
-    .is_satisfiable()
 }

@@ -116,14 +116,7 @@ impl Clause {
             (Some(holds), _) => Formula::constant(holds),
             (None, Lookup::Open(domain)) => {
                 test.domain = domain;
-                let formula = Formula::test(test);
-                if !formula.is_satisfiable() {
-                    Formula::Never
-                } else if formula.is_valid() {
-                    Formula::Always
-                } else {
-                    formula
-                }
+                Formula::test(test).settled()
             }
             (None, _) => Formula::Never,
         }

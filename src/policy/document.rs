@@ -1,6 +1,7 @@
 //! Policy documents as types: what AWS would accept becomes statements, what it would not is named (sections A.1 to A.3).
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::assumption::{Assumption, Assumptions};
 use super::clause::Clause;
@@ -95,7 +96,7 @@ pub struct Document {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// The `Sid`, or `#index` counted from 1.
-    pub label: String,
+    pub label: Arc<str>,
     /// Allow or deny.
     pub effect: Effect,
     /// Who; none in policies that belong to a principal.
@@ -413,9 +414,9 @@ fn read_statement(
         wrong: Vec::new(),
         assumed: Assumptions::default(),
     };
-    let label = match reader.member("Sid") {
-        Some(Json::String(sid)) if !sid.is_empty() => sid.clone(),
-        _ => format!("#{number}"),
+    let label: Arc<str> = match reader.member("Sid") {
+        Some(Json::String(sid)) if !sid.is_empty() => Arc::from(sid.as_str()),
+        _ => Arc::from(format!("#{number}")),
     };
     reader.check_names();
     let effect = match reader.member("Effect") {
@@ -430,7 +431,7 @@ fn read_statement(
     let conditions = reader.conditions(version);
     let valid = reader.wrong.is_empty();
     problems.extend(reader.wrong.into_iter().map(|text| Problem {
-        statement: Some(label.clone()),
+        statement: Some(label.to_string()),
         text,
     }));
     // An invalid Allow contributes nothing; an invalid Deny may block (A.3).

@@ -196,6 +196,18 @@ impl Formula {
         }
     }
 
+    /// The formula, or the constant that it amounts to.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        if !self.is_satisfiable() {
+            Self::Never
+        } else if self.is_valid() {
+            Self::Always
+        } else {
+            self
+        }
+    }
+
     /// The formula with every literal replaced by what `replace` says of it; `None` keeps the literal.
     #[must_use]
     pub fn substituted(&self, replace: &impl Fn(&Literal) -> Option<Self>) -> Self {
@@ -212,6 +224,18 @@ impl Formula {
                 .map(|part| part.substituted(replace))
                 .fold(Self::Never, Self::or),
         }
+    }
+
+    /// Whether something that was read gives it: it could hold even if unreadable policies allowed nothing and denied nothing.
+    pub fn rests_on_what_was_read(&self) -> bool {
+        self.substituted(&|literal| match &*literal.atom {
+            Atom::Open {
+                reason: OpenReason::UnreadablePolicy,
+                ..
+            } => Some(Self::constant(!literal.holds)),
+            Atom::Open { .. } | Atom::Test(_) => None,
+        })
+        .is_satisfiable()
     }
 
     /// Calls `visit` with every literal.
@@ -312,6 +336,15 @@ mod tests {
         assert!(!a.is_valid());
         assert!(!a.clone().and(a.clone().negated()).is_satisfiable());
         assert!(a.clone().or(a.negated()).is_valid());
+    }
+
+    #[test]
+    fn what_only_an_unreadable_policy_could_give_rests_on_nothing() {
+        let unread = |text: &str| Formula::open(OpenReason::UnreadablePolicy, text);
+        assert!(!unread("allows").rests_on_what_was_read());
+        assert!(!unread("allows").and(atom("a")).rests_on_what_was_read());
+        assert!(unread("denies").negated().rests_on_what_was_read());
+        assert!(unread("allows").or(atom("a")).rests_on_what_was_read());
     }
 
     #[test]

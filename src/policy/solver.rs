@@ -5,7 +5,7 @@
 //! addresses, `Bool` and `Null`. Different keys are taken as independent, and a search that grows past its bound answers
 //! "yes": a formula that this module calls unsatisfiable never holds.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::net::IpAddr;
 
 use super::condition::{Base, Matcher, Test};
@@ -104,6 +104,9 @@ fn is_literal(formula: &Formula) -> bool {
     matches!(formula, Formula::Literal(_))
 }
 
+/// Tests with the outcome that each must have.
+type Wanted<'a> = Vec<(&'a Test, bool)>;
+
 /// Whether one key can satisfy every test with its wanted outcome.
 fn group_is_satisfiable(key: &str, group: &[(&Test, bool)]) -> bool {
     let may_be_absent = group.iter().all(|(test, _)| test.domain.may_be_absent);
@@ -115,7 +118,7 @@ fn group_is_satisfiable(key: &str, group: &[(&Test, bool)]) -> bool {
         return true;
     }
     // Tests of presence are settled once the key is present.
-    let (presence, values): (Vec<(&Test, bool)>, Vec<(&Test, bool)>) = group
+    let (presence, values): (Wanted<'_>, Wanted<'_>) = group
         .iter()
         .copied()
         .partition(|(test, _)| test.operator.base == Base::Null);
@@ -413,10 +416,10 @@ fn walk(constraints: &[Constraint]) -> bool {
         .flat_map(|constraint| &constraint.automata)
         .collect();
     // Characters that no pattern names behave alike: one stands for all.
-    let mut alphabet: BTreeMap<char, ()> = BTreeMap::from([(':', ()), ('\u{e000}', ())]);
+    let mut alphabet = BTreeSet::from([':', '\u{e000}']);
     for symbol in automata.iter().flat_map(|automaton| &automaton.symbols) {
         if let Token::Char(character) = symbol.token {
-            alphabet.insert(character, ());
+            alphabet.insert(character);
         }
     }
     let accepted = |states: &[Vec<usize>]| {
@@ -447,7 +450,7 @@ fn walk(constraints: &[Constraint]) -> bool {
         if seen.len() > LARGEST_WALK {
             return true;
         }
-        for character in alphabet.keys() {
+        for character in &alphabet {
             let next: Vec<Vec<usize>> = automata
                 .iter()
                 .zip(&states)

@@ -107,7 +107,7 @@ fn findings() -> Vec<Finding> {
                 Evidence {
                     capability: "send".into(),
                     resource: queue("orders").arn,
-                    layer: "identity".into(),
+                    layer: "identity",
                     policy: policy("QueuesFull").arn,
                     statement: "#1".into(),
                     effect: "Allow",
@@ -115,7 +115,7 @@ fn findings() -> Vec<Finding> {
                 Evidence {
                     capability: "receive".into(),
                     resource: queue("orders").arn,
-                    layer: "identity".into(),
+                    layer: "identity",
                     policy: "role orders-worker / policy inline".into(),
                     statement: "Consume".into(),
                     effect: "Allow",

@@ -2,6 +2,7 @@
 //!
 //! For SQS action by action and queue by queue, for other services by `*` alone (H.1 to H.3 of the project's semantics).
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::access::{Capability, SQS_ACTIONS, SqsAction};
@@ -341,13 +342,11 @@ fn named_actions(statement: &Statement, scope: Scope) -> Vec<Reason> {
     else {
         return Vec::new();
     };
-    let mut names: Vec<String> = named.iter().map(|action| action.name.to_owned()).collect();
-    names.sort();
-    names.dedup();
-    let what = if names.len() > 4 {
-        format!("{} actions of SQS", names.len())
+    let actions: BTreeSet<&str> = named.iter().map(|action| action.name).collect();
+    let what = if actions.len() > 4 {
+        format!("{} actions of SQS", actions.len())
     } else {
-        super::list(&names)
+        super::list(&actions.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     vec![Reason {
         severity: severity.lowered(steps),

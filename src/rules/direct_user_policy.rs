@@ -136,10 +136,10 @@ fn remedy(user: &User) -> String {
 }
 
 fn proof(user: &User) -> Vec<Evidence> {
-    let evidence = |capability: &str, policy: String| Evidence {
-        capability: Arc::from(capability),
+    let evidence = |capability: &'static str, policy: String| Evidence {
+        capability: capability.into(),
         resource: user.arn.shared(),
-        layer: Arc::from("identity"),
+        layer: "identity",
         policy: Arc::from(policy),
         statement: Arc::from("*"),
         effect: Effect::Allow.as_str(),

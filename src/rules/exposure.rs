@@ -71,7 +71,7 @@ pub(super) fn confinement(literal: &Literal) -> Option<Confinement> {
             None if fixed
                 && values
                     .iter()
-                    .all(|value| value.splitn(6, ':').nth(4) == Some("")) =>
+                    .all(|value| value.split(':').nth(4) == Some("")) =>
             {
                 Some(Confinement::WeakSource)
             }
@@ -100,7 +100,7 @@ fn accounts_of(values: &[&str]) -> Option<Vec<String>> {
     values
         .iter()
         .map(|value| {
-            let account = value.splitn(6, ':').nth(4)?;
+            let account = value.split(':').nth(4)?;
             let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
             is_account.then(|| account.to_owned())
         })

@@ -41,7 +41,7 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
 fn label(who: &Entity) -> String {
     match who.kind {
         Kind::Role | Kind::User => {
-            let account = who.arn.splitn(6, ':').nth(4).unwrap_or_default();
+            let account = who.arn.split(':').nth(4).unwrap_or_default();
             format!("{} of account {account}", short(who))
         }
         _ => short(who),

@@ -110,11 +110,11 @@ fn holder(entity: Entity) -> PrincipalRef {
 /// A statement that proves a capability on a resource.
 fn evidence(proof: &Proof, resource: &Arc<str>) -> Evidence {
     Evidence {
-        capability: Arc::from(proof.capability.as_str()),
+        capability: proof.capability.as_str().into(),
         resource: Arc::clone(resource),
-        layer: Arc::from(proof.layer.as_str()),
+        layer: proof.layer.as_str(),
         policy: Arc::clone(&proof.policy),
-        statement: Arc::from(proof.statement.as_str()),
+        statement: Arc::clone(&proof.statement),
         effect: proof.effect.as_str(),
     }
 }
@@ -139,7 +139,7 @@ fn list(items: &[String]) -> String {
 
 /// The region of a resource, `global` where its ARN has none.
 fn region(arn: &str) -> String {
-    match arn.splitn(6, ':').nth(3) {
+    match arn.split(':').nth(3) {
         Some(region) if !region.is_empty() => region.to_owned(),
         _ => "global".to_owned(),
     }

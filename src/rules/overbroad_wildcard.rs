@@ -1,6 +1,6 @@
 //! `overbroad-wildcard`: Allow statements that grant more than one could mean.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::breadth::{self, Breadth};
@@ -18,10 +18,10 @@ const RULE: &str = "overbroad-wildcard";
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, account) in audit.accounts.iter().enumerate() {
-        let wearer = AccountView::new(audit, index, account);
-        findings.extend(wearer.managed());
-        findings.extend(wearer.inline());
-        findings.extend(wearer.queue_policies());
+        let view = AccountView::new(audit, index, account);
+        findings.extend(view.managed());
+        findings.extend(view.inline());
+        findings.extend(view.queue_policies());
     }
     findings
 }
@@ -31,6 +31,15 @@ struct Wide<'p> {
     policy: &'p Policy,
     statement: &'p Statement,
     breadth: Breadth,
+}
+
+/// A managed policy with everyone who carries it.
+#[derive(Default)]
+struct Carried<'p> {
+    policy: Option<&'p Policy>,
+    /// Users and roles, by index.
+    holders: BTreeSet<usize>,
+    groups: Vec<PrincipalRef>,
 }
 
 /// One account, with an eye to who carries which policy.
@@ -64,47 +73,45 @@ impl<'a> AccountView<'a> {
 
     fn managed(&self) -> Vec<Finding> {
         // Who carries a policy, directly or through a group; boundaries do not grant and do not count.
-        let mut carriers: HashMap<&str, (Option<&Policy>, BTreeSet<usize>, Vec<PrincipalRef>)> =
-            HashMap::new();
+        let mut carried: BTreeMap<&str, Carried<'_>> = BTreeMap::new();
         for index in self.principals() {
             let Some(principal) = self.audit.access.principals.get(index) else {
                 continue;
             };
             for policy in &principal.policies {
                 if policy.name == policy.owner {
-                    let (known, holders, _) = carriers.entry(&policy.name).or_default();
-                    *known = Some(policy);
-                    holders.insert(index);
+                    let carried = carried.entry(&policy.name).or_default();
+                    carried.policy = Some(policy);
+                    carried.holders.insert(index);
                 }
             }
         }
         for group in &self.account.groups {
             for arn in &group.attached {
-                let (_, _, groups) = carriers.entry(arn.as_str()).or_default();
-                groups.push(holder(Entity::new(Kind::Group, group.arn.shared())));
+                let carried = carried.entry(arn.as_str()).or_default();
+                carried
+                    .groups
+                    .push(holder(Entity::new(Kind::Group, group.arn.shared())));
             }
         }
-        let mut findings: Vec<Finding> = carriers
+        carried
             .into_iter()
-            .filter_map(|(arn, (policy, holders, groups))| {
+            .filter_map(|(arn, carried)| {
                 let parsed;
-                let policy = match policy {
-                    Some(policy) => policy,
-                    // Attached to a group without members.
-                    None => {
-                        parsed = self.parse_managed(arn)?;
-                        &parsed
-                    }
+                let policy = if let Some(policy) = carried.policy {
+                    policy
+                } else {
+                    // Attached to a group without members only, so that no principal has it parsed.
+                    parsed = self.parse_managed(arn)?;
+                    &parsed
                 };
                 let wide = self.wide_statements([policy]);
-                let mut principals = groups;
-                principals.extend(self.refs(&holders));
+                let mut principals = carried.groups;
+                principals.extend(self.refs(&carried.holders));
                 let subject = Entity::new(Kind::Policy, arn);
-                self.finding(subject, principals, &holders, &wide)
+                self.finding(subject, principals, &carried.holders, &wide)
             })
-            .collect();
-        findings.sort_by(|a, b| a.subject.cmp(&b.subject));
-        findings
+            .collect()
     }
 
     fn parse_managed(&self, arn: &str) -> Option<Policy> {
@@ -223,7 +230,7 @@ impl<'a> AccountView<'a> {
             wide,
             &reached,
             severity,
-            format!("{}.{blocked}", list(&reasons)),
+            &format!("{}.{blocked}", list(&reasons)),
         ))
     }
 
@@ -325,7 +332,7 @@ impl<'a> AccountView<'a> {
             let reached = [(audited.queue, certainty.unwrap_or(Certainty::Allowed))];
             let subject = Entity::new(Kind::Queue, audited.queue.arn.shared());
             let detail = format!("{}.", list(&reasons(&wide)));
-            findings.push(self.build(subject, principals, &wide, &reached, severity, detail));
+            findings.push(self.build(subject, principals, &wide, &reached, severity, &detail));
         }
         findings
     }
@@ -337,7 +344,7 @@ impl<'a> AccountView<'a> {
         wide: &[Wide<'_>],
         reached: &[(&Queue, Certainty)],
         severity: Severity,
-        detail: String,
+        detail: &str,
     ) -> Finding {
         let certainty = wide
             .iter()
@@ -478,7 +485,9 @@ fn named(statement: &Statement) -> Vec<Entity> {
             PrincipalEntry::Account { account, .. } => {
                 Some(Entity::new(Kind::Account, account.as_str()))
             }
-            PrincipalEntry::User(arn) => Some(Entity::new(Kind::User, arn.shared())),
+            PrincipalEntry::User(arn) | PrincipalEntry::FederatedUser(arn) => {
+                Some(Entity::new(Kind::User, arn.shared()))
+            }
             PrincipalEntry::Role(arn) => Some(Entity::new(Kind::Role, arn.shared())),
             PrincipalEntry::Session(session) => Some(Entity::new(
                 Kind::Role,
@@ -487,7 +496,6 @@ fn named(statement: &Statement) -> Vec<Entity> {
                     session.partition, session.account, session.role, session.session
                 ),
             )),
-            PrincipalEntry::FederatedUser(arn) => Some(Entity::new(Kind::User, arn.shared())),
             PrincipalEntry::Service(name) => Some(Entity::new(Kind::Service, name.as_str())),
             PrincipalEntry::UniqueId(_)
             | PrincipalEntry::Federated(_)
@@ -525,11 +533,11 @@ fn proof(wide: &Wide<'_>, subject: &Entity) -> Vec<Evidence> {
         .iter()
         .flat_map(|action| {
             resources.iter().map(move |resource| Evidence {
-                capability: Arc::from(format!("{not}{action}")),
+                capability: format!("{not}{action}").into(),
                 resource: Arc::clone(resource),
-                layer: Arc::from(layer),
+                layer,
                 policy: Arc::clone(&wide.policy.name),
-                statement: Arc::from(wide.statement.label.as_str()),
+                statement: Arc::clone(&wide.statement.label),
                 effect: wide.statement.effect.as_str(),
             })
         })

@@ -47,6 +47,7 @@ fn severity(principal: &Principal<'_>, found: &Loop) -> Severity {
 fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
     let principal = audit.access.principals.get(index)?;
     let account = audit.access.account(principal.account)?;
+    let rights = audit.access.prover(index)?;
     let subject = Entity::new(principal.kind, principal.arn.shared());
     let gravest = loops.iter().map(|found| severity(principal, found)).max()?;
     let certainty = loops.iter().map(|found| found.certainty).max()?;
@@ -59,13 +60,8 @@ fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
             if capability == Capability::Delete && found.deletes.is_none() {
                 continue;
             }
-            proofs.extend(
-                audit
-                    .access
-                    .prove(index, found.queue, capability)
-                    .iter()
-                    .map(|proof| evidence(proof, &queue)),
-            );
+            let proved = rights.prove(found.queue, capability);
+            proofs.extend(proved.iter().map(|proof| evidence(proof, &queue)));
         }
         if certainty == Certainty::Conditional {
             conditions.extend(found.when.conditions());
@@ -122,10 +118,10 @@ fn words(
         .count();
     let mut detail = format!("Messages that {kind} {name} takes out it can put back in");
     if wired > 0 {
-        detail.push_str(&format!(
-            "; for {} an event source mapping starts it by itself",
-            count(wired, "queue")
-        ));
+        let queues = count(wired, "queue");
+        detail += "; for ";
+        detail += &queues;
+        detail += " an event source mapping starts it by itself";
     }
     let peeking = loops
         .iter()

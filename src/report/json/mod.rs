@@ -355,7 +355,7 @@ impl<'a> EvidenceView<'a> {
         Self {
             capability: &evidence.capability,
             resource: &evidence.resource,
-            layer: &evidence.layer,
+            layer: evidence.layer,
             policy: &evidence.policy,
             statement: &evidence.statement,
             effect: evidence.effect,

@@ -316,7 +316,7 @@ fn findings_are_written_with_all_they_hold() {
                 [
                     &*one.capability,
                     &*one.resource,
-                    &*one.layer,
+                    one.layer,
                     &*one.policy,
                     &*one.statement,
                     one.effect,
