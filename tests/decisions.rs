@@ -1,6 +1,7 @@
 //! The worked cases of `fixtures/decisions/`, decided through `patscan simulate`'s own code.
 
 use std::collections::BTreeMap;
+use std::io::BufReader;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -69,7 +70,9 @@ fn every_worked_case_gets_the_decision_that_its_table_gives() {
         .map(|case| case.request.to_string() + "\n")
         .collect();
     let mut output = Vec::new();
-    let broken = patscan::commands::simulate::decide_lines(input.as_bytes(), &mut output).unwrap();
+    let broken =
+        patscan::commands::simulate::decide_lines(BufReader::new(input.as_bytes()), &mut output)
+            .unwrap();
     let output = String::from_utf8(output).unwrap();
     let decisions: Vec<Value> = output
         .lines()

@@ -222,7 +222,9 @@ pub(super) fn one_line(error: &(dyn Error + 'static)) -> String {
             .collect::<Vec<_>>()
             .join(" ");
         let text: String = text.trim_end_matches('.').chars().take(LONGEST).collect();
-        if !text.is_empty() && !said.iter().any(|before| before.contains(&text)) {
+        // Some errors of the SDK print the request that they are about; it says nothing to people.
+        let is_dump = text.contains("SdkBody");
+        if !is_dump && !text.is_empty() && !said.iter().any(|before| before.contains(&text)) {
             said.push(text);
         }
         next = error.source();

@@ -45,15 +45,19 @@ fn trusting(path: &Path) -> Result<TlsContext, CollectError> {
         .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
         .build()
         .map_err(|error| problem(&error.to_string()))?;
-    // The HTTP client validates the certificates only when it connects, and then by a panic: better here, as an error.
+    // The HTTP client validates the certificates only when it connects, and then by a panic: better here, as an error, and
+    // without the report that a panic prints. No other thread runs yet that could panic for a reason of its own.
     let trial = tls.clone();
-    std::panic::catch_unwind(move || {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let usable = std::panic::catch_unwind(move || {
         Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(trial)
             .build()
-    })
-    .map_err(|_| problem("a certificate in it is malformed"))?;
+    });
+    std::panic::set_hook(hook);
+    usable.map_err(|_| problem("a certificate in it is malformed"))?;
     Ok(tls)
 }
 

@@ -95,6 +95,7 @@ async fn from_environment(
 ) -> Result<(SdkConfig, Option<NamedProfile>), CollectError> {
     let (env, fs) = (Env::real(), Fs::real());
     let attempts = max_attempts(&env)?;
+    check_endpoints(&env)?;
     let named = options
         .profile
         .clone()
@@ -181,16 +182,43 @@ fn configured_region(env: &Env, profiles: &ProfileSet) -> Option<String> {
         .filter(|region| !region.is_empty())
 }
 
+/// A region that answers for global services where none is configured: that of the partition of the regions asked for. A
+/// region asked for is not used itself, since it may be misspelt, and then nobody could say so.
 fn base_region(options: &Options) -> String {
-    options
-        .regions
-        .first()
-        .cloned()
-        .unwrap_or_else(|| FALLBACK_REGION.to_owned())
+    const BY_PREFIX: [(&str, &str); 6] = [
+        ("cn-", "cn-north-1"),
+        ("us-gov-", "us-gov-west-1"),
+        ("us-iso-", "us-iso-east-1"),
+        ("us-isob-", "us-isob-east-1"),
+        ("eu-isoe-", "eu-isoe-west-1"),
+        ("eusc-", "eusc-de-east-1"),
+    ];
+    let asked = options.regions.first().map_or("", String::as_str);
+    BY_PREFIX
+        .iter()
+        .find(|(prefix, _)| asked.starts_with(prefix))
+        .map_or(FALLBACK_REGION, |(_, region)| region)
+        .to_owned()
 }
 
 fn ca_bundle(env: &Env, profiles: &ProfileSet) -> Option<String> {
     non_empty(env, "AWS_CA_BUNDLE").or_else(|| profiles.get("ca_bundle").map(str::to_owned))
+}
+
+/// The endpoints of the environment, which the SDK would take unread.
+fn check_endpoints(env: &Env) -> Result<(), CollectError> {
+    const VARIABLES: [&str; 6] = [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_LAMBDA",
+        "AWS_ENDPOINT_URL_SQS",
+        "AWS_ENDPOINT_URL_STS",
+    ];
+    VARIABLES
+        .iter()
+        .filter_map(|name| non_empty(env, name))
+        .try_for_each(|url| check_endpoint(&url))
 }
 
 fn check_endpoint(url: &str) -> Result<(), CollectError> {
@@ -270,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_base_region_comes_from_the_environment_then_the_profile_then_the_options() {
+    async fn the_base_region_comes_from_the_environment_then_the_profile_then_the_partition() {
         let (fs, files_env) = files();
         let set = profiles(&fs, &files_env, Some("production")).await.unwrap();
         assert_eq!(
@@ -281,11 +309,14 @@ mod tests {
             configured_region(&env(&[("AWS_REGION", "")]), &set).as_deref(),
             Some("eu-north-1")
         );
-        let options = Options {
-            regions: vec!["eu-south-1".to_owned()],
-            ..Options::default()
+        let asked_for = |region: &str| {
+            base_region(&Options {
+                regions: vec![region.to_owned()],
+                ..Options::default()
+            })
         };
-        assert_eq!(base_region(&options), "eu-south-1");
+        assert_eq!(asked_for("eu-sowth-1"), "us-east-1");
+        assert_eq!(asked_for("us-gov-east-1"), "us-gov-west-1");
         assert_eq!(base_region(&Options::default()), "us-east-1");
     }
 

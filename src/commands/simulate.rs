@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -142,7 +142,7 @@ impl ContextKeys for Keys {
 pub(super) fn run(args: &SimulateArgs) -> Result<Outcome> {
     let stdout = BufWriter::new(io::stdout().lock());
     let decided = if args.file.as_os_str() == "-" {
-        decide_lines(io::stdin().lock(), stdout)
+        decide_lines(BufReader::new(io::stdin().lock()), stdout)
     } else {
         decide_lines(BufReader::new(open(&args.file)?), stdout)
     };
@@ -180,11 +180,12 @@ fn open(path: &Path) -> Result<File> {
     })
 }
 
-/// Decides every line of `input`; returns how many lines could not be read.
+/// Decides every line of `input`, empty ones included; returns how many could not be read. Whenever no further input is at
+/// hand, what is decided is written out, so that a caller can wait for an answer before it asks again.
 ///
 /// # Errors
 /// When reading or writing fails.
-pub fn decide_lines(mut input: impl BufRead, mut output: impl Write) -> io::Result<u64> {
+pub fn decide_lines(mut input: BufReader<impl Read>, mut output: impl Write) -> io::Result<u64> {
     let mut broken = 0;
     let mut line = Vec::new();
     loop {
@@ -192,15 +193,15 @@ pub fn decide_lines(mut input: impl BufRead, mut output: impl Write) -> io::Resu
         if input.read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
         match decide_line(&line) {
             Ok(decision) => report::write_json_line(&decision, &mut output)?,
             Err(error) => {
                 broken += 1;
                 report::write_json_line(&error, &mut output)?;
             }
+        }
+        if input.buffer().is_empty() {
+            output.flush()?;
         }
     }
     output.flush()?;

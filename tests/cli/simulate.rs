@@ -86,7 +86,7 @@ fn a_broken_line_is_answered_in_its_place_and_the_run_goes_on() {
 
 #[test]
 fn sound_lines_exit_0_whatever_is_decided() {
-    let input = request(1, "sqs:ReceiveMessage") + "\r\n\n  \n" + &request(2, "sqs:SendMessage");
+    let input = request(1, "sqs:ReceiveMessage") + "\r\n" + &request(2, "sqs:SendMessage");
     let run = Patscan::new(["simulate"]).stdin(&input).run();
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let decisions: Vec<_> = answers(&run.stdout)
@@ -94,6 +94,17 @@ fn sound_lines_exit_0_whatever_is_decided() {
         .map(|answer| answer["decision"].clone())
         .collect();
     assert_eq!(decisions, ["denied", "allowed"]);
+}
+
+#[test]
+fn an_empty_line_is_answered_in_its_place() {
+    let input = request(1, "sqs:ReceiveMessage") + "\n\n" + &request(2, "sqs:SendMessage");
+    let run = Patscan::new(["simulate"]).stdin(&input).run();
+    assert_eq!(run.code, 2);
+    let answers = answers(&run.stdout);
+    assert_eq!(answers.len(), 3);
+    assert!(answers[1]["error"].is_string());
+    assert_eq!(answers[2]["decision"], "allowed");
 }
 
 #[test]
