@@ -5,7 +5,7 @@ use std::path::Path;
 
 use patscan::rules::{RULES, Rule};
 
-use crate::patscan::{audit, fixtures};
+use crate::patscan::{Patscan, audit, fixtures};
 
 const SECTIONS: [&str; 5] = [
     "What it means",
@@ -118,14 +118,23 @@ fn table() -> String {
         .join("\n")
 }
 
+/// What stands in the README between two marks.
+fn readme_section(mark: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(file).unwrap();
+    let (_, after) = readme.split_once(&format!("<!-- {mark} -->\n")).unwrap();
+    let (section, _) = after.split_once(&format!("<!-- /{mark} -->")).unwrap();
+    section.trim().to_owned()
+}
+
 #[test]
 fn the_table_of_the_readme_is_up_to_date() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let Ok(readme) = std::fs::read_to_string(readme) else {
-        return;
-    };
-    if let Some(marked) = readme.split("<!-- rules -->").nth(1) {
-        let found = marked.split("<!--").next().unwrap().trim();
-        assert_eq!(found, table());
-    }
+    assert_eq!(readme_section("rules"), table());
+}
+
+#[test]
+fn the_readme_shows_what_the_demo_prints() {
+    let run = Patscan::new(["demo"]).run();
+    let shown = format!("```text\n{}```", run.stdout);
+    assert_eq!(readme_section("demo"), shown);
 }

@@ -115,7 +115,7 @@ impl<'a> Page<'a> {
         self.labelled(label, &lines)
     }
 
-    /// A label and a list of names beside it: the first `most`, then how many more.
+    /// A label and a list of names beside it: the first `most`, then how many more; a last one is named, not counted.
     pub(super) fn list<T>(
         &mut self,
         label: &str,
@@ -123,6 +123,11 @@ impl<'a> Page<'a> {
         most: usize,
         name: impl Fn(&T) -> String,
     ) -> io::Result<()> {
+        let most = if items.len() == most + 1 {
+            items.len()
+        } else {
+            most
+        };
         let mut shown: Vec<String> = items
             .iter()
             .take(most)
