@@ -14,4 +14,5 @@ mod decisions;
 mod emulator;
 mod fixtures;
 mod patscan;
+mod properties;
 mod rules;
