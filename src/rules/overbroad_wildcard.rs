@@ -390,17 +390,19 @@ impl<'a> AccountView<'a> {
             certainty,
             conditions,
             evidence,
-            remedy: remedy(wide, severity).to_owned(),
+            remedy: remedy(wide, severity, !reached.is_empty()).to_owned(),
             subject,
         }
     }
 }
 
-fn remedy(wide: &[Wide<'_>], severity: Severity) -> &'static str {
+fn remedy(wide: &[Wide<'_>], severity: Severity, reaches_queues: bool) -> &'static str {
     if wide.iter().any(|wide| wide.statement.is_unlimited()) {
         "Give each holder what its task needs instead; keep full rights for the few who administer the account."
     } else if severity == Severity::Info {
         "Write the names out, so that nothing is added unseen."
+    } else if !reaches_queues {
+        "Name the actions and the resources that are used."
     } else {
         "Name the actions and the resources that are used. A generator needs sqs:SendMessage; a consumer \
          sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes."

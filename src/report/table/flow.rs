@@ -94,11 +94,17 @@ fn cell(ends: &[FlowEnd], names: &Names, nobody: &str) -> Vec<String> {
     if ends.is_empty() {
         return vec![nobody.to_owned()];
     }
+    // A last one is named, not counted.
+    let shown = if ends.len() == MOST_ENDS + 1 {
+        ends.len()
+    } else {
+        MOST_ENDS
+    };
     let (both, others): (Vec<&FlowEnd>, Vec<&FlowEnd>) = ends.iter().partition(|end| end.both);
     let mut lines: Vec<String> = both
         .into_iter()
         .chain(others)
-        .take(MOST_ENDS)
+        .take(shown)
         .map(|end| {
             let mut line = String::new();
             if end.both {
@@ -113,7 +119,7 @@ fn cell(ends: &[FlowEnd], names: &Names, nobody: &str) -> Vec<String> {
             line
         })
         .collect();
-    let more = ends.len().saturating_sub(MOST_ENDS);
+    let more = ends.len().saturating_sub(shown);
     if more > 0 {
         lines.push(format!("+{more}"));
     }
