@@ -1,6 +1,6 @@
 //! The pipeline between collecting and reporting: accounts in, report out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -54,6 +54,10 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
             administrators: 0,
         })
         .collect();
+    let loops: HashSet<(usize, usize)> = graph
+        .loops()
+        .map(|found| (found.principal, found.queue))
+        .collect();
     for (index, principal) in access.principals.iter().enumerate() {
         let entity = Entity::new(principal.kind, principal.arn.shared());
         for rights in access.rights(index) {
@@ -68,6 +72,7 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
                 &entity,
                 rights.when(Capability::Send),
                 rights.when(Capability::Receive),
+                loops.contains(&(index, rights.queue)),
             );
         }
     }
@@ -88,7 +93,13 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
                 }
             };
             let entity = outsider.who.entity();
-            flow.add(&entity, when(Capability::Send), when(Capability::Receive));
+            // Outsiders are many, not one that could feed itself.
+            flow.add(
+                &entity,
+                when(Capability::Send),
+                when(Capability::Receive),
+                false,
+            );
         }
         for side in [&mut flow.generators, &mut flow.consumers] {
             // Everyone with and without credentials is one "anyone", named first: the surer of the two stays.
@@ -106,13 +117,7 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
 
 impl QueueFlow {
     /// Puts a principal on the sides that it stands on. What only an unreadable policy could give is a gap, not a flow.
-    fn add(&mut self, entity: &Entity, send: &Formula, receive: &Formula) {
-        // Who is not one principal but many cannot be said to feed itself.
-        let is_one = matches!(entity.kind, Kind::User | Kind::Role);
-        let both = is_one
-            && !send.is_never()
-            && !receive.is_never()
-            && send.clone().and(receive.clone()).is_satisfiable();
+    fn add(&mut self, entity: &Entity, send: &Formula, receive: &Formula, both: bool) {
         for (side, when) in [(&mut self.generators, send), (&mut self.consumers, receive)] {
             if when.rests_on_what_was_read() {
                 side.push(FlowEnd {

@@ -86,6 +86,9 @@ pub struct GraphArgs {
     /// The format, with a path to write to a file
     #[arg(short, long, value_name = "FORMAT[=PATH]", default_value = "json")]
     pub format: String,
+    /// Do not exit 3 when something could not be read
+    #[arg(long)]
+    pub allow_incomplete: bool,
     /// How much is said on standard error.
     #[command(flatten)]
     pub verbosity: VerbosityArgs,

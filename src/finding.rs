@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::arn::AccountId;
+pub use crate::entity::{Certainty, Entity, Grade, Kind};
 
 /// How much a finding matters. Ordered: `Info` is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,77 +65,6 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What a principal or a resource is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// An IAM user.
-    User,
-    /// An IAM group.
-    Group,
-    /// An IAM role.
-    Role,
-    /// A managed policy.
-    Policy,
-    /// An AWS account.
-    Account,
-    /// An AWS service.
-    Service,
-    /// An AWS organization.
-    Organization,
-    /// Everyone, with or without credentials.
-    Anyone,
-    /// An SQS queue.
-    Queue,
-    /// A Lambda function.
-    Function,
-    /// An EC2 instance.
-    Instance,
-}
-
-impl Kind {
-    /// The word of the JSON contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Group => "group",
-            Self::Role => "role",
-            Self::Policy => "policy",
-            Self::Account => "account",
-            Self::Service => "service",
-            Self::Organization => "organization",
-            Self::Anyone => "anyone",
-            Self::Queue => "queue",
-            Self::Function => "function",
-            Self::Instance => "instance",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Something with a name: an ARN, or where there is none a service name or `*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Entity {
-    /// What it is.
-    pub kind: Kind,
-    /// Its ARN, service name (`sns.amazonaws.com`), or `*` for anyone.
-    pub arn: Arc<str>,
-}
-
-impl Entity {
-    /// Names a thing.
-    pub fn new(kind: Kind, arn: impl Into<Arc<str>>) -> Self {
-        Self {
-            kind,
-            arn: arn.into(),
-        }
-    }
-}
-
 /// A holder of access, with what runs as it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PrincipalRef {
@@ -142,47 +72,6 @@ pub struct PrincipalRef {
     pub entity: Entity,
     /// Functions and instances that run as it, sorted.
     pub workloads: Vec<Entity>,
-}
-
-/// How sure an answer is. `denied` never reaches a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Certainty {
-    /// Holds if conditions hold that are not known at scan time.
-    Conditional,
-    /// Holds.
-    Allowed,
-}
-
-impl Certainty {
-    /// The word of the JSON contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Conditional => "conditional",
-            Self::Allowed => "allowed",
-        }
-    }
-}
-
-/// How close a loop is to running. Ordered: `Conditional` is the least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Grade {
-    /// Both rights exist if their conditions can hold together.
-    Conditional,
-    /// Both rights exist.
-    Permitted,
-    /// Both rights exist, and a delivery starts the consumer.
-    Wired,
-}
-
-impl Grade {
-    /// The word of the JSON contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Conditional => "conditional",
-            Self::Permitted => "permitted",
-            Self::Wired => "wired",
-        }
-    }
 }
 
 /// A resource that a finding is about.
@@ -205,7 +94,7 @@ pub struct Evidence {
     pub resource: Arc<str>,
     /// The layer that the policy belongs to: `identity`, `resource`, `boundary`, `kms`.
     pub layer: &'static str,
-    /// The policy: an ARN, or `role NAME / policy NAME` for inline ones, or the queue's ARN.
+    /// The policy: an ARN, or `inline policy NAME of role NAME`, or the queue's ARN.
     pub policy: Arc<str>,
     /// The statement's `Sid`, or `#index` counted from 1.
     pub statement: Arc<str>,

@@ -10,6 +10,8 @@
 //! | [`rules`] | access and graph | [`finding::Finding`]s |
 //! | [`report`] | findings | formats |
 //!
+//! [`audit`] runs the steps between reading and reporting; [`cli`], [`config`] and [`commands`] are what the binary adds.
+//!
 //! The library exists for the `patscan` binary, its tests, benches and fuzzers; its interface follows theirs.
 
 pub mod access;
@@ -20,6 +22,7 @@ pub mod cli;
 pub mod collect;
 pub mod commands;
 pub mod config;
+pub mod entity;
 mod file;
 pub mod finding;
 pub mod graph;

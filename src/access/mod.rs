@@ -27,7 +27,7 @@ pub use proof::{Proof, Prover};
 
 use self::context::{Caller, QueueContext};
 use crate::account::{Account, Encryption, Queue};
-use crate::finding::{Certainty, Kind};
+use crate::entity::{Certainty, Kind};
 use crate::policy::{Document, Formula, PolicyKind, Request, Statement};
 
 /// Access to the queues of the audited accounts.

@@ -8,7 +8,7 @@ use super::context::{Caller, QueueContext};
 use super::decide::{Candidates, Layers, decide};
 use super::{Access, AuditedQueue, Proof, has_aws_managed_key, has_key, needs_key};
 use crate::arn::Arn;
-use crate::finding::{Entity, Kind};
+use crate::entity::{Entity, Kind};
 use crate::policy::{
     Clause, Document, Effect, Formula, OpenReason, PrincipalEntry, Request, Requester,
     RequesterKind, Statement,

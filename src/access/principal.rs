@@ -7,7 +7,7 @@ use super::action::SQS_ACTIONS;
 use super::decide::Policy;
 use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
 use crate::arn::Arn;
-use crate::finding::{Entity, Kind};
+use crate::entity::{Entity, Kind};
 use crate::policy::{Document, Effect, PolicyKind, PrincipalEntry, Requester, RequesterKind};
 
 /// A user or a role of an audited account.

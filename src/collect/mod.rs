@@ -2,7 +2,7 @@
 //!
 //! Everything is read through the table of [`CALLS`], one file per AWS service. What cannot be read becomes a gap in the
 //! coverage and the scan goes on; only what makes the whole scan pointless is a [`CollectError`]. Nothing is decided here, and
-//! no secret is kept or logged. Implements section G of `iam-semantics.md`.
+//! no secret is kept or logged.
 
 mod attributes;
 mod calls;

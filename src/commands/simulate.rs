@@ -432,7 +432,7 @@ fn matched_statement(matched: &Matched<'_>) -> MatchedStatement {
     }
 }
 
-/// Reads the `principal` of a request: an ARN, an account id, a service name, or `*`.
+/// Reads the `principal` of a request: an ARN, a service name, or `*`.
 fn requester(
     text: &str,
     keys: &Keys,

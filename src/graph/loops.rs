@@ -2,7 +2,7 @@
 
 use super::Graph;
 use crate::access::Capability;
-use crate::finding::{Certainty, Grade};
+use crate::entity::{Certainty, Grade};
 use crate::policy::Formula;
 
 /// A principal that can both send to and receive from a queue.

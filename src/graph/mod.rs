@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use loops::Loop;
 
 use crate::access::{Access, Capability};
-use crate::finding::{Certainty, Entity, Kind};
+use crate::entity::{Certainty, Entity, Kind};
 use crate::policy::Formula;
 
 /// The graph over the audited accounts.
@@ -169,8 +169,7 @@ impl<'a> Graph<'a> {
         self.administrators.iter().copied()
     }
 
-    /// Every edge that follows from rights, deliveries and configuration, in no particular order. Administrators' rights
-    /// are left out.
+    /// Every edge that follows from rights, deliveries and configuration, in no particular order.
     pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
         self.rights_of_principals()
             .chain(self.rights_of_outsiders())
@@ -178,13 +177,8 @@ impl<'a> Graph<'a> {
     }
 
     fn rights_of_principals(&self) -> impl Iterator<Item = Edge> + '_ {
-        let listed = self
-            .access
-            .principals
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !self.is_administrator(*index));
-        listed.flat_map(move |(index, principal)| {
+        let principals = self.access.principals.iter().enumerate();
+        principals.flat_map(move |(index, principal)| {
             let holder = Entity::new(principal.kind, principal.arn.shared());
             self.access.rights(index).flat_map(move |rights| {
                 let holder = holder.clone();
@@ -266,7 +260,8 @@ fn right(holder: &Entity, queue: &Entity, capability: Capability, when: &Formula
         Capability::Purge => (EdgeKind::Purge, true),
         Capability::Administer => (EdgeKind::Administer, true),
     };
-    if when.is_never() {
+    // What only an unreadable policy could give is a gap in the coverage, not an edge.
+    if !when.rests_on_what_was_read() {
         return None;
     }
     let (from, to) = if with_messages {

@@ -110,7 +110,7 @@ pub struct QueueFlow {
     pub queue: Entity,
     /// Who can send to it, sorted.
     pub generators: Vec<FlowEnd>,
-    /// Who can receive from it and delete, sorted.
+    /// Who can receive from it, sorted.
     pub consumers: Vec<FlowEnd>,
     /// How many principals hold every right on it and are left out of both lists.
     pub administrators: usize,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{Audit, count, holder, list};
-use crate::access::{Policy, inline_name};
+use crate::access::{Layer, Policy};
 use crate::account::User;
 use crate::finding::{
     Certainty, Entity, Evidence, Finding, Kind, ResourceRef, Severity, finding_id,
 };
-use crate::policy::Effect;
+use crate::policy::{Effect, ResourcePattern};
 
 const RULE: &str = "direct-user-policy";
 
@@ -20,8 +20,9 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
         .filter(|(_, user)| !user.inline.is_empty() || !user.attached.is_empty())
         .map(|(account, user)| {
             let subject = Entity::new(Kind::User, user.arn.shared());
+            let own = policies(audit, user);
             let grants_everything =
-                policies(audit, user).iter().any(|policy| {
+                own.iter().any(|policy| {
                     policy.document.statements().iter().any(|statement| {
                         statement.effect == Effect::Allow && statement.is_unlimited()
                     })
@@ -63,7 +64,7 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
                     .collect(),
                 certainty: Certainty::Allowed,
                 conditions: Vec::new(),
-                evidence: proof(user),
+                evidence: proof(&own),
                 remedy: remedy(user),
                 subject,
             }
@@ -135,24 +136,29 @@ fn remedy(user: &User) -> String {
     )
 }
 
-fn proof(user: &User) -> Vec<Evidence> {
-    let evidence = |capability: &'static str, policy: String| Evidence {
-        capability: capability.into(),
-        resource: user.arn.shared(),
-        layer: "identity",
-        policy: Arc::from(policy),
-        statement: Arc::from("*"),
-        effect: Effect::Allow.as_str(),
-    };
-    let inline = user
-        .inline
+/// The statements of the policies, each with its actions and resources as written.
+fn proof(policies: &[Policy]) -> Vec<Evidence> {
+    let mut all: Vec<Evidence> = policies
         .iter()
-        .map(|policy| evidence("inline", inline_name(Kind::User, &user.arn, &policy.name)));
-    let attached = user
-        .attached
-        .iter()
-        .map(|arn| evidence("attached", arn.as_str().to_owned()));
-    let mut all: Vec<Evidence> = inline.chain(attached).collect();
+        .flat_map(|policy| {
+            policy.document.statements().iter().map(|statement| {
+                let resources: Vec<&str> = statement
+                    .resources
+                    .iter()
+                    .flat_map(|resources| &resources.patterns)
+                    .map(ResourcePattern::text)
+                    .collect();
+                Evidence {
+                    capability: statement.actions.texts.join(", ").into(),
+                    resource: Arc::from(resources.join(", ")),
+                    layer: Layer::Identity.as_str(),
+                    policy: Arc::clone(&policy.name),
+                    statement: Arc::clone(&statement.label),
+                    effect: statement.effect.as_str(),
+                }
+            })
+        })
+        .collect();
     all.sort();
     all
 }

@@ -1,6 +1,7 @@
 //! The rules: each a plain function of the audit to its findings, each in a file of its own with a page under `findings/`.
 //!
-//! Adding a rule means its file, its page, its fixture, and one line of [`RULES`].
+//! Adding a rule means its file, its page, a fixture account in which it fires and one in which it does not, and one line of
+//! [`RULES`].
 
 mod breadth;
 mod direct_user_policy;

@@ -155,8 +155,11 @@ fn a_graph_of_an_incomplete_account_exits_3_and_says_why() {
     assert_eq!(run.code, 3);
     assert_eq!(
         run.stderr,
-        "exit 3: the graph is incomplete (`patscan analyze` says what is missing)\n"
+        "exit 3: the graph is incomplete (an audit of the same source says what is missing; --allow-incomplete lifts \
+         this)\n"
     );
     let run = graph().arg("-q").run();
     assert_eq!((run.code, run.stderr.as_str()), (3, ""));
+    let run = graph().arg("--allow-incomplete").run();
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
 }

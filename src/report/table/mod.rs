@@ -119,7 +119,7 @@ fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
     }
     page.prose(
         0,
-        "Everything in full, for programs: patscan -f json=report.json",
+        "Everything in full, for programs: the same with -f json=report.json",
     )
 }
 

@@ -1,0 +1,116 @@
+//! What access, graph and findings are about: things with a kind and a name, and how sure something about them is.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What a principal or a resource is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// An IAM user.
+    User,
+    /// An IAM group.
+    Group,
+    /// An IAM role.
+    Role,
+    /// A managed policy.
+    Policy,
+    /// An AWS account.
+    Account,
+    /// An AWS service.
+    Service,
+    /// An AWS organization.
+    Organization,
+    /// Everyone, with or without credentials.
+    Anyone,
+    /// An SQS queue.
+    Queue,
+    /// A Lambda function.
+    Function,
+    /// An EC2 instance.
+    Instance,
+}
+
+impl Kind {
+    /// The word of the JSON contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Role => "role",
+            Self::Policy => "policy",
+            Self::Account => "account",
+            Self::Service => "service",
+            Self::Organization => "organization",
+            Self::Anyone => "anyone",
+            Self::Queue => "queue",
+            Self::Function => "function",
+            Self::Instance => "instance",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something with a name: an ARN, or where there is none a service name or `*`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entity {
+    /// What it is.
+    pub kind: Kind,
+    /// Its ARN, service name (`sns.amazonaws.com`), or `*` for anyone.
+    pub arn: Arc<str>,
+}
+
+impl Entity {
+    /// Names a thing.
+    pub fn new(kind: Kind, arn: impl Into<Arc<str>>) -> Self {
+        Self {
+            kind,
+            arn: arn.into(),
+        }
+    }
+}
+
+/// How sure an answer is. `denied` never reaches a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Certainty {
+    /// Holds if conditions hold that are not known at scan time.
+    Conditional,
+    /// Holds.
+    Allowed,
+}
+
+impl Certainty {
+    /// The word of the JSON contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Conditional => "conditional",
+            Self::Allowed => "allowed",
+        }
+    }
+}
+
+/// How close a loop is to running. Ordered: `Conditional` is the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grade {
+    /// Both rights exist if their conditions can hold together.
+    Conditional,
+    /// Both rights exist.
+    Permitted,
+    /// Both rights exist, and a delivery starts the consumer.
+    Wired,
+}
+
+impl Grade {
+    /// The word of the JSON contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Conditional => "conditional",
+            Self::Permitted => "permitted",
+            Self::Wired => "wired",
+        }
+    }
+}
