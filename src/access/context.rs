@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::outsider::ANY_SERVICE;
 use super::principal::Principal;
 use crate::account::{Queue, Tag};
 use crate::policy::{ContextKeys, Domain, Glob, Lookup};
@@ -178,6 +179,7 @@ impl QueueContext<'_> {
             },
             Caller::Service(name) => match key {
                 "aws:principalisawsservice" => one("true"),
+                "aws:principalservicename" if *name == *ANY_SERVICE => PRESENT,
                 "aws:principalservicename" => one(name),
                 "aws:principalservicenameslist" => PRESENT,
                 // Not documented for services (E-SVC).

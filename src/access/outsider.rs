@@ -14,6 +14,9 @@ use crate::policy::{
     RequesterKind, Statement,
 };
 
+/// How a service that a policy does not name is written.
+pub(super) const ANY_SERVICE: &str = "*.amazonaws.com";
+
 /// One requester from outside, with what the queue policy gives it.
 #[derive(Debug, Clone)]
 pub struct Outsider {
@@ -41,18 +44,23 @@ pub enum Who {
 }
 
 impl Who {
+    /// Some AWS service, where a policy admits services without naming one.
+    fn any_service() -> Self {
+        Self::Service(ANY_SERVICE.to_owned())
+    }
+
+    fn is_any_service(&self) -> bool {
+        matches!(self, Self::Service(name) if name == ANY_SERVICE)
+    }
+
     /// The requester as a node or a row.
     pub fn entity(&self) -> Entity {
         match self {
             Self::Anonymous | Self::AnyPrincipal => Entity::new(Kind::Anyone, "*"),
             Self::Account(id) => Entity::new(Kind::Account, id.as_str()),
             Self::Principal(arn) => {
-                let kind = if arn.resource().starts_with("user/") {
-                    Kind::User
-                } else {
-                    Kind::Role
-                };
-                Entity::new(kind, arn.shared())
+                let is_role = arn.resource().starts_with("role/");
+                Entity::new(if is_role { Kind::Role } else { Kind::User }, arn.shared())
             }
             Self::Service(name) => Entity::new(Kind::Service, name.as_str()),
         }
@@ -76,10 +84,27 @@ pub(super) fn of_queue(access: &Access<'_>, index: usize) -> Vec<Outsider> {
     let Some(policy) = &audited.policy else {
         return Vec::new();
     };
-    named(access, audited, &policy.document)
+    let mut outsiders: Vec<Outsider> = named(access, audited, &policy.document)
         .into_iter()
         .filter_map(|who| decide_outsider(access, audited, who))
-        .collect()
+        .collect();
+    // Where everyone is let in, that services are too tells nothing more.
+    let open_to_all: Vec<Capability> = outsiders
+        .iter()
+        .filter(|outsider| outsider.who == Who::Anonymous)
+        .flat_map(|anyone| {
+            Capability::ALL
+                .into_iter()
+                .filter(|capability| anyone.when(*capability).is_always())
+        })
+        .collect();
+    outsiders.retain(|outsider| {
+        !outsider.who.is_any_service()
+            || Capability::ALL.into_iter().any(|capability| {
+                !outsider.when(capability).is_never() && !open_to_all.contains(&capability)
+            })
+    });
+    outsiders
 }
 
 /// Whom the Allow statements of a queue policy name.
@@ -96,22 +121,20 @@ fn named(access: &Access<'_>, audited: &AuditedQueue<'_>, document: &Document) -
             continue;
         };
         if principal.negated {
-            named.extend([Who::Anonymous, Who::AnyPrincipal]);
-            named.extend(accounts_in_conditions(statement, own));
+            named.extend(everyone(statement, document, own));
             continue;
         }
         for entry in &principal.entries {
             match entry {
-                PrincipalEntry::Everyone => {
-                    named.extend([Who::Anonymous, Who::AnyPrincipal]);
-                    named.extend(accounts_in_conditions(statement, own));
-                    named.extend(services_in_conditions(statement));
-                }
+                PrincipalEntry::Everyone => named.extend(everyone(statement, document, own)),
                 PrincipalEntry::Service(name) => {
                     named.insert(Who::Service(name.clone()));
                 }
                 PrincipalEntry::Account { account, .. } if account != own => {
                     named.insert(Who::Account(account.clone()));
+                }
+                PrincipalEntry::FederatedUser(arn) if arn.account() != own => {
+                    named.insert(Who::Principal(arn.clone()));
                 }
                 PrincipalEntry::User(arn) | PrincipalEntry::Role(arn)
                     if arn.account() != own
@@ -140,7 +163,27 @@ fn named(access: &Access<'_>, audited: &AuditedQueue<'_>, document: &Document) -
     named
 }
 
-/// Accounts that a statement for everyone confines itself to.
+/// Whom a statement for everyone may mean: callers without credentials, principals of any account, those of the accounts
+/// that the policy's conditions name, and services. Who of them gets in is decided one by one.
+fn everyone(statement: &Statement, document: &Document, own: &str) -> Vec<Who> {
+    let mut everyone = vec![Who::Anonymous, Who::AnyPrincipal];
+    // A Deny unless the account is one of a list lets that list in, too.
+    everyone.extend(
+        document
+            .readings
+            .iter()
+            .flatten()
+            .flat_map(|statement| accounts_in_conditions(statement, own)),
+    );
+    let services = services_in_conditions(statement);
+    if services.is_empty() {
+        everyone.push(Who::any_service());
+    }
+    everyone.extend(services);
+    everyone
+}
+
+/// Accounts that a statement's conditions name.
 fn accounts_in_conditions<'s>(
     statement: &'s Statement,
     own: &'s str,
@@ -152,7 +195,7 @@ fn accounts_in_conditions<'s>(
             matches!(
                 clause.key_lower(),
                 "aws:principalaccount" | "aws:principalarn"
-            ) && clause.operator().is_some_and(|operator| !operator.negated)
+            )
         })
         .flat_map(Clause::values)
         .filter_map(move |value| {
@@ -163,16 +206,28 @@ fn accounts_in_conditions<'s>(
         })
 }
 
-/// Services behind a source that a statement for everyone asks for: such requests come from the service, not from callers.
-fn services_in_conditions(statement: &Statement) -> impl Iterator<Item = Who> + '_ {
+/// Services that a statement's conditions name, by their own name or by the sources they act for.
+fn services_in_conditions(statement: &Statement) -> Vec<Who> {
     statement
         .conditions
         .iter()
-        .filter(|clause| clause.key_lower() == "aws:sourcearn")
-        .flat_map(Clause::values)
-        .filter_map(|value| value.split(':').nth(2))
-        .filter(|service| matches!(*service, "sns" | "s3" | "events"))
-        .map(|service| Who::Service(format!("{service}.amazonaws.com")))
+        .flat_map(|clause| {
+            clause
+                .values()
+                .filter_map(|value| match clause.key_lower() {
+                    "aws:principalservicename" if value.ends_with(".amazonaws.com") => {
+                        Some(value.to_owned())
+                    }
+                    "aws:sourcearn" => value
+                        .split(':')
+                        .nth(2)
+                        .filter(|service| matches!(*service, "sns" | "s3" | "events"))
+                        .map(|service| format!("{service}.amazonaws.com")),
+                    _ => None,
+                })
+        })
+        .map(Who::Service)
+        .collect()
 }
 
 /// An outsider as a request knows it: the requester, its context, and what is known of its own policies.
@@ -199,6 +254,8 @@ fn as_caller<'w>(who: &'w Who, partition: &'w str) -> (Requester, Caller<'w>, Ca
         Who::Principal(arn) => {
             let kind = if arn.resource().starts_with("user/") {
                 RequesterKind::User(arn.clone())
+            } else if arn.resource().starts_with("federated-user/") {
+                RequesterKind::FederatedUser { arn: arn.clone() }
             } else {
                 RequesterKind::Role {
                     name: arn.name().to_owned(),
@@ -253,7 +310,9 @@ fn decide_outsider(access: &Access<'_>, audited: &AuditedQueue<'_>, who: Who) ->
         let layers = Layers {
             identity: &identity,
             boundary: None,
-            session: None,
+            // A federated session has rights through a session policy only, which is as unknown as the rest.
+            session: matches!(requester.kind, RequesterKind::FederatedUser { .. })
+                .then_some(&identity),
             resource: &resource,
             scps: &[],
             rcps: &[],

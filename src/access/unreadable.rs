@@ -4,80 +4,88 @@ use std::collections::BTreeSet;
 
 use super::{Access, Policy};
 use crate::account::{Gap, GapEffect};
-use crate::policy::{Document, PolicyKind};
+use crate::policy::PolicyKind;
 
 impl Access<'_> {
-    /// A gap for each document that was collected but is no policy, with the index of its account. What was not collected
-    /// has a gap of its own already.
+    /// A gap for each document that is no policy, and for each that was never collected unless the account's coverage
+    /// tells it already. With the index of the account.
     pub fn unreadable_policies(&self) -> Vec<(usize, Gap)> {
         let mut gaps = BTreeSet::new();
         for principal in &self.principals {
             for policy in principal.policies.iter().chain(&principal.boundary) {
-                if let Some(problem) = unreadable(&policy.document) {
-                    let missing = "what its holders may do is not known";
-                    gaps.insert((
-                        principal.account,
-                        gap(None, "iam", policy, &problem, missing),
-                    ));
-                }
+                let missing = "what its holders may do is not known";
+                gaps.extend(self.gap(principal.account, None, policy, missing));
             }
         }
         for (index, account) in self.accounts.iter().enumerate() {
             for role in &account.roles {
-                let trust = Document::parse(role.trust.as_str(), PolicyKind::Trust);
-                if let Some(problem) = unreadable(&trust) {
-                    let policy = Policy {
-                        name: format!("the trust policy of role {}", role.arn.name()).into(),
-                        owner: role.arn.shared(),
-                        document: trust.into(),
-                    };
-                    let missing = "who runs as the role is not known";
-                    gaps.insert((index, gap(None, "iam", &policy, &problem, missing)));
-                }
+                let policy = Policy::parse(
+                    format!("the trust policy of role {}", role.arn.name()),
+                    role.arn.shared(),
+                    role.trust.as_str(),
+                    PolicyKind::Trust,
+                );
+                let missing = "who runs as the role is not known";
+                gaps.extend(self.gap(index, None, &policy, missing));
             }
         }
         for audited in &self.queues {
-            let collected = audited.queue.attributes.is_some();
-            if let Some(policy) = audited.policy.as_ref().filter(|_| collected)
-                && let Some(problem) = unreadable(&policy.document)
-            {
-                let region = Some(audited.queue.arn.region().to_owned());
+            if let Some(policy) = &audited.policy {
+                let region = Some(audited.queue.arn.region());
                 let missing = "who may use the queue by its own policy is not known";
-                gaps.insert((
-                    audited.account,
-                    gap(region, "sqs", policy, &problem, missing),
-                ));
+                gaps.extend(self.gap(audited.account, region, policy, missing));
             }
         }
         gaps.into_iter().collect()
     }
-}
 
-/// Why a document cannot be read; none when it can, or when it was never collected.
-fn unreadable(document: &Document) -> Option<String> {
-    if document.readable || !document.collected {
-        return None;
-    }
-    document.problems.first().map(ToString::to_string)
-}
-
-fn gap(
-    region: Option<String>,
-    service: &str,
-    policy: &Policy,
-    problem: &str,
-    missing: &str,
-) -> Gap {
-    Gap {
-        region,
-        service: service.to_owned(),
-        operation: "ParsePolicy".to_owned(),
-        resource: Some(policy.owner.to_string()),
-        error: "MalformedPolicyDocument".to_owned(),
-        effect: GapEffect::MayHide,
-        detail: format!(
-            "{} is no policy: {problem}; {missing}; correct the document",
-            policy.name
-        ),
+    fn gap(
+        &self,
+        account: usize,
+        region: Option<&str>,
+        policy: &Policy,
+        missing: &str,
+    ) -> Option<(usize, Gap)> {
+        let document = &policy.document;
+        if document.readable {
+            return None;
+        }
+        let told = self.accounts.get(account).is_some_and(|account| {
+            account
+                .coverage
+                .gaps
+                .iter()
+                .any(|gap| gap.resource.as_deref() == Some(&policy.owner))
+        });
+        let (operation, error, detail) = if document.collected {
+            let problem = document.problems.first()?;
+            (
+                "ParsePolicy",
+                "MalformedPolicyDocument",
+                format!(
+                    "{} is no policy: {problem}; {missing}; correct the document",
+                    policy.name
+                ),
+            )
+        } else if told {
+            return None;
+        } else {
+            (
+                "ReadPolicy",
+                "NotCollected",
+                format!("{} was not collected; {missing}; scan again", policy.name),
+            )
+        };
+        let service = if region.is_some() { "sqs" } else { "iam" };
+        let gap = Gap {
+            region: region.map(str::to_owned),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            resource: Some(policy.owner.to_string()),
+            error: error.to_owned(),
+            effect: GapEffect::MayHide,
+            detail,
+        };
+        Some((account, gap))
     }
 }

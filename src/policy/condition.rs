@@ -452,7 +452,7 @@ impl Test {
     }
 
     /// The outcome for a request that does not carry the key.
-    pub(super) fn holds_when_absent(&self) -> bool {
+    pub fn holds_when_absent(&self) -> bool {
         if self.operator.base == Base::Null {
             self.wants_presence(false)
         } else {

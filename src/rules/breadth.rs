@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use super::exposure::range_is_narrow;
 use crate::access::{Capability, SQS_ACTIONS, SqsAction};
 use crate::account::Queue;
 use crate::finding::Severity;
-use crate::policy::{PolicyKind, ResourcePattern, Statement};
+use crate::policy::{Base, PolicyKind, Quantifier, ResourcePattern, Statement};
 
 /// What is too wide about a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +66,17 @@ pub(super) fn of_identity_statement(statement: &Statement, queues: &[&Queue]) ->
         });
     }
     if statement.actions.negated {
-        reasons.push(Reason {
-            severity: Severity::High.lowered(steps_of_actions(scope)),
-            text: "NotAction grants every other action of every service".to_owned(),
+        let elsewhere = scope == Scope::Nowhere && !resources.is_everything();
+        reasons.push(if elsewhere {
+            Reason {
+                severity: Severity::Medium,
+                text: "NotAction grants every other action on its resources".to_owned(),
+            }
+        } else {
+            Reason {
+                severity: Severity::High.lowered(steps_of_actions(scope)),
+                text: "NotAction grants every other action of every service".to_owned(),
+            }
         });
     } else {
         if resources.is_everything() {
@@ -121,16 +130,31 @@ fn breadth(statement: &Statement, mut reasons: Vec<Reason>, about_queues: bool) 
 /// Whether a condition on fixed values confines the statement.
 fn is_confined(statement: &Statement) -> bool {
     statement.conditions.iter().any(|clause| {
-        clause
-            .operator()
-            .is_some_and(|operator| !operator.negated && !operator.if_exists)
-            && clause.values().next().is_some()
+        let confines = clause.operator().is_some_and(|operator| {
+            !operator.negated
+                && !operator.if_exists
+                && operator.base != Base::Null
+                && operator.quantifier != Quantifier::ForAllValues
+        });
+        let fixed = clause.values().next().is_some()
             && clause
                 .values()
-                .all(|value| !value.contains(['*', '?', '$']))
+                .all(|value| !value.contains(['*', '?', '$']));
+        let key = clause.key_lower();
+        let addresses = matches!(key, "aws:sourceip" | "aws:vpcsourceip");
+        confines
+            && fixed
+            && (!addresses || clause.values().all(range_is_narrow))
             && !matches!(
-                clause.key_lower(),
-                "aws:securetransport" | "aws:useragent" | "aws:referer" | "aws:viaawsservice"
+                key,
+                "aws:securetransport"
+                    | "aws:useragent"
+                    | "aws:referer"
+                    | "aws:viaawsservice"
+                    | "aws:currenttime"
+                    | "aws:epochtime"
+                    | "aws:principaltype"
+                    | "aws:tokenissuetime"
             )
     })
 }

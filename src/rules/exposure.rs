@@ -34,10 +34,15 @@ pub(super) fn confinement(literal: &Literal) -> Option<Confinement> {
     let operator = test.operator();
     // A positive test that holds, or a negated one that does not ("deny unless").
     let positive = literal.holds != operator.negated;
-    // `IfExists` in a test that must hold is true without the key, unless the key is always there. In a negated test that
-    // must not hold it makes no difference: the key is present and equal.
-    let vacuous = literal.holds && operator.if_exists && test.may_be_absent();
-    if !positive || vacuous || operator.quantifier == Quantifier::ForAllValues {
+    // A test that has the wanted outcome without the key confines nobody who can come without it.
+    let vacuous = test.may_be_absent() && test.holds_when_absent() == literal.holds;
+    // Over several values: one that equals must be there, or none that differs.
+    let over_values = match operator.quantifier {
+        Quantifier::Single => true,
+        Quantifier::ForAnyValue => literal.holds,
+        Quantifier::ForAllValues => !literal.holds,
+    };
+    if !positive || vacuous || !over_values {
         return None;
     }
     let values: Vec<&str> = test.values().collect();
@@ -116,7 +121,7 @@ fn organization_is_fixed(values: &[&str]) -> bool {
 }
 
 /// Not wider than `/8` (IPv4) or `/32` (IPv6).
-fn range_is_narrow(range: &str) -> bool {
+pub(super) fn range_is_narrow(range: &str) -> bool {
     let (address, prefix) = range.split_once('/').unwrap_or((range, "128"));
     let Ok(prefix) = prefix.parse::<u8>() else {
         return false;

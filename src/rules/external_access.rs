@@ -7,7 +7,7 @@ use super::public_queue::reach;
 use super::{Audit, list, short};
 use crate::access::{AuditedQueue, Capability, Outsider, Who};
 use crate::finding::{Entity, Finding, Kind, Severity};
-use crate::policy::Formula;
+use crate::policy::{Atom, Formula};
 
 const RULE: &str = "external-access";
 
@@ -71,6 +71,9 @@ fn openings(audit: &Audit<'_>, audited: &AuditedQueue<'_>) -> Vec<Opening> {
                     open(outsider.who.entity(), named(capability));
                 }
                 Who::AnyPrincipal => {
+                    for id in unknown_ids(audit, when) {
+                        open(Entity::new(Kind::User, id), named(capability));
+                    }
                     for organization in organizations(when) {
                         let severity = named(capability).lowered(1);
                         open(Entity::new(Kind::Organization, organization), severity);
@@ -97,6 +100,33 @@ fn named(capability: Capability) -> Severity {
     }
 }
 
+/// Fixed user ids that the formula admits and that belong to nobody in the audited accounts.
+fn unknown_ids(audit: &Audit<'_>, when: &Formula) -> BTreeSet<String> {
+    let is_fixed_id = |confinement: &Confinement| matches!(confinement, Confinement::Accounts(accounts) if accounts.is_empty());
+    let mut ids = BTreeSet::new();
+    if exposure::open_to(when, is_fixed_id) {
+        when.each_literal(&mut |literal| {
+            if exposure::confinement(literal)
+                .as_ref()
+                .is_some_and(is_fixed_id)
+                && let Atom::Test(test) = &*literal.atom
+            {
+                ids.extend(test.values().map(str::to_owned));
+            }
+        });
+    }
+    let belongs = |id: &str| {
+        let unique_id = id.split(':').next().unwrap_or(id);
+        audit
+            .access
+            .principals
+            .iter()
+            .any(|principal| principal.id == unique_id)
+    };
+    ids.retain(|id| !belongs(id));
+    ids
+}
+
 /// The organizations that the formula admits.
 fn organizations(when: &Formula) -> BTreeSet<String> {
     let admits = exposure::open_to(when, |confinement| {
@@ -106,7 +136,7 @@ fn organizations(when: &Formula) -> BTreeSet<String> {
     if admits {
         when.each_literal(&mut |literal| {
             if exposure::confinement(literal) == Some(Confinement::Organization)
-                && let crate::policy::Atom::Test(test) = &*literal.atom
+                && let Atom::Test(test) = &*literal.atom
             {
                 organizations.extend(
                     test.values()
