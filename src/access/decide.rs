@@ -120,21 +120,34 @@ struct Candidate<'a> {
 impl<'a> Candidates<'a> {
     /// The statements of `policies` about `action` (`service:name` in lower case).
     pub fn of(policies: impl IntoIterator<Item = &'a Policy>, action: &str) -> Self {
+        Self::read(policies, action, OpenReason::UnreadablePolicy)
+    }
+
+    /// The statements of policies that grant nothing and only limit, such as a permissions boundary.
+    pub fn limiting(policies: impl IntoIterator<Item = &'a Policy>, action: &str) -> Self {
+        Self::read(policies, action, OpenReason::UnreadableLimit)
+    }
+
+    fn read(
+        policies: impl IntoIterator<Item = &'a Policy>,
+        action: &str,
+        unreadable: OpenReason,
+    ) -> Self {
         let mut candidates = Self::default();
         for policy in policies {
-            candidates.add(policy, action);
+            candidates.add(policy, action, unreadable);
         }
         candidates
     }
 
-    fn add(&mut self, policy: &'a Policy, action: &str) {
+    fn add(&mut self, policy: &'a Policy, action: &str, unreadable: OpenReason) {
         let document = &policy.document;
         if !document.readable {
             for (list, may) in [(&mut self.allows, "allows"), (&mut self.denies, "denies")] {
                 list.push(Candidate {
                     source: None,
                     guard: Formula::open(
-                        OpenReason::UnreadablePolicy,
+                        unreadable,
                         format!("{}, which could not be read, {may} it", policy.name),
                     ),
                 });

@@ -311,7 +311,7 @@ impl<'a> PrincipalSide<'a> {
             boundary: principal
                 .boundary
                 .as_ref()
-                .map(|boundary| Candidates::of([boundary], action)),
+                .map(|boundary| Candidates::limiting([boundary], action)),
         }
     }
 

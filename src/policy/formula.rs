@@ -52,6 +52,8 @@ pub enum Atom {
 pub enum OpenReason {
     /// A policy document could not be read or parsed, so what it says is unknown.
     UnreadablePolicy,
+    /// The same of a policy that only limits what others give, such as a permissions boundary.
+    UnreadableLimit,
     /// A statement that AWS would not accept, whose effect is unknown.
     InvalidStatement,
     /// A document with duplicate keys, read either way.
