@@ -6,10 +6,12 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::outsider::ANY_SERVICE;
 use super::principal::Principal;
 use crate::account::{Queue, Tag};
 use crate::policy::{ContextKeys, Domain, Glob, Lookup};
+
+/// How a service that a policy admits without naming it is written.
+pub(super) const ANY_SERVICE: &str = "*.amazonaws.com";
 
 /// Who the request comes from, as far as context keys go.
 #[derive(Debug, Clone, Copy)]

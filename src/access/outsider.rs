@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::action::Capability;
-use super::context::{Caller, QueueContext};
+use super::context::{ANY_SERVICE, Caller, QueueContext};
 use super::decide::{Candidates, Layers, decide};
 use super::{Access, AuditedQueue, Proof, has_aws_managed_key, has_key, needs_key};
 use crate::arn::Arn;
@@ -13,9 +13,6 @@ use crate::policy::{
     Clause, Document, Effect, Formula, OpenReason, PrincipalEntry, Request, Requester,
     RequesterKind, Statement,
 };
-
-/// How a service that a policy does not name is written.
-pub(super) const ANY_SERVICE: &str = "*.amazonaws.com";
 
 /// One requester from outside, with what the queue policy gives it.
 #[derive(Debug, Clone)]
