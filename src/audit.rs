@@ -79,7 +79,7 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
     for (audited, flow) in access.queues.iter().zip(&mut flows) {
         let public = |capability| {
             audited.outsiders.iter().any(|outsider| {
-                outsider.who == Who::Anonymous && !outsider.when(capability).is_never()
+                outsider.who == Who::Anonymous && outsider.when(capability).is_always()
             })
         };
         for outsider in &audited.outsiders {

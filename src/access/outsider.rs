@@ -46,7 +46,8 @@ impl Who {
         Self::Service(ANY_SERVICE.to_owned())
     }
 
-    fn is_any_service(&self) -> bool {
+    /// Whether it is a service that the policy admits without naming one.
+    pub fn is_any_service(&self) -> bool {
         matches!(self, Self::Service(name) if name == ANY_SERVICE)
     }
 

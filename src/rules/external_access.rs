@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::exposure::{self, Confinement, EXPOSED, Opening, Words};
-use super::public_queue::reach;
+use super::public_queue::{Reach, reach};
 use super::{Audit, list, short};
 use crate::access::{AuditedQueue, Capability, Outsider, Who};
 use crate::finding::{Entity, Finding, Kind, Severity};
@@ -56,8 +56,7 @@ fn openings(audit: &Audit<'_>, audited: &AuditedQueue<'_>) -> Vec<Opening> {
     for outsider in &audited.outsiders {
         for capability in EXPOSED {
             let when = outsider.when(capability);
-            // What is open to everyone is told by `public-queue`.
-            if when.is_never() || reach(audited, capability).is_some() {
+            if when.is_never() || told_as_public(audited, outsider, capability) {
                 continue;
             }
             let mut open = |who: Entity, severity: Severity| {
@@ -91,6 +90,18 @@ fn openings(audit: &Audit<'_>, audited: &AuditedQueue<'_>) -> Vec<Opening> {
         }
     }
     openings
+}
+
+/// Whether `public-queue` tells already that the outsider gets in: where every principal does, or where it needs the network
+/// that lets everyone in.
+fn told_as_public(audited: &AuditedQueue<'_>, outsider: &Outsider, capability: Capability) -> bool {
+    match reach(audited, capability) {
+        Some(Reach::Anyone | Reach::AnyPrincipal) => true,
+        Some(Reach::Network) => !exposure::open_to(outsider.when(capability), |confinement| {
+            *confinement != Confinement::Network
+        }),
+        None => false,
+    }
 }
 
 fn named(capability: Capability) -> Severity {

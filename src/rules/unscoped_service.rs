@@ -1,9 +1,9 @@
 //! `unscoped-service`: a queue policy lets an AWS service in without saying on whose behalf.
 
 use super::exposure::{self, Confinement, EXPOSED, Opening, Words};
-use super::public_queue::reach;
+use super::public_queue::{Reach, reach};
 use super::{Audit, list};
-use crate::access::{AuditedQueue, Who};
+use crate::access::{AuditedQueue, Capability, Who};
 use crate::finding::{Finding, Severity};
 
 const RULE: &str = "unscoped-service";
@@ -47,8 +47,7 @@ fn openings(audited: &AuditedQueue<'_>) -> Vec<Opening> {
             continue;
         }
         for capability in EXPOSED {
-            // What is open to everyone is told by `public-queue`.
-            if reach(audited, capability).is_some() {
+            if told_as_public(audited, &outsider.who, capability) {
                 continue;
             }
             let when = outsider.when(capability);
@@ -70,4 +69,20 @@ fn openings(audited: &AuditedQueue<'_>) -> Vec<Opening> {
         }
     }
     openings
+}
+
+/// Whether `public-queue` tells already that the service gets in: where everyone does, or every service with them. A statement
+/// for callers of one network, or with a certain tag, lets no service in, and tells nothing of one that another statement names.
+fn told_as_public(audited: &AuditedQueue<'_>, who: &Who, capability: Capability) -> bool {
+    match reach(audited, capability) {
+        Some(Reach::Anyone) => true,
+        Some(Reach::AnyPrincipal) => {
+            who.is_any_service()
+                || audited.outsiders.iter().any(|outsider| {
+                    outsider.who.is_any_service()
+                        && exposure::open_to(outsider.when(capability), |_| false)
+                })
+        }
+        Some(Reach::Network) | None => false,
+    }
 }
