@@ -4,6 +4,8 @@
 //! as the text that AWS returned ([`PolicyText`]); parsing them belongs to [`crate::policy`]. Nothing here decides anything.
 
 mod coverage;
+mod key;
+mod organization;
 mod principal;
 mod queue;
 mod snapshot;
@@ -13,6 +15,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use coverage::{Coverage, Gap, GapEffect, Note};
+pub use key::{Grant, Key, KeyManager};
+pub use organization::{ControlLevel, ControlPolicy, Membership, Organization};
 pub use principal::{Group, InlinePolicy, ManagedPolicy, PolicyText, Role, Tag, User};
 pub use queue::{Encryption, Queue, QueueAttributes, Redrive, RedriveAllow};
 pub use snapshot::{SnapshotError, SnapshotFile, from_slice, read};
@@ -59,6 +63,13 @@ pub struct Account {
     /// EC2 instances that exist (not terminated), sorted by ARN.
     #[serde(default)]
     pub instances: Vec<Instance>,
+    /// KMS keys that queues are encrypted with, sorted by ARN. The AWS managed key for SQS is not among them unless a queue
+    /// names it by its id.
+    #[serde(default)]
+    pub keys: Vec<Key>,
+    /// The organization around the account; none when it could not be read.
+    #[serde(default)]
+    pub organization: Option<Organization>,
     /// What could not be read, and what that means.
     #[serde(default)]
     pub coverage: Coverage,
@@ -77,6 +88,7 @@ impl Account {
         self.functions.sort_by(|a, b| a.arn.cmp(&b.arn));
         self.event_source_mappings.sort_by(|a, b| a.id.cmp(&b.id));
         self.instances.sort_by(|a, b| a.arn.cmp(&b.arn));
+        self.keys.sort_by(|a, b| a.arn.cmp(&b.arn));
         self.coverage.sort();
     }
 }

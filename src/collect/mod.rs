@@ -178,6 +178,8 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         functions: found.functions,
         event_source_mappings: found.mappings,
         instances: found.instances,
+        keys: Vec::new(),
+        organization: None,
         coverage: Coverage::default(),
     };
     if any_document_looks_at_tags(&account) {
@@ -289,6 +291,7 @@ fn drop_duplicates(account: &mut Account) {
     account.functions.dedup_by(|a, b| a.arn == b.arn);
     account.event_source_mappings.dedup_by(|a, b| a.id == b.id);
     account.instances.dedup_by(|a, b| a.arn == b.arn);
+    account.keys.dedup_by(|a, b| a.arn == b.arn);
 }
 
 #[cfg(test)]
