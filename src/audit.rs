@@ -27,17 +27,14 @@ pub fn audit(
         graph: &graph,
         trusted,
     });
-    let unreadable = access
-        .unreadable_policies()
-        .into_iter()
-        .filter_map(|(account, gap)| {
-            Some(AccountGap {
-                account: accounts.get(account)?.id.clone(),
-                gap,
-            })
-        });
+    let lacking = access.gaps().into_iter().filter_map(|(account, gap)| {
+        Some(AccountGap {
+            account: accounts.get(account)?.id.clone(),
+            gap,
+        })
+    });
     let mut report = Report::new(generated_at, accounts, findings, flows(&graph));
-    report.add_gaps(unreadable);
+    report.add_gaps(lacking);
     report
 }
 
@@ -64,7 +61,7 @@ fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
             let Some(flow) = flows.get_mut(rights.queue) else {
                 continue;
             };
-            if graph.is_administrator(index) {
+            if graph.is_administrator(index) && rights.are_complete() {
                 flow.administrators += 1;
                 continue;
             }

@@ -1,13 +1,17 @@
-//! What the context of a request to a queue holds, for each kind of requester (section E of the project's semantics).
+//! What the context of a request to a queue or its key holds, for each kind of requester (section E of the project's
+//! semantics).
 //!
-//! From "AWS global condition context keys" and the principal key table of "IAM policy elements: Variables and tags".
+//! From "AWS global condition context keys", the principal key table of "IAM policy elements: Variables and tags", and
+//! "AWS KMS condition keys".
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::principal::Principal;
-use crate::account::{Queue, Tag};
+use crate::account::{Key, Organization, Queue, Tag};
+use crate::arn::Arn;
+use crate::entity::{Entity, Kind};
 use crate::policy::{ContextKeys, Domain, Glob, Lookup};
 
 /// How a service that a policy admits without naming it is written.
@@ -20,8 +24,13 @@ pub(super) enum Caller<'a> {
     UserWithKey(&'a Principal<'a>),
     /// A user on the console or with `GetSessionToken` credentials.
     UserWithSession(&'a Principal<'a>),
-    /// A session of a role.
+    /// Any session of a role.
     Role(&'a Principal<'a>),
+    /// The session of a role as which one function or instance runs.
+    Workload {
+        role: &'a Principal<'a>,
+        workload: &'a Entity,
+    },
     /// Some user or role of another account, or of any account when none is named.
     Outsider {
         partition: &'a str,
@@ -35,16 +44,32 @@ pub(super) enum Caller<'a> {
     Anonymous,
 }
 
-/// The context of requests of one caller to one queue.
+/// What the request is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct QueueContext<'a> {
+pub(super) enum Target<'a> {
+    /// A call to SQS.
+    Queue(&'a Queue),
+    /// The call to KMS that SQS makes with the caller's credentials for a message of the queue (K1).
+    Key { key: &'a Key, queue: &'a Queue },
+}
+
+/// The context of requests of one caller.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestContext<'a> {
     pub(super) caller: Caller<'a>,
-    pub(super) queue: &'a Queue,
+    pub(super) target: Target<'a>,
+    /// The organization of the caller's account, when it is known.
+    pub(super) callers_organization: Option<&'a Organization>,
+    /// The organization of the account that holds the target, when it is known.
+    pub(super) targets_organization: Option<&'a Organization>,
     /// The moment for which conditions on time are decided.
     pub(super) now: DateTime<Utc>,
     /// Whether the action carries tags: creating and tagging do.
     pub(super) carries_tags: bool,
 }
+
+/// The name of the one pair of the encryption context that SQS gives to KMS (K7).
+pub(super) const ENCRYPTION_CONTEXT: &str = "aws:sqs:arn";
 
 const OPEN: Lookup<'static> = Lookup::Open(Domain::ANYTHING);
 const PRESENT: Lookup<'static> = Lookup::Open(Domain::PRESENT);
@@ -53,12 +78,15 @@ fn one(text: &str) -> Lookup<'_> {
     Lookup::One(Cow::Borrowed(text))
 }
 
-impl ContextKeys for QueueContext<'_> {
+impl ContextKeys for RequestContext<'_> {
     fn lookup(&self, key: &str) -> Lookup<'_> {
         if let Some(tag) = key.strip_prefix("aws:resourcetag/") {
-            return match &self.queue.tags {
-                Some(tags) => tag_value(tags, tag),
-                None => OPEN,
+            return match self.target {
+                Target::Queue(Queue {
+                    tags: Some(tags), ..
+                }) => tag_value(tags, tag),
+                // Tags of keys are not collected.
+                Target::Queue(_) | Target::Key { .. } => OPEN,
             };
         }
         if let Some(tag) = key.strip_prefix("aws:principaltag/") {
@@ -71,41 +99,128 @@ impl ContextKeys for QueueContext<'_> {
                 Lookup::Absent
             };
         }
+        if key.starts_with("kms:") {
+            return self.key_request(key);
+        }
         match key {
-            "aws:resourceaccount" => one(self.queue.arn.account()),
-            "aws:requestedregion" => one(self.queue.arn.region()),
+            "aws:resourceaccount" => one(self.target.arn().account()),
+            "aws:requestedregion" => one(self.target.arn().region()),
             "aws:securetransport" => one("true"),
             "aws:currenttime" => Lookup::One(Cow::Owned(
                 self.now.to_rfc3339_opts(SecondsFormat::Secs, true),
             )),
             "aws:epochtime" => Lookup::One(Cow::Owned(self.now.timestamp().to_string())),
-            "aws:resourceorgid"
-            | "aws:resourceorgpaths"
-            | "aws:useragent"
-            | "aws:referer"
-            | "aws:sourceip" => OPEN,
+            "aws:resourceorgid" => organization_id(self.targets_organization),
+            "aws:resourceorgpaths" => organization_paths(self.targets_organization),
+            "aws:useragent" | "aws:referer" | "aws:sourceip" => self.of_the_call(),
             "aws:vpcsourceip" | "aws:sourcevpc" | "aws:sourcevpce" | "aws:sourcevpcarn"
             | "aws:vpceaccount" | "aws:vpceorgid" | "aws:vpceorgpaths" => match self.caller {
                 Caller::Service(_) => Lookup::Absent,
-                _ => OPEN,
+                _ => self.of_the_call(),
             },
             "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceowner" | "aws:sourceorgid"
             | "aws:sourceorgpaths" => self.source(key),
-            "aws:viaawsservice" => match self.caller {
-                Caller::Service(_) => one("false"),
-                Caller::Anonymous => OPEN,
+            "aws:viaawsservice" => match (self.target, self.caller) {
+                (Target::Key { .. }, _) => one("true"),
+                (_, Caller::Service(_)) => one("false"),
+                (_, Caller::Anonymous) => OPEN,
                 _ => PRESENT,
             },
-            "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => match self.caller {
-                Caller::Service(_) | Caller::Anonymous => Lookup::Absent,
-                _ => OPEN,
-            },
+            "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => {
+                match (self.target, self.caller) {
+                    (Target::Key { .. }, _) => self.of_the_call(),
+                    (_, Caller::Service(_) | Caller::Anonymous) => Lookup::Absent,
+                    _ => OPEN,
+                }
+            }
             _ => self.principal_key(key),
         }
     }
 }
 
-impl QueueContext<'_> {
+impl Target<'_> {
+    fn arn(&self) -> &Arn {
+        match self {
+            Self::Queue(queue) => &queue.arn,
+            Self::Key { key, .. } => &key.arn,
+        }
+    }
+}
+
+/// `aws:PrincipalOrgID` and `aws:ResourceOrgID`: there only for accounts of an organization.
+fn organization_id(organization: Option<&Organization>) -> Lookup<'_> {
+    match organization {
+        None => OPEN,
+        Some(Organization::None) => Lookup::Absent,
+        Some(Organization::Member(membership)) => one(&membership.id),
+    }
+}
+
+fn organization_paths(organization: Option<&Organization>) -> Lookup<'_> {
+    match organization {
+        None => OPEN,
+        Some(Organization::None) => Lookup::Absent,
+        Some(Organization::Member(membership)) => match &membership.path {
+            Some(path) => Lookup::Many(vec![Cow::Borrowed(path)]),
+            None => Lookup::Open(Domain::like(Glob::new(&format!("{}/*", membership.id)))),
+        },
+    }
+}
+
+impl RequestContext<'_> {
+    /// A key of which nothing is known, and which the call to SQS and the one to KMS need not share.
+    fn of_the_call(&self) -> Lookup<'static> {
+        OPEN
+    }
+
+    /// The keys of KMS requests (K1, K7).
+    fn key_request(&self, name: &str) -> Lookup<'_> {
+        let Target::Key { key, queue } = self.target else {
+            return Lookup::Absent;
+        };
+        if let Some(pair) = name.strip_prefix("kms:encryptioncontext:") {
+            return if pair == ENCRYPTION_CONTEXT {
+                one(queue.arn.as_str())
+            } else {
+                Lookup::Absent
+            };
+        }
+        match name {
+            "kms:encryptioncontextkeys" => Lookup::Many(vec![Cow::Borrowed(ENCRYPTION_CONTEXT)]),
+            // Service names end otherwise in partitions of their own; only this form is documented.
+            "kms:viaservice" if key.arn.partition() == "aws" => Lookup::One(Cow::Owned(format!(
+                "sqs.{}.amazonaws.com",
+                queue.arn.region()
+            ))),
+            "kms:viaservice" => PRESENT,
+            "kms:calleraccount" => match self.caller {
+                Caller::UserWithKey(principal)
+                | Caller::UserWithSession(principal)
+                | Caller::Role(principal)
+                | Caller::Workload {
+                    role: principal, ..
+                } => one(principal.arn.account()),
+                Caller::Outsider {
+                    account: Some(account),
+                    ..
+                } => one(account),
+                Caller::Outsider { .. } => PRESENT,
+                Caller::Service(_) | Caller::Anonymous => OPEN,
+            },
+            "kms:resourcealiases" => match &key.aliases {
+                None => OPEN,
+                Some(aliases) if aliases.is_empty() => Lookup::Absent,
+                Some(aliases) => Lookup::Many(
+                    aliases
+                        .iter()
+                        .map(|alias| Cow::Borrowed(alias.as_str()))
+                        .collect(),
+                ),
+            },
+            _ => OPEN,
+        }
+    }
+
     /// Only services on behalf of a resource carry the source keys. SNS, S3 and EventBridge always pass source and account.
     fn source(&self, key: &str) -> Lookup<'_> {
         match self.caller {
@@ -131,6 +246,8 @@ impl QueueContext<'_> {
                     own => own,
                 }
             }
+            // Neither Lambda nor EC2 brings session tags.
+            Caller::Workload { role, .. } => tag_value(role.tags, tag),
             Caller::Outsider { .. } => OPEN,
             Caller::Service(_) | Caller::Anonymous => Lookup::Absent,
         }
@@ -145,7 +262,8 @@ impl QueueContext<'_> {
                 "aws:userid" => one(user.id),
                 "aws:username" => one(user.arn.name()),
                 "aws:principalisawsservice" => one("false"),
-                "aws:principalorgid" | "aws:principalorgpaths" => OPEN,
+                "aws:principalorgid" => organization_id(self.callers_organization),
+                "aws:principalorgpaths" => organization_paths(self.callers_organization),
                 "aws:tokenissuetime" | "aws:multifactorauthpresent" => match self.caller {
                     Caller::UserWithSession(_) => PRESENT,
                     _ => Lookup::Absent,
@@ -156,7 +274,14 @@ impl QueueContext<'_> {
                 },
                 _ => Lookup::Absent,
             },
+            Caller::Role(_) | Caller::Workload { .. } if key == "aws:principalorgid" => {
+                organization_id(self.callers_organization)
+            }
+            Caller::Role(_) | Caller::Workload { .. } if key == "aws:principalorgpaths" => {
+                organization_paths(self.callers_organization)
+            }
             Caller::Role(role) => role_key(role, key),
+            Caller::Workload { role, workload } => workload_key(role, workload, key),
             Caller::Outsider {
                 partition,
                 account,
@@ -172,6 +297,8 @@ impl QueueContext<'_> {
                 "aws:principalaccount" => account.map_or(PRESENT, one),
                 "aws:principalisawsservice" => one("false"),
                 "aws:principaltype" | "aws:userid" => PRESENT,
+                "aws:principalorgid" => organization_id(self.callers_organization),
+                "aws:principalorgpaths" => organization_paths(self.callers_organization),
                 "aws:principalservicename"
                 | "aws:principalservicenameslist"
                 | "aws:assumedroot" => Lookup::Absent,
@@ -209,7 +336,7 @@ fn role_key<'a>(role: &'a Principal<'_>, key: &str) -> Lookup<'a> {
         "aws:principaltype" => one("AssumedRole"),
         "aws:userid" => Lookup::Open(Domain::like(Glob::new(&format!("{}:*", role.id)))),
         "aws:principalisawsservice" => one("false"),
-        "aws:principalorgid" | "aws:principalorgpaths" | "aws:sourceidentity" => OPEN,
+        "aws:sourceidentity" => OPEN,
         "aws:multifactorauthpresent" if role.trust.machines_only => one("false"),
         "aws:multifactorauthpresent" | "aws:tokenissuetime" => PRESENT,
         "aws:multifactorauthage" => open_if(!role.trust.machines_only),
@@ -226,6 +353,61 @@ fn role_key<'a>(role: &'a Principal<'_>, key: &str) -> Lookup<'a> {
             open_if(role.trust.federated && (is_claim || key.starts_with("identitystore:")))
         }
     }
+}
+
+/// The name of the session as which a workload runs: Lambda names it after the function, EC2 after the instance.
+pub(super) fn session_name(workload: &Entity) -> &str {
+    let arn = &*workload.arn;
+    match workload.kind {
+        Kind::Function => arn.rsplit(':').next(),
+        _ => arn.rsplit('/').next(),
+    }
+    .unwrap_or(arn)
+}
+
+/// What the session of a workload carries. Neither service brings MFA, an identity provider or a source identity.
+fn workload_key<'a>(role: &'a Principal<'_>, workload: &'a Entity, key: &str) -> Lookup<'a> {
+    let is_instance = workload.kind == Kind::Instance;
+    match key {
+        "aws:principalarn"
+        | "aws:principalaccount"
+        | "aws:principaltype"
+        | "aws:principalisawsservice" => role_key(role, key),
+        "aws:userid" => Lookup::One(Cow::Owned(format!(
+            "{}:{}",
+            role.id,
+            session_name(workload)
+        ))),
+        "aws:multifactorauthpresent" => one("false"),
+        "aws:tokenissuetime" => PRESENT,
+        "lambda:sourcefunctionarn" if !is_instance => one(&workload.arn),
+        "ec2:sourceinstancearn" if is_instance => one(&workload.arn),
+        "ec2:roledelivery" if is_instance => PRESENT,
+        "aws:ec2instancesourcevpc" | "aws:ec2instancesourceprivateipv4" if is_instance => OPEN,
+        _ => Lookup::Absent,
+    }
+}
+
+/// Whether the session of a workload may settle what is open for any session of its role: it does not settle where a request
+/// comes from, when, and what it is about. `key` is in lower case.
+pub(super) fn is_settled_by_session(key: &str) -> bool {
+    const OPEN_FOR_EVERY_SESSION: [&str; 12] = [
+        "aws:calledvia",
+        "aws:principalorg",
+        "aws:referer",
+        "aws:request",
+        "aws:resource",
+        "aws:sourceip",
+        "aws:sourcevpc",
+        "aws:tokenissuetime",
+        "aws:useragent",
+        "aws:viaawsservice",
+        "aws:vpc",
+        "kms:",
+    ];
+    !OPEN_FOR_EVERY_SESSION
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
 }
 
 /// The value of a tag; names compare without letter case, and two that differ by case only are ambiguous (E6).

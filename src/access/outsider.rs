@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::action::Capability;
-use super::context::{ANY_SERVICE, Caller, QueueContext};
-use super::decide::{Candidates, Layers, decide};
-use super::{Access, AuditedQueue, Proof, has_aws_managed_key, has_key, needs_key};
+use super::asker::{Asker, Comer};
+use super::context::{ANY_SERVICE, Caller};
+use super::decide::Candidates;
+use super::proof::proofs;
+use super::sides::{QueueSide, RequesterSide};
+use super::{Access, AuditedQueue, Proof};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
 use crate::policy::{
-    Clause, Document, Effect, Formula, OpenReason, PrincipalEntry, Request, Requester,
-    RequesterKind, Statement,
+    Clause, Document, Effect, Formula, OpenReason, PrincipalEntry, Requester, RequesterKind,
+    Statement,
 };
 
 /// One requester from outside, with what the queue policy gives it.
@@ -75,16 +78,21 @@ impl Outsider {
 }
 
 /// The outsiders of one queue that have any right on it, sorted.
-pub(super) fn of_queue(access: &Access<'_>, index: usize) -> Vec<Outsider> {
+pub(super) fn of_queue<'s>(
+    access: &'s Access<'_>,
+    asker: &'s Asker<'s>,
+    index: usize,
+) -> Vec<Outsider> {
     let Some(audited) = access.queues.get(index) else {
         return Vec::new();
     };
     let Some(policy) = &audited.policy else {
         return Vec::new();
     };
+    let queue_side = QueueSide::of(audited, access.tags_matter);
     let mut outsiders: Vec<Outsider> = named(access, audited, &policy.document)
         .into_iter()
-        .filter_map(|who| decide_outsider(access, audited, who))
+        .filter_map(|who| decide_outsider(access, asker, audited, &queue_side, who))
         .collect();
     // Where everyone is let in, that services are too tells nothing more.
     let open_to_all: Vec<Capability> = outsiders
@@ -283,61 +291,36 @@ fn as_caller<'w>(who: &'w Who, partition: &'w str) -> (Requester, Caller<'w>, Ca
     }
 }
 
-fn decide_outsider(access: &Access<'_>, audited: &AuditedQueue<'_>, who: Who) -> Option<Outsider> {
+fn decide_outsider<'s>(
+    access: &'s Access<'_>,
+    asker: &'s Asker<'s>,
+    audited: &'s AuditedQueue<'_>,
+    queue_side: &'s QueueSide<'s>,
+    who: Who,
+) -> Option<Outsider> {
     let (requester, caller, identity) = as_caller(&who, audited.queue.arn.partition());
-    let context = QueueContext {
+    // A federated session has rights through a session policy only, which is as unknown as the rest.
+    let is_federated = matches!(requester.kind, RequesterKind::FederatedUser { .. });
+    let session = is_federated.then_some(&identity);
+    let side = RequesterSide::unknown(access.tags_matter, &identity, session);
+    let account = requester.account.as_deref().and_then(|id| {
+        let mut accounts = access.accounts.iter();
+        accounts.position(|account| account.id.as_str() == id)
+    });
+    let comer = Comer {
+        requester: &requester,
         caller,
-        queue: audited.queue,
-        now: access
-            .account(audited.account)
-            .map_or(chrono::DateTime::UNIX_EPOCH, |account| account.scanned_at),
-        carries_tags: false,
+        account,
     };
-    let mut proofs: Vec<Proof> = Vec::new();
-    let mut when = |capability: Capability, action: &str| {
-        if needs_key(action) && key_refuses(audited, &who) {
-            return Formula::Never;
-        }
-        let request = Request {
-            requester: &requester,
-            action,
-            resource: audited.queue.arn.as_str(),
-            keys: &context,
-        };
-        let resource = Candidates::of(&audited.policy, action);
-        let layers = Layers {
-            identity: &identity,
-            boundary: None,
-            // A federated session has rights through a session policy only, which is as unknown as the rest.
-            session: matches!(requester.kind, RequesterKind::FederatedUser { .. })
-                .then_some(&identity),
-            resource: &resource,
-            scps: &[],
-            rcps: &[],
-            endpoint: None,
-        };
+    let mut found = Vec::new();
+    let rights = Capability::ALL.map(|capability| {
         let mut matched = Vec::new();
-        let account = audited.queue.arn.account();
-        let when = decide(&request, account, &layers, &mut |statement| {
-            matched.push(Proof::new(capability, &statement));
-        })
-        .verdict
-        .formula();
+        let record = Some(&mut matched);
+        let when = asker.when(comer, &side, audited, queue_side, capability, record);
         if !when.is_never() {
-            for proof in matched {
-                if !proofs.contains(&proof) {
-                    proofs.push(proof);
-                }
-            }
+            found.extend(proofs(capability, &matched));
         }
         when
-    };
-    let rights = Capability::ALL.map(|capability| {
-        capability
-            .actions(access.tags_matter)
-            .iter()
-            .map(|action| when(capability, action))
-            .fold(Formula::Never, Formula::or)
     });
     if rights.iter().all(Formula::is_never) {
         return None;
@@ -345,14 +328,8 @@ fn decide_outsider(access: &Access<'_>, audited: &AuditedQueue<'_>, who: Who) ->
     Some(Outsider {
         who,
         rights,
-        proofs,
+        proofs: found,
     })
-}
-
-/// Whether the queue's key keeps the requester out (C.4): the AWS managed key all outsiders, any key those without
-/// credentials.
-fn key_refuses(audited: &AuditedQueue<'_>, who: &Who) -> bool {
-    has_aws_managed_key(audited.queue) || (*who == Who::Anonymous && has_key(audited.queue))
 }
 
 fn requester(kind: RequesterKind, partition: &str, account: Option<&str>) -> Requester {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::action::SQS_ACTIONS;
+use super::context::session_name;
 use super::decide::Policy;
 use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
 use crate::arn::Arn;
@@ -36,6 +37,15 @@ pub struct Principal<'a> {
 }
 
 impl Principal<'_> {
+    /// How policies see the session as which one of its workloads runs.
+    pub(super) fn requester_as(&self, workload: &Entity) -> Requester {
+        let mut requester = self.requester.clone();
+        if let RequesterKind::Role { session, .. } = &mut requester.kind {
+            *session = Some(session_name(workload).to_owned());
+        }
+        requester
+    }
+
     /// Whether it has every action on every resource, and nothing of its own takes rights on queues away again.
     pub fn is_administrator(&self) -> bool {
         let allows_everything = |policy: &Policy| {

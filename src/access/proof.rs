@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::Access;
 use super::action::Capability;
-use super::decide::{Candidates, Layer, Matched};
+use super::asker::{Asker, Comer};
+use super::context::Caller;
+use super::decide::{Layer, Matched};
 use super::principal::Principal;
-use super::{Access, PrincipalSide};
+use super::sides::{QueueSide, RequesterSide};
 use crate::policy::Effect;
 
 /// A statement that takes part in giving a capability.
@@ -24,7 +27,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    pub(super) fn new(capability: Capability, matched: &Matched<'_>) -> Self {
+    fn new(capability: Capability, matched: &Matched<'_>) -> Self {
         Self {
             capability,
             layer: matched.layer,
@@ -38,47 +41,96 @@ impl Proof {
 /// Proves what one principal may do, queue by queue.
 pub struct Prover<'a> {
     access: &'a Access<'a>,
+    asker: Asker<'a>,
+    /// The index of the principal.
+    index: usize,
     principal: &'a Principal<'a>,
-    sides: [Vec<PrincipalSide<'a>>; Capability::ALL.len()],
+    side: RequesterSide<'a>,
 }
 
 impl Access<'_> {
     /// What proves the rights of a principal; none when there is no such principal.
-    pub fn prover(&self, principal: usize) -> Option<Prover<'_>> {
-        let principal = self.principals.get(principal)?;
+    pub fn prover(&self, index: usize) -> Option<Prover<'_>> {
+        let principal = self.principals.get(index)?;
         Some(Prover {
             access: self,
+            asker: Asker::new(self),
+            index,
             principal,
-            sides: PrincipalSide::prepare(principal, self.tags_matter),
+            side: RequesterSide::of(principal, self.tags_matter),
         })
     }
 }
 
 impl Prover<'_> {
     /// The statements that give the principal a capability on a queue: the Allow statements that match, and conditional
-    /// Deny statements that may take it away. Each once, in the order of the layers.
+    /// Deny statements that may take it away. Each once, in the order of the layers. Where one workload has the capability
+    /// more surely than other sessions, those of its session.
     pub fn prove(&self, queue: usize, capability: Capability) -> Vec<Proof> {
+        let session = self
+            .access
+            .rights_on(self.index, queue)
+            .and_then(|rights| rights.surest(capability).workload);
+        self.prove_as(session, queue, capability)
+    }
+
+    /// The same for the session of one workload, by its place among the principal's; for any session when it is none.
+    pub fn prove_as(
+        &self,
+        workload: Option<usize>,
+        queue: usize,
+        capability: Capability,
+    ) -> Vec<Proof> {
         let Some(audited) = self.access.queues.get(queue) else {
             return Vec::new();
         };
-        let mut proofs: Vec<Proof> = Vec::new();
-        for side in self.sides.get(capability as usize).into_iter().flatten() {
-            let resource = Candidates::of(&audited.policy, side.action);
-            let mut matched = Vec::new();
-            let when =
-                self.access
-                    .when(self.principal, side, audited, &resource, &mut |statement| {
-                        matched.push(Proof::new(capability, &statement));
-                    });
-            if when.is_never() {
-                continue;
-            }
-            for proof in matched {
-                if !proofs.contains(&proof) {
-                    proofs.push(proof);
-                }
+        let queue_side = QueueSide::of(audited, self.access.tags_matter);
+        let workload = workload.and_then(|place| self.principal.workloads.get(place));
+        let (requester, callers) = match workload {
+            Some(workload) => (
+                self.principal.requester_as(workload),
+                vec![Caller::Workload {
+                    role: self.principal,
+                    workload,
+                }],
+            ),
+            None => (
+                self.principal.requester.clone(),
+                self.access.callers(self.principal),
+            ),
+        };
+        let mut matched = Vec::new();
+        for caller in callers {
+            let comer = Comer {
+                requester: &requester,
+                caller,
+                account: Some(self.principal.account),
+            };
+            let mut of_caller = Vec::new();
+            let when = self.asker.when(
+                comer,
+                &self.side,
+                audited,
+                &queue_side,
+                capability,
+                Some(&mut of_caller),
+            );
+            if !when.is_never() {
+                matched.extend(of_caller);
             }
         }
-        proofs
+        proofs(capability, &matched)
     }
+}
+
+/// What matched as proofs, each once.
+pub(super) fn proofs(capability: Capability, matched: &[Matched<'_>]) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = Vec::with_capacity(matched.len());
+    for statement in matched {
+        let proof = Proof::new(capability, statement);
+        if !proofs.contains(&proof) {
+            proofs.push(proof);
+        }
+    }
+    proofs
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Outcome, accounts};
 use crate::access::Access;
+use crate::account::GapEffect;
 use crate::cli::GraphArgs;
 use crate::config::{Source, Verbosity};
 use crate::finding::{Entity, Kind};
@@ -74,7 +75,10 @@ pub(super) fn run(args: GraphArgs) -> Result<Outcome> {
     let complete = accounts
         .iter()
         .all(|account| account.coverage.is_complete())
-        && access.unreadable_policies().is_empty();
+        && !access
+            .gaps()
+            .iter()
+            .any(|(_, gap)| gap.effect == GapEffect::MayHide);
     if complete || allow_incomplete {
         return Ok(Outcome::Clean);
     }

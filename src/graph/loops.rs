@@ -1,7 +1,7 @@
 //! Loops of one principal over one queue: it can put in what it takes out.
 
 use super::Graph;
-use crate::access::Capability;
+use crate::access::{Capability, Rights, SessionRights};
 use crate::entity::{Certainty, Grade};
 use crate::policy::Formula;
 
@@ -12,6 +12,8 @@ pub struct Loop {
     pub principal: usize,
     /// The index of the queue.
     pub queue: usize,
+    /// The workload whose session shows it, by its place among the principal's; any session when none.
+    pub workload: Option<usize>,
     /// How close it is to running.
     pub grade: Grade,
     /// Whether the two rights hold whatever the circumstances.
@@ -20,10 +22,12 @@ pub struct Loop {
     pub deletes: Option<Certainty>,
     /// When both rights hold together.
     pub when: Formula,
+    /// The workloads that can loop, by their place among the principal's.
+    pub workloads: Vec<usize>,
 }
 
 impl Graph<'_> {
-    /// Every loop of one principal over one queue, sorted by principal and queue.
+    /// Every loop of one principal over one queue, sorted by principal and queue: the gravest that one of its sessions has.
     ///
     /// Administrators could loop over every queue, which says nothing about any; theirs are told only where a delivery
     /// wires one. Rights that rest on nothing but an unreadable policy are no loop: the gap says that they are unknown.
@@ -31,36 +35,62 @@ impl Graph<'_> {
         let access = self.access;
         (0..access.principals.len()).flat_map(move |principal| {
             access.rights(principal).filter_map(move |rights| {
-                let wired = self.is_wired(principal, rights.queue);
-                if self.is_administrator(principal) && !wired {
+                if self.is_administrator(principal) && !self.is_wired(principal, rights.queue) {
                     return None;
                 }
-                let send = rights.when(Capability::Send);
-                let receive = rights.when(Capability::Receive);
-                if send.is_never() || receive.is_never() {
-                    return None;
-                }
-                if !send.rests_on_what_was_read() || !receive.rests_on_what_was_read() {
-                    return None;
-                }
-                let both = send.clone().and(receive.clone());
-                if !both.is_satisfiable() {
-                    return None;
-                }
-                let (grade, certainty) = match (both.is_always(), wired) {
-                    (true, true) => (Grade::Wired, Certainty::Allowed),
-                    (true, false) => (Grade::Permitted, Certainty::Allowed),
-                    (false, _) => (Grade::Conditional, Certainty::Conditional),
-                };
-                Some(Loop {
-                    principal,
-                    queue: rights.queue,
-                    grade,
-                    certainty,
-                    deletes: rights.certainty(Capability::Delete),
-                    when: both,
-                })
+                self.gravest_loop(principal, &rights)
             })
         })
     }
+
+    fn gravest_loop(&self, principal: usize, rights: &Rights<'_>) -> Option<Loop> {
+        let wired = self.wired_workloads(principal, rights.queue);
+        let of_wired = wired.map(|place| (rights.of_workload(place), Some(place), true));
+        let of_any = rights
+            .sessions()
+            .map(|session| (session, session.workload, false));
+        let mut gravest: Option<Loop> = None;
+        for (session, workload, wired) in of_wired.chain(of_any) {
+            let Some(when) = together(&session) else {
+                continue;
+            };
+            let (grade, certainty) = match (when.is_always(), wired) {
+                (true, true) => (Grade::Wired, Certainty::Allowed),
+                (true, false) => (Grade::Permitted, Certainty::Allowed),
+                (false, _) => (Grade::Conditional, Certainty::Conditional),
+            };
+            if gravest.as_ref().is_none_or(|known| known.grade < grade) {
+                gravest = Some(Loop {
+                    principal,
+                    queue: rights.queue,
+                    workload,
+                    grade,
+                    certainty,
+                    deletes: session.certainty(Capability::Delete),
+                    when,
+                    workloads: Vec::new(),
+                });
+            }
+        }
+        let mut gravest = gravest?;
+        let workloads = self.access.principals.get(principal)?.workloads.len();
+        gravest.workloads = (0..workloads)
+            .filter(|place| together(&rights.of_workload(*place)).is_some())
+            .collect();
+        Some(gravest)
+    }
+}
+
+/// When one session can both send and receive; none when it never can, or when nothing that was read says so.
+fn together(session: &SessionRights<'_>) -> Option<Formula> {
+    let send = session.when(Capability::Send);
+    let receive = session.when(Capability::Receive);
+    if send.is_never() || receive.is_never() {
+        return None;
+    }
+    if !send.rests_on_what_was_read() || !receive.rests_on_what_was_read() {
+        return None;
+    }
+    let both = send.clone().and(receive.clone());
+    both.is_satisfiable().then_some(both)
 }

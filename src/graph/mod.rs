@@ -159,6 +159,17 @@ impl<'a> Graph<'a> {
             .map(|delivery| &delivery.function)
     }
 
+    /// The functions that run as the principal and that the queue delivers to, by their place among its workloads.
+    fn wired_workloads(&self, principal: usize, queue: usize) -> impl Iterator<Item = usize> {
+        let workloads = self
+            .access
+            .principals
+            .get(principal)
+            .map_or(&[][..], |principal| &principal.workloads);
+        self.delivered_to(principal, queue)
+            .filter_map(|function| workloads.iter().position(|workload| workload == function))
+    }
+
     /// Whether the principal may do everything, so that naming it at each queue would tell nothing.
     pub fn is_administrator(&self, principal: usize) -> bool {
         self.administrators.contains(&principal)

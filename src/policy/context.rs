@@ -67,5 +67,8 @@ pub fn is_multivalued(key: &str) -> bool {
             | "aws:principalservicenameslist"
             | "aws:calledvia"
             | "aws:tagkeys"
+            | "kms:encryptioncontextkeys"
+            | "kms:resourcealiases"
+            | "kms:grantoperations"
     )
 }

@@ -64,6 +64,8 @@ pub enum OpenReason {
     UnknownOperator,
     /// The other account must allow as well, and its policies are not part of the audit.
     OtherAccount,
+    /// It depends on which message it is.
+    Message,
     /// An AWS behaviour that is not documented.
     Undocumented(Assumption),
 }

@@ -1,5 +1,7 @@
 //! `queue-feedback-loop`: one principal can put into a queue what it takes out of it.
 
+use std::collections::BTreeSet;
+
 use super::{Audit, count, evidence, principal_ref, short};
 use crate::access::{Capability, Principal};
 use crate::account::Account;
@@ -60,7 +62,7 @@ fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
             if capability == Capability::Delete && found.deletes.is_none() {
                 continue;
             }
-            let proved = rights.prove(found.queue, capability);
+            let proved = rights.prove_as(found.workload, found.queue, capability);
             proofs.extend(proved.iter().map(|proof| evidence(proof, &queue)));
         }
         if certainty == Certainty::Conditional {
@@ -87,13 +89,28 @@ fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
         account: account.id.clone(),
         region: "global".to_owned(),
         subject,
-        principals: vec![principal_ref(principal)],
+        principals: vec![PrincipalRef {
+            entity: Entity::new(principal.kind, principal.arn.shared()),
+            workloads: workloads(principal, loops),
+        }],
         resources,
         certainty,
         conditions,
         evidence: proofs,
         remedy: remedy(principal),
     })
+}
+
+/// The workloads that can loop over any of the queues, sorted.
+fn workloads(principal: &Principal<'_>, loops: &[Loop]) -> Vec<Entity> {
+    let places: BTreeSet<usize> = loops
+        .iter()
+        .flat_map(|found| found.workloads.iter().copied())
+        .collect();
+    places
+        .into_iter()
+        .filter_map(|place| principal.workloads.get(place).cloned())
+        .collect()
 }
 
 fn words(
@@ -150,16 +167,42 @@ fn remedy(principal: &Principal<'_>) -> String {
 
 /// One finding for the account names who has every action on every resource.
 fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<Finding> {
-    let holders: Vec<PrincipalRef> = audit
-        .graph
-        .administrators()
-        .filter_map(|administrator| audit.access.principals.get(administrator))
-        .filter(|principal| principal.account == index)
-        .map(principal_ref)
-        .collect();
-    if holders.is_empty() || account.queues.is_empty() {
+    let mut holders: Vec<PrincipalRef> = Vec::new();
+    // What keeps one administrator out of a queue, such as its key, may let another in.
+    let mut reached = BTreeSet::new();
+    for administrator in audit.graph.administrators() {
+        let Some(principal) = audit.access.principals.get(administrator) else {
+            continue;
+        };
+        if principal.account != index {
+            continue;
+        }
+        let own = audit.access.rights(administrator).filter(|rights| {
+            let queue = audit.access.queues.get(rights.queue);
+            let both = [Capability::Send, Capability::Receive];
+            queue.is_some_and(|audited| audited.account == index)
+                && both
+                    .into_iter()
+                    .all(|capability| rights.when(capability).is_always())
+        });
+        let queues: Vec<usize> = own.map(|rights| rights.queue).collect();
+        if !queues.is_empty() {
+            reached.extend(queues);
+            holders.push(principal_ref(principal));
+        }
+    }
+    if holders.is_empty() {
         return None;
     }
+    let queues = if reached.len() == account.queues.len() {
+        "every queue".to_owned()
+    } else {
+        format!(
+            "{} of {}",
+            reached.len(),
+            count(account.queues.len(), "queue")
+        )
+    };
     let subject = Entity::new(
         Kind::Account,
         format!("arn:{}:iam::{}:root", account.partition, account.id),
@@ -170,7 +213,7 @@ fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<
         rule: RULE,
         severity: Severity::Info,
         title: format!(
-            "{} can send to and receive from every queue",
+            "{} can send to and receive from {queues}",
             count(number, "administrator")
         ),
         detail:

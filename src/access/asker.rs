@@ -1,0 +1,295 @@
+//! When somebody has a capability on a queue: each action that gives it, decided over all layers, and the queue's key.
+
+use chrono::{DateTime, Utc};
+
+use super::action::Capability;
+use super::context::{Caller, RequestContext, Target};
+use super::decide::{Candidates, Layer, Layers, Matched, decide};
+use super::key::Lock;
+use super::rights::Formulas;
+use super::sides::{
+    ControlSide, KeySide, KeyUse, Own, QueueSide, RequesterSide, control_side, key_side,
+};
+use super::{Access, AuditedQueue};
+use crate::account::Organization;
+use crate::policy::{Formula, OpenReason, Request, Requester, RequesterKind};
+
+/// Somebody who comes to a queue.
+#[derive(Clone, Copy)]
+pub(super) struct Comer<'c> {
+    pub(super) requester: &'c Requester,
+    pub(super) caller: Caller<'c>,
+    /// The index of its account among those audited.
+    pub(super) account: Option<usize>,
+}
+
+/// Asks for capabilities, with everything about queues' keys and accounts' control policies at hand.
+pub(super) struct Asker<'a> {
+    access: &'a Access<'a>,
+    /// For each audited account.
+    controls: Vec<ControlSide<'a>>,
+    /// For each key of [`Access::keys`].
+    keys: Vec<KeySide<'a>>,
+}
+
+/// One action on one resource, with the statements about it that do not belong to the requester.
+struct Asked<'s, 't> {
+    action: &'static str,
+    target: Target<'t>,
+    /// The index of the account that holds the resource.
+    account: usize,
+    policy: &'s Candidates<'s>,
+    scps: &'s [Candidates<'s>],
+    rcps: &'s [Candidates<'s>],
+}
+
+impl<'a> Asker<'a> {
+    pub(super) fn new(access: &'a Access<'a>) -> Self {
+        Self {
+            access,
+            controls: access
+                .controls
+                .iter()
+                .map(|controls| control_side(controls, access.tags_matter))
+                .collect(),
+            keys: access.keys.iter().map(key_side).collect(),
+        }
+    }
+
+    /// When each capability is there.
+    pub(super) fn formulas(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        queue_side: &'a QueueSide<'a>,
+    ) -> Formulas {
+        Capability::ALL
+            .map(|capability| self.when(comer, side, audited, queue_side, capability, None))
+    }
+
+    /// When the capability is there. Deleting is asked by itself here; that it needs a message received first is for
+    /// [`needing_receipt`] to say. `record` takes the statements that have a part in it.
+    pub(super) fn when(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        queue_side: &'a QueueSide<'a>,
+        capability: Capability,
+        mut record: Option<&mut Vec<Matched<'a>>>,
+    ) -> Formula {
+        let actions = capability.actions(self.access.tags_matter);
+        let own = side.own.of(capability);
+        let policies = queue_side.policy.of(capability);
+        let mut any = Formula::Never;
+        for (index, (action, (own, policy))) in
+            actions.iter().zip(own.iter().zip(policies)).enumerate()
+        {
+            if own.identity.allows_nothing() && policy.allows_nothing() {
+                continue;
+            }
+            let asked = Asked {
+                action,
+                target: Target::Queue(audited.queue),
+                account: audited.account,
+                policy,
+                scps: self
+                    .controls_of(comer.account)
+                    .and_then(|controls| controls.of(capability).get(index))
+                    .map_or(&[], |about| &about.scps),
+                rcps: self
+                    .controls_of(Some(audited.account))
+                    .and_then(|controls| controls.of(capability).get(index))
+                    .map_or(&[], |about| &about.rcps),
+            };
+            any = any.or(self.decide(comer, own, &asked, &mut record));
+            if any.is_always() && record.is_none() {
+                break;
+            }
+        }
+        if any.is_never() {
+            return any;
+        }
+        let unlocked = match capability {
+            Capability::Send => self.may_encrypt(comer, side, audited, &mut record),
+            Capability::Receive => self.may_read(comer, side, audited, &mut record),
+            // Deleting and purging need no key (C.4), nor does changing the queue (K9).
+            Capability::Delete | Capability::Purge | Capability::Administer => Formula::Always,
+        };
+        match (&any, &unlocked) {
+            (_, Formula::Always) => any,
+            _ => any.and(unlocked).settled(),
+        }
+    }
+
+    fn controls_of(&self, account: Option<usize>) -> Option<&ControlSide<'a>> {
+        self.controls.get(account?)
+    }
+
+    /// Sending to an encrypted queue takes a data key, and decrypting one that was made before.
+    fn may_encrypt(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        record: &mut Option<&mut Vec<Matched<'a>>>,
+    ) -> Formula {
+        let both = [KeyUse::Generate, KeyUse::Decrypt];
+        self.unlocks(comer, side, audited, audited.lock, &both, record)
+    }
+
+    /// Receiving takes the queue's key; for messages that were moved here from another queue, that queue's (K4).
+    fn may_read(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        record: &mut Option<&mut Vec<Matched<'a>>>,
+    ) -> Formula {
+        let decrypt = [KeyUse::Decrypt];
+        let own = self.unlocks(comer, side, audited, audited.lock, &decrypt, record);
+        audited.moved_from.iter().fold(own, |all, source| {
+            let Some(from) = self.access.queues.get(*source) else {
+                return all;
+            };
+            if all.is_never() || from.lock == audited.lock {
+                return all;
+            }
+            let unlocks = self.unlocks(comer, side, from, from.lock, &decrypt, record);
+            if unlocks.is_always() {
+                return all;
+            }
+            all.and(unlocks.or(Formula::open(
+                OpenReason::Message,
+                format!(
+                    "the message was not moved here from queue {}, whose key it may not use",
+                    from.queue.arn.name()
+                ),
+            )))
+        })
+    }
+
+    /// When the comer may use a lock in every one of these ways.
+    fn unlocks(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        lock: Lock,
+        uses: &[KeyUse],
+        record: &mut Option<&mut Vec<Matched<'a>>>,
+    ) -> Formula {
+        let is_anonymous = comer.requester.kind == RequesterKind::Anonymous;
+        let index = match lock {
+            Lock::Open => return Formula::Always,
+            // Nobody without credentials can use a key (B.7).
+            _ if is_anonymous => return Formula::Never,
+            Lock::Unread => return Formula::Always,
+            Lock::AwsManaged => {
+                let owner = audited.queue.arn.account();
+                return Formula::constant(comer.requester.account.as_deref() == Some(owner));
+            }
+            Lock::Key(index) => index,
+        };
+        let (Some(key), Some(statements)) = (self.access.keys.get(index), self.keys.get(index))
+        else {
+            return Formula::Always;
+        };
+        if !key.key.is_enabled() {
+            return Formula::Never;
+        }
+        uses.iter().fold(Formula::Always, |all, usage| {
+            if all.is_never() {
+                return all;
+            }
+            let asked = Asked {
+                action: usage.action(),
+                target: Target::Key {
+                    key: key.key,
+                    queue: audited.queue,
+                },
+                account: key.account,
+                policy: statements.of_key(*usage),
+                scps: self
+                    .controls_of(comer.account)
+                    .map_or(&[], |controls| &controls.of_key(*usage).scps),
+                rcps: self
+                    .controls_of(Some(key.account))
+                    .map_or(&[], |controls| &controls.of_key(*usage).rcps),
+            };
+            all.and(self.decide(comer, side.own.of_key(*usage), &asked, record))
+        })
+    }
+
+    fn decide<'s>(
+        &'s self,
+        comer: Comer<'_>,
+        own: &'s Own<'s>,
+        asked: &Asked<'s, '_>,
+        record: &mut Option<&mut Vec<Matched<'s>>>,
+    ) -> Formula
+    where
+        'a: 's,
+    {
+        let organization = |account: Option<usize>| -> Option<&Organization> {
+            self.access.accounts.get(account?)?.organization.as_ref()
+        };
+        let scanned_at = self.access.accounts.get(asked.account);
+        let context = RequestContext {
+            caller: comer.caller,
+            target: asked.target,
+            callers_organization: organization(comer.account),
+            targets_organization: organization(Some(asked.account)),
+            now: scanned_at.map_or(DateTime::<Utc>::UNIX_EPOCH, |account| account.scanned_at),
+            carries_tags: asked.action.contains("tagqueue") || asked.action == "sqs:createqueue",
+        };
+        let (arn, of_key) = match asked.target {
+            Target::Queue(queue) => (&queue.arn, false),
+            Target::Key { key, .. } => (&key.arn, true),
+        };
+        let request = Request {
+            requester: comer.requester,
+            action: asked.action,
+            resource: arn.as_str(),
+            keys: &context,
+        };
+        let layers = Layers {
+            identity: &own.identity,
+            boundary: own.boundary.as_ref(),
+            session: own.session.as_ref(),
+            resource: asked.policy,
+            scps: asked.scps,
+            rcps: asked.rcps,
+            endpoint: None,
+        };
+        let before = record.as_ref().map_or(0, |matched| matched.len());
+        let decision = decide(&request, arn.account(), &layers, &mut |mut matched| {
+            if of_key && matched.layer == Layer::Resource {
+                matched.layer = Layer::Kms;
+            }
+            if let Some(record) = record {
+                record.push(matched);
+            }
+        });
+        let when = decision.verdict.formula();
+        // What an action matched that is refused after all gives nothing.
+        if when.is_never()
+            && let Some(record) = record
+        {
+            record.truncate(before);
+        }
+        when
+    }
+}
+
+/// Without receiving there is no receipt handle to delete with (C.2).
+pub(super) fn needing_receipt(mut formulas: Formulas) -> Formulas {
+    let [_, receive, delete, ..] = &mut formulas;
+    if !delete.is_never() {
+        *delete = std::mem::replace(delete, Formula::Never)
+            .and(receive.clone())
+            .settled();
+    }
+    formulas
+}

@@ -1,0 +1,186 @@
+//! The keys that queues are encrypted with: who may use one decides who may send and receive (C.4).
+//!
+//! Implements "Configure KMS permissions for producers and consumers" of the Amazon SQS developer guide and "Grants in AWS
+//! KMS". A grant is read as the statement that it amounts to, so that one procedure decides key policies and grants alike.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::context::ENCRYPTION_CONTEXT;
+use super::decide::Policy;
+use crate::account::{Account, Encryption, Grant, Key, KeyManager, Queue};
+use crate::arn::Arn;
+use crate::policy::PolicyKind;
+
+/// What stands between a caller and the messages of a queue, besides SQS itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Nothing: no encryption, or keys that SQS manages.
+    Open,
+    /// The key that AWS manages for SQS: callers of the queue's account pass, nobody else.
+    AwsManaged,
+    /// A key that is not known, or not well enough to refuse anybody. A gap says so once.
+    Unread,
+    /// A key with its policy, by its place in [`super::Access::keys`].
+    Key(usize),
+}
+
+/// A customer managed key with its policies parsed.
+#[derive(Debug)]
+pub(super) struct AuditedKey<'a> {
+    pub(super) key: &'a Key,
+    /// The key policy, then the grants.
+    pub(super) policies: Vec<Policy>,
+    /// The index of its account among those audited.
+    pub(super) account: usize,
+}
+
+/// The customer managed keys whose policy was read.
+pub(super) fn audited_keys(accounts: &[Account]) -> Vec<AuditedKey<'_>> {
+    let all = accounts
+        .iter()
+        .enumerate()
+        .flat_map(|(index, account)| account.keys.iter().map(move |key| (index, key)));
+    all.filter(|(_, key)| key.manager == KeyManager::Customer)
+        .filter_map(|(account, key)| {
+            let document = key.policy.as_ref()?;
+            // Without the grants it is not known whom the key lets in: it cannot refuse anybody.
+            let grants = key.grants.as_ref()?;
+            let name = key.arn.shared();
+            let policy = Policy::parse(
+                Arc::clone(&name),
+                name,
+                document.as_str(),
+                PolicyKind::Resource,
+            );
+            let grants = grants
+                .iter()
+                .filter_map(|grant| policy_of_grant(key, grant));
+            Some(AuditedKey {
+                key,
+                policies: std::iter::once(policy).chain(grants).collect(),
+                account,
+            })
+        })
+        .collect()
+}
+
+/// What encrypts the messages of a queue.
+pub(super) fn lock(queue: &Queue, accounts: &[Account], keys: &[AuditedKey<'_>]) -> Lock {
+    let Some(attributes) = &queue.attributes else {
+        return Lock::Unread;
+    };
+    let Encryption::Kms { key: name } = &attributes.encryption else {
+        return Lock::Open;
+    };
+    if attributes.encryption.is_aws_managed_key() {
+        return Lock::AwsManaged;
+    }
+    let known = accounts
+        .iter()
+        .flat_map(|account| &account.keys)
+        .find(|key| names(name, queue, key));
+    match known {
+        Some(key) if key.manager == KeyManager::Aws => Lock::AwsManaged,
+        Some(key) => keys
+            .iter()
+            .position(|audited| audited.key.arn == key.arn)
+            .map_or(Lock::Unread, Lock::Key),
+        None => Lock::Unread,
+    }
+}
+
+/// Whether a queue's setting, which is a key id, a key ARN, an alias or an alias ARN, means this key. Ids and aliases mean
+/// keys of the queue's own account and region.
+pub(super) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
+    if setting == key.arn.as_str() {
+        return true;
+    }
+    let is_alias = |alias: &str| {
+        key.aliases
+            .as_ref()
+            .is_some_and(|aliases| aliases.iter().any(|known| known == alias))
+    };
+    let beside =
+        |region: &str, account: &str| key.arn.region() == region && key.arn.account() == account;
+    match Arn::parse(setting) {
+        Ok(arn) => beside(arn.region(), arn.account()) && is_alias(arn.resource()),
+        Err(_) => {
+            beside(queue.arn.region(), queue.arn.account())
+                && (key.arn.resource().strip_prefix("key/") == Some(setting) || is_alias(setting))
+        }
+    }
+}
+
+/// Which messages a grant is for.
+#[derive(Debug, PartialEq, Eq)]
+enum Bound<'a> {
+    /// Those of every queue that the key encrypts.
+    Any,
+    /// Those of one queue.
+    Queue(&'a str),
+    /// None.
+    Nothing,
+}
+
+/// The statement that a grant amounts to: its operations for its grantee. None when it is for no message.
+fn policy_of_grant(key: &Key, grant: &Grant) -> Option<Policy> {
+    let condition = match bound_to(grant) {
+        Bound::Nothing => return None,
+        Bound::Any => json!({}),
+        Bound::Queue(arn) => {
+            let name = format!("kms:EncryptionContext:{ENCRYPTION_CONTEXT}");
+            json!({ "StringEquals": { name: arn } })
+        }
+    };
+    let actions: Vec<String> = grant
+        .operations
+        .iter()
+        .map(|operation| format!("kms:{operation}"))
+        .collect();
+    let is_service =
+        grant.grantee.ends_with(".amazonaws.com") || grant.grantee.ends_with(".amazonaws.com.cn");
+    let kind = if is_service { "Service" } else { "AWS" };
+    let document = json!({
+        // The older version, in which nothing that stands in a grant could be taken for a variable.
+        "Version": "2008-10-17",
+        "Statement": {
+            "Sid": grant.id,
+            "Effect": "Allow",
+            "Principal": { kind: grant.grantee },
+            "Action": actions,
+            "Resource": "*",
+            "Condition": condition,
+        },
+    });
+    Some(Policy::parse(
+        format!("grants of {}", key.arn),
+        key.arn.shared(),
+        &document.to_string(),
+        PolicyKind::Resource,
+    ))
+}
+
+/// The messages that a grant is for. The encryption context of a message is one pair, its queue's ARN (K7); names of pairs
+/// are case-sensitive.
+fn bound_to(grant: &Grant) -> Bound<'_> {
+    let of_message =
+        |pairs: &BTreeMap<String, String>| pairs.keys().all(|name| name == ENCRYPTION_CONTEXT);
+    let equals = grant.context_equals.as_ref();
+    if !of_message(&grant.context_subset)
+        || equals.is_some_and(|pairs| pairs.is_empty() || !of_message(pairs))
+    {
+        return Bound::Nothing;
+    }
+    let mut queues = grant
+        .context_subset
+        .values()
+        .chain(equals.into_iter().flat_map(BTreeMap::values));
+    match queues.next() {
+        None => Bound::Any,
+        Some(queue) if queues.all(|other| other == queue) => Bound::Queue(queue),
+        Some(_) => Bound::Nothing,
+    }
+}

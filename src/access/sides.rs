@@ -1,0 +1,161 @@
+//! The statements of everyone who has a say in a request, sorted out by action, so that each policy is read once for all the
+//! requests that it takes part in.
+
+use super::AuditedQueue;
+use super::action::Capability;
+use super::control::{Controls, ControlsAbout};
+use super::decide::Candidates;
+use super::key::AuditedKey;
+use super::principal::Principal;
+
+/// What SQS asks KMS for when a message is put in, besides decrypting; in lower case as all actions here.
+const GENERATE: &str = "kms:generatedatakey";
+const DECRYPT: &str = "kms:decrypt";
+
+/// Something for every action of every capability, and for the two actions on keys.
+#[derive(Debug)]
+pub(super) struct ByAction<T> {
+    by_capability: [Vec<T>; Capability::ALL.len()],
+    generate: T,
+    decrypt: T,
+}
+
+impl<T> ByAction<T> {
+    fn new(tags_matter: bool, mut about: impl FnMut(&'static str) -> T) -> Self {
+        Self {
+            by_capability: Capability::ALL.map(|capability| {
+                capability
+                    .actions(tags_matter)
+                    .iter()
+                    .map(|action| about(action))
+                    .collect()
+            }),
+            generate: about(GENERATE),
+            decrypt: about(DECRYPT),
+        }
+    }
+
+    /// For each action of a capability, in the order of [`Capability::actions`].
+    pub(super) fn of(&self, capability: Capability) -> &[T] {
+        self.by_capability
+            .get(capability as usize)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// For the use of a key.
+    pub(super) fn of_key(&self, usage: KeyUse) -> &T {
+        match usage {
+            KeyUse::Generate => &self.generate,
+            KeyUse::Decrypt => &self.decrypt,
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = &T> {
+        self.by_capability.iter().flatten()
+    }
+}
+
+/// An action on a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyUse {
+    /// `kms:GenerateDataKey`.
+    Generate,
+    /// `kms:Decrypt`.
+    Decrypt,
+}
+
+impl KeyUse {
+    /// The action, in lower case.
+    pub(super) fn action(self) -> &'static str {
+        match self {
+            Self::Generate => GENERATE,
+            Self::Decrypt => DECRYPT,
+        }
+    }
+}
+
+/// A requester's own statements about one action.
+#[derive(Debug)]
+pub(super) struct Own<'a> {
+    pub(super) identity: Candidates<'a>,
+    pub(super) boundary: Option<Candidates<'a>>,
+    pub(super) session: Option<Candidates<'a>>,
+}
+
+/// A requester's own statements.
+#[derive(Debug)]
+pub(super) struct RequesterSide<'a> {
+    pub(super) own: ByAction<Own<'a>>,
+    /// Whether its identity-based policies allow nothing at all on queues.
+    pub(super) allows_nothing: bool,
+}
+
+impl<'a> RequesterSide<'a> {
+    pub(super) fn of(principal: &'a Principal<'_>, tags_matter: bool) -> Self {
+        Self::new(tags_matter, |action| Own {
+            identity: Candidates::of(&principal.policies, action),
+            boundary: principal
+                .boundary
+                .as_ref()
+                .map(|boundary| Candidates::limiting([boundary], action)),
+            session: None,
+        })
+    }
+
+    /// The side of somebody whose policies are not known: `identity` and `session` stand for them.
+    pub(super) fn unknown(
+        tags_matter: bool,
+        identity: &Candidates<'a>,
+        session: Option<&Candidates<'a>>,
+    ) -> Self {
+        Self::new(tags_matter, |_| Own {
+            identity: identity.clone(),
+            boundary: None,
+            session: session.cloned(),
+        })
+    }
+
+    fn new(tags_matter: bool, about: impl FnMut(&'static str) -> Own<'a>) -> Self {
+        let own = ByAction::new(tags_matter, about);
+        let allows_nothing = own.each().all(|own| own.identity.allows_nothing());
+        Self {
+            own,
+            allows_nothing,
+        }
+    }
+}
+
+/// A queue policy's statements.
+#[derive(Debug)]
+pub(super) struct QueueSide<'a> {
+    pub(super) policy: ByAction<Candidates<'a>>,
+    /// Whether the queue policy allows nothing at all.
+    pub(super) allows_nothing: bool,
+}
+
+impl<'a> QueueSide<'a> {
+    pub(super) fn of(audited: &'a AuditedQueue<'_>, tags_matter: bool) -> Self {
+        let policy = ByAction::new(tags_matter, |action| {
+            Candidates::of(&audited.policy, action)
+        });
+        let allows_nothing = policy.each().all(Candidates::allows_nothing);
+        Self {
+            policy,
+            allows_nothing,
+        }
+    }
+}
+
+/// The statements of a key's policy and grants.
+pub(super) type KeySide<'a> = ByAction<Candidates<'a>>;
+
+pub(super) fn key_side<'a>(audited: &'a AuditedKey<'_>) -> KeySide<'a> {
+    ByAction::new(false, |action| Candidates::of(&audited.policies, action))
+}
+
+/// The statements of the control policies above an account.
+pub(super) type ControlSide<'a> = ByAction<ControlsAbout<'a>>;
+
+pub(super) fn control_side(controls: &Controls, tags_matter: bool) -> ControlSide<'_> {
+    ByAction::new(tags_matter, |action| controls.about(action))
+}
