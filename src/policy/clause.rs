@@ -83,7 +83,7 @@ impl Clause {
         let lookup = keys.lookup(&self.key_lower);
         if operator.base != Base::Null
             && operator.quantifier == Quantifier::Single
-            && !matches!(lookup, Lookup::Absent)
+            && !is_absent(&lookup)
             && is_multivalued(&self.key_lower)
         {
             assumed.insert(Assumption::NoSetOperator);
@@ -143,9 +143,8 @@ impl Clause {
                     values.push(Value::new(operator.base, &shown, glob, assumed));
                 }
                 Resolved::Missing => {}
-                Resolved::Open { widest, .. } => {
-                    open.push((text.clone(), widest));
-                }
+                // In another call the same variable is another unknown.
+                Resolved::Open { widest, call, .. } => open.push((format!("{text}{call}"), widest)),
             }
         }
         // A value that could not equal anything present, whatever its variable is, is decided by the widest pattern.
@@ -171,15 +170,28 @@ impl Clause {
             (_, Some(holds)) if holds != operator.negated => Some(holds),
             _ => None,
         };
+        let call = match lookup {
+            Lookup::Open(domain) => domain.which_call(),
+            Lookup::Absent | Lookup::One(_) | Lookup::Many(_) => String::new(),
+        };
         decided.map_or_else(
             || {
                 Formula::open(
                     OpenReason::Variable,
-                    format!("{} {operator} {}", self.key, open.join(", ")),
+                    format!("{}{call} {operator} {}", self.key, open.join(", ")),
                 )
             },
             Formula::constant,
         )
+    }
+}
+
+/// Whether a request comes without the key; an empty set of values counts as that (S2, S3).
+fn is_absent(lookup: &Lookup<'_>) -> bool {
+    match lookup {
+        Lookup::Absent => true,
+        Lookup::Many(values) => values.is_empty(),
+        Lookup::One(_) | Lookup::Open(_) => false,
     }
 }
 

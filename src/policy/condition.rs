@@ -8,6 +8,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use super::assumption::{Assumption, Assumptions};
 use super::context::Domain;
 use super::glob::{Glob, Token};
+use super::letter_case::{equals_folded, folded};
+use super::number::Number;
 
 /// How the values of a multivalued key are taken together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -213,10 +215,10 @@ pub(super) struct Value {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Matcher {
     Text(Glob),
-    /// Lower-cased.
+    /// Folded ([`folded`]).
     TextIgnoringCase(String),
     Arn(Vec<Glob>),
-    Number(f64),
+    Number(Number),
     /// Milliseconds since 1970.
     Instant(i64),
     Bool(bool),
@@ -240,6 +242,13 @@ impl AddressRange {
             None => (text, None),
         };
         match address.parse().ok()? {
+            // A range of mapped addresses is one of IPv4, as the addresses in it are.
+            IpAddr::V6(mapped)
+                if let Some(address) = mapped.to_ipv4_mapped()
+                    && let Some(prefix) = prefix.unwrap_or(128).checked_sub(96) =>
+            {
+                Self::parse(&format!("{address}/{prefix}"))
+            }
             IpAddr::V4(address) => {
                 let prefix = prefix.unwrap_or(32);
                 let mask = u32::MAX
@@ -276,7 +285,9 @@ impl Value {
         let plain = || pattern.to_string();
         let matcher = match base {
             Base::StringEquals | Base::StringLike => Matcher::Text(pattern),
-            Base::StringEqualsIgnoreCase => Matcher::TextIgnoringCase(plain().to_lowercase()),
+            Base::StringEqualsIgnoreCase => {
+                Matcher::TextIgnoringCase(plain().chars().map(folded).collect())
+            }
             Base::Arn => {
                 if let Some(fields) = arn_fields(&pattern) {
                     Matcher::Arn(fields)
@@ -285,7 +296,7 @@ impl Value {
                     Matcher::Nothing
                 }
             }
-            Base::Numeric(_) => number(&plain()).map_or(Matcher::Nothing, Matcher::Number),
+            Base::Numeric(_) => Number::parse(&plain()).map_or(Matcher::Nothing, Matcher::Number),
             Base::Date(_) => instant(&plain()).map_or(Matcher::Nothing, Matcher::Instant),
             Base::Bool | Base::Null => match plain().to_ascii_lowercase().as_str() {
                 "true" => Matcher::Bool(true),
@@ -307,7 +318,7 @@ impl Value {
     fn accepts(&self, base: Base, value: &str) -> bool {
         match &self.matcher {
             Matcher::Text(glob) => glob.matches(value),
-            Matcher::TextIgnoringCase(text) => value.to_lowercase() == *text,
+            Matcher::TextIgnoringCase(text) => equals_folded(value, text),
             Matcher::Arn(fields) => {
                 value.splitn(6, ':').count() == 6
                     && fields
@@ -315,24 +326,57 @@ impl Value {
                         .zip(value.splitn(6, ':'))
                         .all(|(pattern, field)| pattern.matches(field))
             }
-            Matcher::Number(bound) => match base {
-                Base::Numeric(comparison) => number(value)
-                    .and_then(|value| value.partial_cmp(bound))
-                    .is_some_and(|ordering| compares(comparison, ordering)),
-                _ => false,
-            },
-            Matcher::Instant(bound) => match base {
-                Base::Date(comparison) => {
-                    instant(value).is_some_and(|value| compares(comparison, value.cmp(bound)))
-                }
-                _ => false,
-            },
             Matcher::Bool(wanted) => {
                 value.eq_ignore_ascii_case(if *wanted { "true" } else { "false" })
             }
             Matcher::Binary(bytes) => value.trim_end_matches('=') == bytes,
-            Matcher::Range(range) => value.parse().is_ok_and(|address| range.contains(address)),
+            Matcher::Number(_) | Matcher::Instant(_) | Matcher::Range(_) => {
+                Point::parse(base, value).is_some_and(|point| self.accepts_point(base, &point))
+            }
             Matcher::Nothing => false,
+        }
+    }
+
+    /// The same for a value that is already read as a number, an instant or an address.
+    fn accepts_point(&self, base: Base, point: &Point) -> bool {
+        match (&self.matcher, base, point) {
+            (Matcher::Number(bound), Base::Numeric(comparison), Point::Number(number)) => {
+                compares(comparison, number.cmp(bound))
+            }
+            (Matcher::Instant(bound), Base::Date(comparison), Point::Instant(instant)) => {
+                compares(comparison, instant.cmp(bound))
+            }
+            (Matcher::Range(range), Base::IpAddress, Point::Address(address)) => {
+                range.contains(*address)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A value that is no text: a point on a line, of which policies name ranges.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Point {
+    Number(Number),
+    /// Milliseconds since 1970.
+    Instant(i64),
+    Address(IpAddr),
+    /// What none of the others can be read from; no comparison holds for it.
+    Other,
+}
+
+impl Point {
+    /// Reads a value as what an operator with this base compares; `None` when it cannot be read so.
+    pub(super) fn parse(base: Base, value: &str) -> Option<Self> {
+        match base {
+            Base::Numeric(_) => Number::parse(value).map(Self::Number),
+            Base::Date(_) => instant(value).map(Self::Instant),
+            // An IPv4 address is the same in its IPv6 spelling, `::ffff:192.0.2.1`.
+            Base::IpAddress => value
+                .parse()
+                .ok()
+                .map(|address: IpAddr| Self::Address(address.to_canonical())),
+            _ => None,
         }
     }
 }
@@ -360,20 +404,16 @@ fn arn_fields(pattern: &Glob) -> Option<Vec<Glob>> {
     (fields.len() == 6).then(|| fields.into_iter().map(Glob::from_tokens).collect())
 }
 
-fn number(text: &str) -> Option<f64> {
-    text.trim()
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite())
-}
-
-/// Milliseconds since 1970 of a date in the W3C profile of ISO 8601, or of epoch seconds.
+/// Milliseconds since 1970 of a date in the W3C profile of ISO 8601, or of epoch seconds. An instant before or after all that
+/// can be counted is the first or the last.
 pub(super) fn instant(text: &str) -> Option<i64> {
     let text = text.trim();
     if text.len() > 4
-        && let Ok(seconds) = text.parse::<i64>()
+        && let Ok(seconds) = text.parse::<i128>()
     {
-        return seconds.checked_mul(1000);
+        let milliseconds = seconds.saturating_mul(1000);
+        let limit = if seconds < 0 { i64::MIN } else { i64::MAX };
+        return Some(i64::try_from(milliseconds).unwrap_or(limit));
     }
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.timestamp_millis());
@@ -420,6 +460,11 @@ impl Test {
         self.domain.may_be_absent
     }
 
+    /// The call whose key it is; none when it is the request's own ([`Domain::call`]).
+    pub fn call(&self) -> Option<&'static str> {
+        self.domain.call
+    }
+
     /// The values of the policy, as written there.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(|value| value.text.as_str())
@@ -433,6 +478,14 @@ impl Test {
         self.values
             .iter()
             .any(|candidate| candidate.accepts(self.operator.base, value))
+            != self.operator.negated
+    }
+
+    /// The outcome for a request that carries the key with one value, which reads as this point.
+    pub(super) fn holds_for_point(&self, point: &Point) -> bool {
+        self.values
+            .iter()
+            .any(|candidate| candidate.accepts_point(self.operator.base, point))
             != self.operator.negated
     }
 
@@ -504,7 +557,7 @@ impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ", self.key, self.operator)?;
         match self.values.as_slice() {
-            [value] => f.write_str(&value.text),
+            [value] => f.write_str(&value.text)?,
             values => {
                 f.write_str("[")?;
                 for (index, value) in values.iter().enumerate() {
@@ -513,9 +566,10 @@ impl fmt::Display for Test {
                     }
                     f.write_str(&value.text)?;
                 }
-                f.write_str("]")
+                f.write_str("]")?;
             }
         }
+        f.write_str(&self.domain.which_call())
     }
 }
 
@@ -554,6 +608,11 @@ mod tests {
             assert_eq!(instant(text), Some(day), "{text}");
         }
         assert_eq!(instant("yesterday"), None);
+        assert_eq!(instant(""), None);
+        assert_eq!(instant("2020-13-01"), None);
+        // Later than all that can be counted, yet later than today.
+        assert_eq!(instant("99999999999999999999"), Some(i64::MAX));
+        assert_eq!(instant("-99999999999999999999"), Some(i64::MIN));
     }
 
     #[test]
@@ -567,5 +626,11 @@ mod tests {
         let six = AddressRange::parse("2001:db8::/32").unwrap();
         assert!(six.contains("2001:db8:ffff::1".parse().unwrap()));
         assert!(AddressRange::parse("10.0.0.0/33").is_none());
+        assert!(AddressRange::parse("").is_none());
+        assert!(AddressRange::parse("10.0.0.0/").is_none());
+        assert_eq!(
+            AddressRange::parse("::ffff:10.0.0.0/104"),
+            AddressRange::parse("10.0.0.0/8")
+        );
     }
 }

@@ -27,6 +27,10 @@ pub struct Domain {
     pub may_be_absent: bool,
     /// The shape of a present value, when something is known of it (`AROA…:*` for the user id of a role session).
     pub shape: Option<Glob>,
+    /// The call whose key it is, by the prefix of the service called: `kms` when SQS calls KMS with the caller's rights to
+    /// encrypt a message. None for the request itself. What the key holds in one call says nothing of another: the network
+    /// path of the caller to SQS is not that of the forwarded call.
+    pub call: Option<&'static str>,
 }
 
 impl Domain {
@@ -34,11 +38,13 @@ impl Domain {
     pub const ANYTHING: Self = Self {
         may_be_absent: true,
         shape: None,
+        call: None,
     };
     /// Some value, never absence.
     pub const PRESENT: Self = Self {
         may_be_absent: false,
         shape: None,
+        call: None,
     };
 
     /// Some value of this shape, never absence.
@@ -46,7 +52,24 @@ impl Domain {
         Self {
             may_be_absent: false,
             shape: Some(shape),
+            call: None,
         }
+    }
+
+    /// The same in a call that the request leads to.
+    #[must_use]
+    pub fn in_call_to(self, service: &'static str) -> Self {
+        Self {
+            call: Some(service),
+            ..self
+        }
+    }
+
+    /// Which call it is about, as an addition to a condition in words; empty for the request itself.
+    pub(super) fn which_call(&self) -> String {
+        self.call.map_or_else(String::new, |service| {
+            format!(" (in the call to {})", service.to_uppercase())
+        })
     }
 }
 
@@ -71,4 +94,36 @@ pub fn is_multivalued(key: &str) -> bool {
             | "kms:resourcealiases"
             | "kms:grantoperations"
     )
+}
+
+/// What every value of a key is read as, where its type says so ("AWS global condition context keys").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyType {
+    Boolean,
+    Number,
+    Date,
+    Address,
+    /// Text, or a key of which nothing is known.
+    Text,
+}
+
+impl KeyType {
+    /// `key` is in lower case.
+    pub(super) fn of(key: &str) -> Self {
+        match key {
+            "aws:multifactorauthpresent"
+            | "aws:securetransport"
+            | "aws:viaawsservice"
+            | "aws:principalisawsservice"
+            | "aws:assumedroot"
+            | "aws:ismcpserviceaction"
+            | "aws:viaawsmcpservice" => Self::Boolean,
+            "aws:multifactorauthage" => Self::Number,
+            "aws:currenttime" | "aws:epochtime" | "aws:tokenissuetime" => Self::Date,
+            "aws:sourceip" | "aws:vpcsourceip" | "aws:ec2instancesourceprivateipv4" => {
+                Self::Address
+            }
+            _ => Self::Text,
+        }
+    }
 }

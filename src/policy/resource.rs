@@ -128,14 +128,18 @@ impl ResourcePattern {
                 Resolved::Fixed(glob) => {
                     ArnPattern::new(head, glob.tokens(), kind).matches(resource, kind, assumed)
                 }
-                Resolved::Open { widest, keys } => {
+                Resolved::Open { widest, keys, call } => {
                     let widest = ArnPattern::new(head, widest.tokens(), kind);
                     if widest.matches(resource, kind, assumed).is_never() {
                         Formula::Never
                     } else {
                         Formula::open(
                             OpenReason::Variable,
-                            format!("{} names {resource} (by {})", self.text, keys.join(", ")),
+                            format!(
+                                "{} names {resource} (by {}){call}",
+                                self.text,
+                                keys.join(", ")
+                            ),
                         )
                     }
                 }

@@ -31,10 +31,12 @@ pub(super) enum Resolved {
     Fixed(Glob),
     /// A variable has no value and no default (V4, V6).
     Missing,
-    /// A variable's value is unknown: the pattern with `*` in its place, and the keys concerned.
+    /// A variable's value is unknown: the pattern with `*` in its place, the keys concerned, and in which call, in words
+    /// (empty for the request itself).
     Open {
         widest: Glob,
         keys: Vec<String>,
+        call: String,
     },
 }
 
@@ -76,6 +78,7 @@ impl Template {
     ) -> Resolved {
         let mut tokens: Vec<Token> = Vec::new();
         let mut open = Vec::new();
+        let mut call = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => tokens.extend(text.chars().map(|character| match character {
@@ -89,12 +92,13 @@ impl Template {
                         Lookup::One(value) if !is_multivalued(key) => Some(value),
                         Lookup::Open(domain) if !is_multivalued(key) => {
                             // A default is one more possibility; the run covers it.
-                            match domain.shape {
+                            match &domain.shape {
                                 Some(shape) if !domain.may_be_absent => {
                                     tokens.extend(shape.tokens());
                                 }
                                 _ => tokens.push(Token::Run),
                             }
+                            call = domain.which_call();
                             open.push(key.clone());
                             continue;
                         }
@@ -117,6 +121,7 @@ impl Template {
             Resolved::Open {
                 widest: glob,
                 keys: open,
+                call,
             }
         }
     }
