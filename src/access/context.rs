@@ -170,7 +170,10 @@ fn organization_paths(organization: Option<&Organization>) -> Lookup<'_> {
 impl RequestContext<'_> {
     /// A key of which nothing is known, and which the call to SQS and the one to KMS need not share.
     fn of_the_call(&self) -> Lookup<'static> {
-        OPEN
+        match self.target {
+            Target::Queue(_) => OPEN,
+            Target::Key { .. } => Lookup::Open(Domain::ANYTHING.in_call_to("kms")),
+        }
     }
 
     /// The keys of KMS requests (K1, K7).
