@@ -10,7 +10,7 @@ use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
 use crate::policy::Formula;
-use crate::report::{AccountGap, FlowEnd, QueueFlow, Report};
+use crate::report::{AccountGap, Coverage, FlowEnd, QueueFlow, Report};
 use crate::rules::{self, Audit};
 
 /// Audits accounts. `trusted` accounts may have access without being reported.
@@ -27,15 +27,22 @@ pub fn audit(
         graph: &graph,
         trusted,
     });
+    let mut report = Report::new(generated_at, accounts, findings, flows(&graph));
+    report.coverage = coverage(&access);
+    report
+}
+
+/// What the accounts could not be asked, and what showed to be missing when it was needed.
+pub fn coverage(access: &Access<'_>) -> Coverage {
+    let mut coverage = Coverage::of(access.accounts);
     let lacking = access.gaps().into_iter().filter_map(|(account, gap)| {
         Some(AccountGap {
-            account: accounts.get(account)?.id.clone(),
+            account: access.account(account)?.id.clone(),
             gap,
         })
     });
-    let mut report = Report::new(generated_at, accounts, findings, flows(&graph));
-    report.add_gaps(lacking);
-    report
+    coverage.add_gaps(lacking);
+    coverage
 }
 
 /// Who sends to and who receives from each queue.

@@ -37,6 +37,8 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Audit the example account that ships inside the binary
     Demo(DemoArgs),
+    /// Name everyone who can send to, receive from, delete from, purge or administer a queue, each with its proof
+    WhoCan(Box<WhoCanArgs>),
     /// Draw who sends to and receives from which queue, as JSON
     Graph(Box<GraphArgs>),
     /// Decide authorization requests given as JSON Lines, one decision per line
@@ -75,6 +77,27 @@ pub struct DemoArgs {
     /// What comes out.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `patscan who-can`.
+#[derive(Debug, Args)]
+pub struct WhoCanArgs {
+    /// What they can do: send, receive, delete, purge or administer
+    pub capability: String,
+    /// The queue: its name, `region/name`, URL or ARN
+    pub queue: String,
+    /// Where the account comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The format (table, json), with a path to write to a file
+    #[arg(short, long, value_name = "FORMAT[=PATH]", default_value = "table")]
+    pub format: String,
+    /// Do not exit 3 when something could not be read
+    #[arg(long)]
+    pub allow_incomplete: bool,
+    /// How much is said on standard error.
+    #[command(flatten)]
+    pub verbosity: VerbosityArgs,
 }
 
 /// Arguments of `patscan graph`.

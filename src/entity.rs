@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::policy::Formula;
+
 /// What a principal or a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -84,6 +86,15 @@ pub enum Certainty {
 }
 
 impl Certainty {
+    /// How sure something is that holds when the formula does; the formula is not `Never`.
+    pub fn of(when: &Formula) -> Self {
+        if when.is_always() {
+            Self::Allowed
+        } else {
+            Self::Conditional
+        }
+    }
+
     /// The word of the JSON contract.
     pub fn as_str(self) -> &'static str {
         match self {

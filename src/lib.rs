@@ -26,6 +26,7 @@ pub mod entity;
 mod file;
 pub mod finding;
 pub mod graph;
+mod nearest;
 pub mod policy;
 pub mod report;
 pub mod rules;

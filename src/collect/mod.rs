@@ -14,7 +14,6 @@ mod http;
 mod iam;
 mod identity;
 mod lambda;
-mod nearest;
 mod reader;
 mod regional;
 mod regions;

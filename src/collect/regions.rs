@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Options;
 use super::error::CollectError;
-use super::nearest::nearest_first;
+use crate::nearest::nearest_first;
 
 /// Every region of the partition, and whether the account has enabled it.
 pub(super) type KnownRegions = BTreeMap<String, bool>;

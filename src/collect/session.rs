@@ -17,9 +17,9 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use super::credentials::{NamedProfile, assume, with_resolved_credentials};
 use super::error::{CollectError, one_line};
-use super::nearest::nearest_first;
 use super::regions::check_known;
 use super::{Options, http};
+use crate::nearest::nearest_first;
 
 const FALLBACK_REGION: &str = "us-east-1";
 const MAX_ATTEMPTS: u32 = 6;

@@ -10,6 +10,7 @@ mod reporting;
 mod rules;
 mod scan;
 pub mod simulate;
+mod who_can;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -53,6 +54,7 @@ impl Cli {
             Some(Command::Scan(args)) => args.output.verbosity.into(),
             Some(Command::Analyze(args)) => args.output.verbosity.into(),
             Some(Command::Demo(args)) => args.output.verbosity.into(),
+            Some(Command::WhoCan(args)) => args.verbosity.into(),
             Some(Command::Graph(args)) => args.verbosity.into(),
             Some(Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy) => {
                 Verbosity::Normal
@@ -71,6 +73,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Some(Command::Scan(args)) => scan::run(*args),
         Some(Command::Analyze(args)) => analyze::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::WhoCan(args)) => who_can::run(*args),
         Some(Command::Graph(args)) => graph::run(*args),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Rules(args)) => rules::run(args),

@@ -65,7 +65,8 @@ fn write_to_stdout(report: &Report, output: &Output) -> Result<()> {
     ))
 }
 
-fn terminal_style() -> Style {
+/// What standard output can show.
+pub(super) fn terminal_style() -> Style {
     let is_terminal = io::stdout().is_terminal();
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");

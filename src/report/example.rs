@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::*;
+use crate::account::{Gap, GapEffect, Note};
 use crate::finding::{Evidence, Grade, Kind, PrincipalRef, ResourceRef, finding_id};
 
 const ACCOUNT: &str = "111122223333";
@@ -248,40 +249,42 @@ pub(super) fn report() -> Report {
                 instances: 3,
             },
         }],
-        gaps: vec![
-            gap(
-                "ListPolicies",
-                "organizations",
-                None,
-                GapEffect::MayOverstate,
-            ),
-            gap(
-                "GetQueueAttributes",
-                "sqs",
-                Some("legacy-a"),
-                GapEffect::MayHide,
-            ),
-            gap(
-                "GetQueueAttributes",
-                "sqs",
-                Some("legacy-b"),
-                GapEffect::MayHide,
-            ),
-            gap("ListGroups", "iam", None, GapEffect::MayHide),
-        ],
-        notes: vec![AccountNote {
-            account: account(),
-            note: Note {
-                region: Some("eu-west-1".to_owned()),
-                service: "sqs".to_owned(),
-                resource: Some(queue("short-lived").arn.to_string()),
-                detail: "deleted between the list and the read".to_owned(),
-            },
-        }],
-        skipped: vec![SkippedService {
-            account: account(),
-            service: "ec2".to_owned(),
-        }],
+        coverage: Coverage {
+            gaps: vec![
+                gap(
+                    "ListPolicies",
+                    "organizations",
+                    None,
+                    GapEffect::MayOverstate,
+                ),
+                gap(
+                    "GetQueueAttributes",
+                    "sqs",
+                    Some("legacy-a"),
+                    GapEffect::MayHide,
+                ),
+                gap(
+                    "GetQueueAttributes",
+                    "sqs",
+                    Some("legacy-b"),
+                    GapEffect::MayHide,
+                ),
+                gap("ListGroups", "iam", None, GapEffect::MayHide),
+            ],
+            notes: vec![AccountNote {
+                account: account(),
+                note: Note {
+                    region: Some("eu-west-1".to_owned()),
+                    service: "sqs".to_owned(),
+                    resource: Some(queue("short-lived").arn.to_string()),
+                    detail: "deleted between the list and the read".to_owned(),
+                },
+            }],
+            skipped: vec![SkippedService {
+                account: account(),
+                service: "ec2".to_owned(),
+            }],
+        },
         findings: findings(),
         flows: flows(),
     }
@@ -290,9 +293,7 @@ pub(super) fn report() -> Report {
 /// Complete, without a finding.
 pub(super) fn clean() -> Report {
     Report {
-        gaps: Vec::new(),
-        notes: Vec::new(),
-        skipped: Vec::new(),
+        coverage: Coverage::default(),
         findings: Vec::new(),
         flows: Vec::new(),
         ..report()
@@ -309,7 +310,7 @@ pub(super) fn hostile(texts: &[String]) -> Report {
         account.partition = text();
         account.regions = vec![text(), text()];
     }
-    for missing in &mut report.gaps {
+    for missing in &mut report.coverage.gaps {
         missing.gap.region = Some(text());
         missing.gap.service = text();
         missing.gap.operation = text();
@@ -317,13 +318,13 @@ pub(super) fn hostile(texts: &[String]) -> Report {
         missing.gap.error = text();
         missing.gap.detail = text();
     }
-    for AccountNote { note, .. } in &mut report.notes {
+    for AccountNote { note, .. } in &mut report.coverage.notes {
         note.region = Some(text());
         note.service = text();
         note.resource = Some(text());
         note.detail = text();
     }
-    for SkippedService { service, .. } in &mut report.skipped {
+    for SkippedService { service, .. } in &mut report.coverage.skipped {
         *service = text();
     }
     let mut entity = |kind: Kind| match kind {

@@ -3,9 +3,11 @@
 //! A [`Report`] holds facts that were computed elsewhere, in the order in which they are printed. The formats below only
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
+mod coverage;
 mod json;
 mod table;
 mod text;
+mod who_can;
 
 #[cfg(test)]
 mod example;
@@ -17,11 +19,13 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use crate::account::{Account, Gap, GapEffect, Note};
+use crate::account::Account;
 use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Finding, Severity};
 
+pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::text::sanitise;
+pub use self::who_can::WhoCan;
 
 /// Everything that one run has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +34,8 @@ pub struct Report {
     pub generated_at: DateTime<Utc>,
     /// What was scanned, sorted by account id.
     pub accounts: Vec<AccountSummary>,
-    /// Reads that failed.
-    pub gaps: Vec<AccountGap>,
-    /// Events that hide nothing.
-    pub notes: Vec<AccountNote>,
-    /// Services left out on request.
-    pub skipped: Vec<SkippedService>,
+    /// What could not be read.
+    pub coverage: Coverage,
     /// The gravest first, then by rule, account and subject.
     pub findings: Vec<Finding>,
     /// Who sends to and who receives from each queue, sorted by queue.
@@ -74,33 +74,6 @@ pub struct Counts {
     pub functions: usize,
     /// EC2 instances.
     pub instances: usize,
-}
-
-/// A gap and the account that it is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountGap {
-    /// The account.
-    pub account: AccountId,
-    /// The read that failed.
-    pub gap: Gap,
-}
-
-/// A note and the account that it is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountNote {
-    /// The account.
-    pub account: AccountId,
-    /// What happened.
-    pub note: Note,
-}
-
-/// A service that was left out of the scan of an account on request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkippedService {
-    /// The account.
-    pub account: AccountId,
-    /// The service namespace, such as `lambda`.
-    pub service: String,
 }
 
 /// Who can put messages into one queue and who can take them out.
@@ -166,14 +139,6 @@ impl Summary {
 }
 
 impl Report {
-    /// Adds gaps that showed only when what was read was looked at.
-    pub fn add_gaps(&mut self, gaps: impl IntoIterator<Item = AccountGap>) {
-        self.gaps.extend(gaps);
-        self.gaps
-            .sort_by(|a, b| (&a.account, &a.gap).cmp(&(&b.account, &b.gap)));
-        self.gaps.dedup();
-    }
-
     /// Brings what was scanned and what was found into the order in which it is printed.
     pub fn new<'a>(
         generated_at: DateTime<Utc>,
@@ -185,33 +150,9 @@ impl Report {
         accounts.sort_by(|a, b| (&a.id, a.scanned_at).cmp(&(&b.id, b.scanned_at)));
         findings.sort_by(|a, b| finding_order(a).cmp(&finding_order(b)));
         flows.sort_by(|a, b| a.queue.cmp(&b.queue));
-        let gaps = accounts.iter().flat_map(|account| {
-            account.coverage.gaps.iter().map(|gap| AccountGap {
-                account: account.id.clone(),
-                gap: gap.clone(),
-            })
-        });
-        let notes = accounts.iter().flat_map(|account| {
-            account.coverage.notes.iter().map(|note| AccountNote {
-                account: account.id.clone(),
-                note: note.clone(),
-            })
-        });
-        let skipped = accounts.iter().flat_map(|account| {
-            account
-                .coverage
-                .skipped
-                .iter()
-                .map(|service| SkippedService {
-                    account: account.id.clone(),
-                    service: service.clone(),
-                })
-        });
         Self {
             generated_at,
-            gaps: gaps.collect(),
-            notes: notes.collect(),
-            skipped: skipped.collect(),
+            coverage: Coverage::of(accounts.iter().copied()),
             accounts: accounts.into_iter().map(AccountSummary::from).collect(),
             findings,
             flows,
@@ -220,10 +161,7 @@ impl Report {
 
     /// Whether nothing was left unread that could hide a finding.
     pub fn complete(&self) -> bool {
-        !self
-            .gaps
-            .iter()
-            .any(|missing| missing.gap.effect == GapEffect::MayHide)
+        self.coverage.complete()
     }
 
     /// How many findings there are of each severity.
@@ -365,6 +303,7 @@ pub fn write(report: &Report, format: Format, style: Style, out: &mut dyn Write)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::GapEffect;
 
     #[test]
     fn formats_are_read_by_the_name_they_print() {
@@ -406,9 +345,9 @@ mod tests {
         let report = Report::new(now, [&second, &first], Vec::new(), Vec::new());
         let ids: Vec<&str> = report.accounts.iter().map(|one| one.id.as_str()).collect();
         assert_eq!(ids, ["111122223333", "444455556666"]);
-        assert_eq!(report.gaps[1].account, second.id);
-        assert_eq!(report.notes[1].account, second.id);
-        assert_eq!(report.skipped[0].service, "ec2");
+        assert_eq!(report.coverage.gaps[1].account, second.id);
+        assert_eq!(report.coverage.notes[1].account, second.id);
+        assert_eq!(report.coverage.skipped[0].service, "ec2");
         assert!(!report.complete());
     }
 
@@ -417,9 +356,10 @@ mod tests {
         let mut report = example::report();
         assert!(!report.complete());
         report
+            .coverage
             .gaps
             .retain(|missing| missing.gap.effect == GapEffect::MayOverstate);
-        assert!(!report.gaps.is_empty());
+        assert!(!report.coverage.gaps.is_empty());
         assert!(report.complete());
     }
 

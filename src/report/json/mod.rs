@@ -13,7 +13,7 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::text::is_hidden;
-use super::{AccountGap, AccountNote, AccountSummary, Report, SkippedService};
+use super::{AccountGap, AccountNote, AccountSummary, Coverage, Report, SkippedService};
 use crate::account::Gap;
 use crate::finding::{Entity, Evidence, Finding, PrincipalRef, ResourceRef};
 
@@ -77,7 +77,7 @@ struct CountsView {
 }
 
 #[derive(serde::Serialize)]
-struct CoverageView<'a> {
+pub(super) struct CoverageView<'a> {
     complete: bool,
     gaps: Each<'a, AccountGap, GapView<'a>>,
     notes: Each<'a, AccountNote, NoteView<'a>>,
@@ -210,12 +210,7 @@ impl<'a> ReportView<'a> {
             },
             generated_at: time(report.generated_at),
             accounts: Each::of(&report.accounts, AccountView::of),
-            coverage: CoverageView {
-                complete: report.complete(),
-                gaps: Each::of(&report.gaps, GapView::of),
-                notes: Each::of(&report.notes, NoteView::of),
-                skipped: Each::of(&report.skipped, SkippedView::of),
-            },
+            coverage: CoverageView::of(&report.coverage),
             summary: SummaryView {
                 critical: summary.critical,
                 high: summary.high,
@@ -245,6 +240,17 @@ impl<'a> AccountView<'a> {
                 functions: counts.functions,
                 instances: counts.instances,
             },
+        }
+    }
+}
+
+impl<'a> CoverageView<'a> {
+    pub(super) fn of(coverage: &'a Coverage) -> Self {
+        Self {
+            complete: coverage.complete(),
+            gaps: Each::of(&coverage.gaps, GapView::of),
+            notes: Each::of(&coverage.notes, NoteView::of),
+            skipped: Each::of(&coverage.skipped, SkippedView::of),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::many;
 use super::name::Names;
 use super::page::{Page, Tone};
 use crate::account::{Gap, GapEffect};
-use crate::report::{AccountGap, Report};
+use crate::report::{AccountGap, Coverage};
 
 /// Failed calls that are listed; the rest is counted.
 const MOST_CALLS: usize = 20;
@@ -15,22 +15,20 @@ const MOST_DETAILS: usize = 3;
 const MOST_REASONS: usize = 8;
 const MOST_NOTES: usize = 10;
 
-/// The gaps that make the report incomplete.
+/// The gaps that make the answer incomplete; `meaning` says what that does to it.
 pub(super) fn what_may_be_missing(
-    report: &Report,
+    coverage: &Coverage,
+    meaning: &str,
     names: &Names,
     page: &mut Page,
 ) -> io::Result<()> {
-    let gaps: Vec<&AccountGap> = with_effect(report, GapEffect::MayHide).collect();
+    let gaps: Vec<&AccountGap> = with_effect(coverage, GapEffect::MayHide).collect();
     if gaps.is_empty() {
         return Ok(());
     }
     let failed = many(gaps.len(), "read");
     page.heading(Tone::Alarm, "INCOMPLETE", &format!(" · {failed} failed"))?;
-    page.prose(
-        0,
-        "Findings may be missing: what is not reported below is not known to be fine.",
-    )?;
+    page.prose(0, meaning)?;
     page.blank()?;
     let calls: Vec<&[&AccountGap]> = gaps.chunk_by(|a, b| call(a) == call(b)).collect();
     for gaps in calls.iter().take(MOST_CALLS) {
@@ -112,28 +110,32 @@ fn operation(gap: &Gap) -> String {
     format!("{}:{}", gap.service, gap.operation)
 }
 
-fn with_effect(report: &Report, effect: GapEffect) -> impl Iterator<Item = &AccountGap> {
-    report
+fn with_effect(coverage: &Coverage, effect: GapEffect) -> impl Iterator<Item = &AccountGap> {
+    coverage
         .gaps
         .iter()
         .filter(move |missing| missing.gap.effect == effect)
 }
 
 /// What was skipped, what may be overstated, and what happened by the way.
-pub(super) fn what_else_to_know(report: &Report, names: &Names, page: &mut Page) -> io::Result<()> {
-    let mut skipped: Vec<&str> = report
+pub(super) fn what_else_to_know(
+    coverage: &Coverage,
+    names: &Names,
+    page: &mut Page,
+) -> io::Result<()> {
+    let mut skipped: Vec<&str> = coverage
         .skipped
         .iter()
         .map(|one| one.service.as_str())
         .collect();
     skipped.sort_unstable();
     skipped.dedup();
-    let mut unread: Vec<String> = with_effect(report, GapEffect::MayOverstate)
+    let mut unread: Vec<String> = with_effect(coverage, GapEffect::MayOverstate)
         .map(|missing| format!("{} ({})", operation(&missing.gap), missing.gap.error))
         .collect();
     unread.sort_unstable();
     unread.dedup();
-    if skipped.is_empty() && unread.is_empty() && report.notes.is_empty() {
+    if skipped.is_empty() && unread.is_empty() && coverage.notes.is_empty() {
         return Ok(());
     }
     page.heading(Tone::Plain, "Good to know", "")?;
@@ -151,7 +153,7 @@ pub(super) fn what_else_to_know(report: &Report, names: &Names, page: &mut Page)
         )?;
         page.list("unread", &unread, MOST_REASONS, String::clone)?;
     }
-    for about in report.notes.iter().take(MOST_NOTES) {
+    for about in coverage.notes.iter().take(MOST_NOTES) {
         let note = &about.note;
         let place = match (&note.resource, &note.region) {
             (Some(resource), _) => names.resource(resource),
@@ -164,7 +166,7 @@ pub(super) fn what_else_to_know(report: &Report, names: &Names, page: &mut Page)
             &format!("{}{space}{place}: {}", note.service, note.detail),
         )?;
     }
-    let more = report.notes.len().saturating_sub(MOST_NOTES);
+    let more = coverage.notes.len().saturating_sub(MOST_NOTES);
     if more > 0 {
         page.row("", &format!("and {more} more; `-f json` has them all"))?;
     }

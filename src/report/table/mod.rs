@@ -8,6 +8,7 @@ mod finding;
 mod flow;
 mod name;
 mod page;
+mod who_can;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ use self::page::{Page, Tone};
 use super::{AccountSummary, Counts, Report, Style};
 use crate::finding::Severity;
 
+pub(super) use who_can::write as write_who_can;
+
 /// Accounts that the header shows.
 const MOST_ACCOUNTS: usize = 20;
 /// Regions that are listed; more are counted.
@@ -32,10 +35,11 @@ pub(super) fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::R
     let names = Names::of(report);
     let mut page = Page::new(out, style);
     header(report, &mut page)?;
-    coverage::what_may_be_missing(report, &names, &mut page)?;
+    let meaning = "Findings may be missing: what is not reported below is not known to be fine.";
+    coverage::what_may_be_missing(&report.coverage, meaning, &names, &mut page)?;
     finding::findings(report, &names, &mut page)?;
     flow::flows(report, &names, &mut page)?;
-    coverage::what_else_to_know(report, &names, &mut page)?;
+    coverage::what_else_to_know(&report.coverage, &names, &mut page)?;
     conclusion(report, &mut page)
 }
 

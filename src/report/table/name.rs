@@ -24,6 +24,11 @@ impl<'a> Names<'a> {
         Self { home: Some(home) }
     }
 
+    /// The same, where the account may not be known.
+    pub(super) fn around(home: Option<&'a AccountId>) -> Self {
+        Self { home }
+    }
+
     /// Whether the report is about one account only.
     pub(super) fn single_account(&self) -> bool {
         self.home.is_some()

@@ -33,7 +33,7 @@ fn a_report_with_everything_at_80_columns() {
 #[test]
 fn several_accounts_in_another_partition() {
     let mut report = report();
-    report.gaps.clear();
+    report.coverage.gaps.clear();
     report.findings.truncate(2);
     report.flows.truncate(2);
     if let Some(flow) = report.flows.first_mut() {
@@ -58,7 +58,7 @@ fn a_clean_and_complete_scan_says_so() {
 #[test]
 fn an_incomplete_scan_without_findings_does_not_sound_clean() {
     let mut report = clean();
-    report.gaps = example::report().gaps;
+    report.coverage.gaps = example::report().coverage.gaps;
     report.flows = example::report().flows;
     let table = table(&report, 80);
     assert!(table.contains("INCOMPLETE"));
@@ -72,8 +72,8 @@ fn an_incomplete_scan_without_findings_does_not_sound_clean() {
 #[test]
 fn a_gap_that_overstates_is_told_once_and_not_as_incomplete() {
     let mut report = clean();
-    let gap = example::report().gaps.swap_remove(0);
-    report.gaps = vec![gap; 30];
+    let gap = example::report().coverage.gaps.swap_remove(0);
+    report.coverage.gaps = vec![gap; 30];
     let table = table(&report, 80);
     assert!(!table.contains("INCOMPLETE"));
     assert_eq!(

@@ -1,7 +1,7 @@
 //! The name that was probably meant.
 
 /// The candidates, nearest to `wanted` first; equally near ones in alphabetical order.
-pub(super) fn nearest_first<'a>(
+pub(crate) fn nearest_first<'a>(
     wanted: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Vec<String> {

@@ -1,0 +1,116 @@
+//! Who can do one thing with one queue: a card for each, with the statements behind it.
+
+use std::io::{self, Write};
+
+use super::name::Names;
+use super::page::Page;
+use super::{coverage, many};
+use crate::access::{Capability, Holder, Proof};
+use crate::arn::{AccountId, Arn};
+use crate::entity::{Certainty, Entity, Kind};
+use crate::policy::Effect;
+use crate::report::{Style, WhoCan};
+
+const MOST_WORKLOADS: usize = 5;
+const MOST_CONDITIONS: usize = 6;
+
+/// Writes the answer.
+pub(in crate::report) fn write(
+    who_can: &WhoCan,
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let home = Arn::parse(&who_can.queue.arn)
+        .ok()
+        .and_then(|queue| AccountId::parse(queue.account()).ok());
+    let names = Names::around(home.as_ref());
+    let mut page = Page::new(out, style);
+    let (can, queue) = (words(who_can.capability), names.full(&who_can.queue));
+    page.title(&format!("Who can {can} {queue}"), "")?;
+    page.row("arn", &who_can.queue.arn)?;
+    page.blank()?;
+    let meaning = "Somebody may be missing: who is not named below is not known to be kept out.";
+    coverage::what_may_be_missing(&who_can.coverage, meaning, &names, &mut page)?;
+    for holder in &who_can.holders {
+        card(holder, &names, &mut page)?;
+        page.blank()?;
+    }
+    coverage::what_else_to_know(&who_can.coverage, &names, &mut page)?;
+    page.prose(0, &conclusion(who_can))
+}
+
+fn words(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Send => "send to",
+        Capability::Receive => "receive from",
+        Capability::Delete => "delete from",
+        Capability::Purge => "purge",
+        Capability::Administer => "administer",
+    }
+}
+
+fn card(holder: &Holder, names: &Names, page: &mut Page) -> io::Result<()> {
+    let certainty = Certainty::of(&holder.when);
+    page.title(&names.full(&holder.entity), certainty.as_str())?;
+    page.list("used by", &holder.workloads, MOST_WORKLOADS, |workload| {
+        names.full(workload)
+    })?;
+    let conditions = holder.when.conditions();
+    for (number, condition) in conditions.iter().take(MOST_CONDITIONS).enumerate() {
+        page.row(if number == 0 { "only if" } else { "and" }, condition)?;
+    }
+    let more = conditions.len().saturating_sub(MOST_CONDITIONS);
+    if more > 0 {
+        page.row("and", &format!("{more} more; `-f json` has them all"))?;
+    }
+    for (effect, label) in [(Effect::Allow, "because"), (Effect::Deny, "unless")] {
+        let mut label = label;
+        let statements = holder.because.iter().filter(|proof| proof.effect == effect);
+        for proof in statements {
+            page.row(label, &statement(proof, names))?;
+            label = "";
+        }
+    }
+    Ok(())
+}
+
+/// `kms: key eu-west-1/key/…, statement Consumers`.
+fn statement(proof: &Proof, names: &Names) -> String {
+    let policy = match Arn::parse(&proof.policy) {
+        Ok(arn) if arn.service() == "iam" && arn.resource().starts_with("policy/") => {
+            names.full(&Entity::new(Kind::Policy, arn.shared()))
+        }
+        Ok(arn) => format!("policy of {}", names.resource(arn.as_str())),
+        Err(_) => proof.policy.to_string(),
+    };
+    format!(
+        "{}: {policy}, statement {}",
+        proof.layer.as_str(),
+        proof.statement
+    )
+}
+
+fn conclusion(who_can: &WhoCan) -> String {
+    let can = words(who_can.capability);
+    let number = who_can.holders.len();
+    let sure = who_can
+        .holders
+        .iter()
+        .filter(|holder| holder.when.is_always())
+        .count();
+    let complete = who_can.coverage.complete();
+    match (number, complete) {
+        (0, true) => format!("Nobody can {can} it."),
+        (0, false) => format!("Nobody was seen who can {can} it, but not everything was read."),
+        _ => {
+            let at_least = if complete { "" } else { "At least " };
+            let who = many(number, "principal");
+            let how = match number - sure {
+                0 => String::new(),
+                open if open == number => ", under conditions".to_owned(),
+                open => format!(", {open} of them under conditions"),
+            };
+            format!("{at_least}{who} can {can} it{how}.")
+        }
+    }
+}
