@@ -145,7 +145,7 @@ pub struct SourceArgs {
     /// Region to leave out; repeatable
     #[arg(long = "exclude-region", value_name = "REGION")]
     pub exclude_regions: Vec<String>,
-    /// Service to leave out (ec2, lambda); repeatable. Said in the report, not a gap
+    /// Service to leave out (ec2, kms, lambda, organizations); repeatable. Said in the report, not a gap
     #[arg(long, value_name = "SERVICE")]
     pub skip: Vec<String>,
     /// Endpoint to use for every service, instead of AWS

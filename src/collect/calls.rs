@@ -51,6 +51,7 @@ macro_rules! calls {
 }
 
 const MAY_HIDE: IfDenied = IfDenied::Gap(GapEffect::MayHide);
+const MAY_OVERSTATE: IfDenied = IfDenied::Gap(GapEffect::MayOverstate);
 
 calls! {
     GET_CALLER_IDENTITY = "sts" "GetCallerIdentity", None, IfDenied::Fatal,
@@ -65,10 +66,29 @@ calls! {
         "statements", "what the policy allows, denies or bounds is not taken into account";
     GET_POLICY_VERSION = "iam" "GetPolicyVersion", Some("iam:GetPolicyVersion"), MAY_HIDE,
         "statements", "what the policy allows, denies or bounds is not taken into account";
+    DESCRIBE_ORGANIZATION = "organizations" "DescribeOrganization", Some("organizations:DescribeOrganization"), MAY_OVERSTATE,
+        "organization and control policies", "service and resource control policies are not read, and access can only be smaller than shown";
+    LIST_ROOTS = "organizations" "ListRoots", Some("organizations:ListRoots"), MAY_OVERSTATE,
+        "enabled types of control policies", "service and resource control policies are not read, and access can only be smaller than shown";
+    LIST_PARENTS = "organizations" "ListParents", Some("organizations:ListParents"), MAY_OVERSTATE,
+        "organizational units", "the control policies of these are not read, and access can only be smaller than shown";
+    LIST_POLICIES_FOR_TARGET = "organizations" "ListPoliciesForTarget", Some("organizations:ListPoliciesForTarget"), MAY_OVERSTATE,
+        "control policies", "what they deny is not taken into account, and access can only be smaller than shown";
+    DESCRIBE_POLICY = "organizations" "DescribePolicy", Some("organizations:DescribePolicy"), MAY_OVERSTATE,
+        "statements", "what the policy denies is not taken into account, and access can only be smaller than shown";
     LIST_QUEUES = "sqs" "ListQueues", Some("sqs:ListQueues"), MAY_HIDE,
         "queues", "findings about them are missing";
     GET_QUEUE_ATTRIBUTES = "sqs" "GetQueueAttributes", Some("sqs:GetQueueAttributes"), MAY_HIDE,
         "policy, redrive and encryption settings", "access that the queue policy grants or denies is missing";
+    // A key of which something is unread is later taken to let everyone: that is what makes these gaps overstate.
+    DESCRIBE_KEY = "kms" "DescribeKey", Some("kms:DescribeKey"), MAY_OVERSTATE,
+        "manager and state", "access to queues that the key encrypts can only be smaller than shown";
+    GET_KEY_POLICY = "kms" "GetKeyPolicy", Some("kms:GetKeyPolicy"), MAY_OVERSTATE,
+        "key policy statements", "access to queues that the key encrypts can only be smaller than shown";
+    LIST_GRANTS = "kms" "ListGrants", Some("kms:ListGrants"), MAY_OVERSTATE,
+        "grants", "access to queues that the key encrypts can only be smaller than shown";
+    LIST_ALIASES = "kms" "ListAliases", Some("kms:ListAliases"), MAY_OVERSTATE,
+        "key aliases", "access to queues that name their key by an alias can only be smaller than shown";
     // Unknown tags leave conditions on them open, and an open condition makes a finding less grave than it may be.
     LIST_QUEUE_TAGS = "sqs" "ListQueueTags", Some("sqs:ListQueueTags"), MAY_HIDE,
         "tags", "access that depends on them stays conditional, and findings about it may be graver";

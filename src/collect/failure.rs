@@ -62,6 +62,8 @@ const MISSING_QUEUE: &[&str] = &[
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
 ];
+const MISSING_KEY: &str = "NotFoundException";
+const WITHOUT_ORGANIZATION: &str = "AWSOrganizationsNotInUseException";
 
 impl Failure {
     /// Reads the SDK's error.
@@ -109,9 +111,27 @@ impl Failure {
         }
     }
 
+    /// What to do about a failure that no permission mends.
+    pub(super) fn advice(&self) -> &'static str {
+        match self.kind {
+            Kind::Expired | Kind::Rejected => "log in again and repeat the scan",
+            Kind::Refused | Kind::Unreachable | Kind::Other => "repeat the scan",
+        }
+    }
+
     /// Whether the queue was deleted since it was listed.
     pub(super) fn is_missing_queue(&self) -> bool {
         MISSING_QUEUE.contains(&self.code.as_str())
+    }
+
+    /// Whether KMS knows no such key.
+    pub(super) fn is_missing_key(&self) -> bool {
+        self.code == MISSING_KEY
+    }
+
+    /// Whether the account belongs to no organization.
+    pub(super) fn is_without_organization(&self) -> bool {
+        self.code == WITHOUT_ORGANIZATION
     }
 }
 

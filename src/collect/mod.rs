@@ -13,7 +13,9 @@ mod failure;
 mod http;
 mod iam;
 mod identity;
+mod kms;
 mod lambda;
+mod organizations;
 mod reader;
 mod regional;
 mod regions;
@@ -30,7 +32,7 @@ use chrono::Utc;
 pub use calls::{CALLS, Call, IfDenied};
 pub use error::{Cause, CollectError};
 
-use crate::account::{Account, Coverage, Encryption, Gap, GapEffect, Queue};
+use crate::account::{Account, Coverage};
 use crate::arn::{AccountId, Arn};
 use reader::{Reader, Tally};
 use regional::every_region;
@@ -74,19 +76,25 @@ pub struct AssumeRole {
 pub enum Skippable {
     /// EC2 instances (regions are still asked for).
     Ec2,
+    /// KMS keys that queues are encrypted with.
+    Kms,
     /// Lambda functions and event source mappings.
     Lambda,
+    /// The organization and its control policies.
+    Organizations,
 }
 
 impl Skippable {
     /// Every service that can be skipped.
-    pub const ALL: &[Self] = &[Self::Ec2, Self::Lambda];
+    pub const ALL: &[Self] = &[Self::Ec2, Self::Kms, Self::Lambda, Self::Organizations];
 
     /// The service namespace.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ec2 => "ec2",
+            Self::Kms => "kms",
             Self::Lambda => "lambda",
+            Self::Organizations => "organizations",
         }
     }
 }
@@ -159,8 +167,15 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         Box::pin(choose_regions(&scan, options))
     );
     let regions = regions?;
-    let (identities, found) = tokio::join!(
+    let organization = async {
+        if options.skip.contains(&Skippable::Organizations) {
+            return None;
+        }
+        organizations::organization(&scan).await
+    };
+    let (identities, organization, found) = tokio::join!(
         Box::pin(iam::identities(&scan)),
+        Box::pin(organization),
         Box::pin(every_region(&scan, &regions, options))
     );
     let mut account = Account {
@@ -177,8 +192,8 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         functions: found.functions,
         event_source_mappings: found.mappings,
         instances: found.instances,
-        keys: Vec::new(),
-        organization: None,
+        keys: found.keys,
+        organization,
         coverage: Coverage::default(),
     };
     if any_document_looks_at_tags(&account) {
@@ -186,12 +201,7 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
     }
 
     check_anything_was_read(&reader.tally(), &session, caller.arn)?;
-    let keeps_customer_keys = account.queues.iter().any(uses_customer_key);
     account.coverage = reader.into_coverage();
-    account
-        .coverage
-        .gaps
-        .extend(never_read(keeps_customer_keys));
     account.coverage.skipped.extend(
         options
             .skip
@@ -217,40 +227,6 @@ async fn choose_regions(scan: &Scan<'_>, options: &Options) -> Result<Vec<String
         }
     };
     regions::choose(options, known.as_ref(), base)
-}
-
-fn uses_customer_key(queue: &Queue) -> bool {
-    queue.attributes.as_ref().is_some_and(|attributes| {
-        matches!(attributes.encryption, Encryption::Kms { .. })
-            && !attributes.encryption.is_aws_managed_key()
-    })
-}
-
-/// What no scan reads yet. All of it can only take access away.
-fn never_read(keeps_customer_keys: bool) -> Vec<Gap> {
-    let gap = |service: &str, operation: &str, detail: &str| Gap {
-        region: None,
-        service: service.to_owned(),
-        operation: operation.to_owned(),
-        resource: None,
-        error: "NotRead".to_owned(),
-        effect: GapEffect::MayOverstate,
-        detail: detail.to_owned(),
-    };
-    let organization = gap(
-        "organizations",
-        "DescribeOrganization",
-        "service and resource control policies are not read: access can only be smaller than shown",
-    );
-    let keys = keeps_customer_keys.then(|| {
-        gap(
-            "kms",
-            "GetKeyPolicy",
-            "key policies and grants are not read: access to queues that are encrypted with a customer key can only be \
-             smaller than shown",
-        )
-    });
-    std::iter::once(organization).chain(keys).collect()
 }
 
 fn check_anything_was_read(

@@ -26,6 +26,14 @@ struct State {
     tally: Tally,
 }
 
+/// Why a list was not read to its end.
+pub(super) struct Unfinished {
+    /// What failed.
+    pub(super) failure: Failure,
+    /// Whether pages were read before.
+    partly: bool,
+}
+
 /// How the calls went so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
@@ -97,8 +105,28 @@ impl<'a> Reader<'a> {
         region: Option<&str>,
         request: impl Fn(Option<String>) -> F,
         token: impl Fn(&O) -> Option<&str>,
-        mut keep: impl FnMut(O),
+        keep: impl FnMut(O),
     ) where
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if let Err(Unfinished { failure, partly }) =
+            self.every_page(call, region, request, token, keep).await
+        {
+            self.missing(call, region, None, &failure, partly);
+        }
+    }
+
+    /// As [`Reader::pages`], for callers to whom a part of the list is worth nothing, or who have a gap of their own.
+    pub(super) async fn every_page<O, E, F>(
+        &self,
+        call: &'static Call,
+        region: Option<&str>,
+        request: impl Fn(Option<String>) -> F,
+        token: impl Fn(&O) -> Option<&str>,
+        mut keep: impl FnMut(O),
+    ) -> Result<(), Unfinished>
+    where
         F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -108,24 +136,24 @@ impl<'a> Reader<'a> {
             let page = match self.call(call, region, request(next.take())).await {
                 Ok(page) => page,
                 Err(failure) => {
-                    self.missing(call, region, None, &failure, !seen.is_empty());
-                    return;
+                    return Err(Unfinished {
+                        failure,
+                        partly: !seen.is_empty(),
+                    });
                 }
             };
             let following = token(&page)
                 .filter(|token| !token.is_empty())
                 .map(str::to_owned);
             keep(page);
-            let Some(following) = following else { return };
+            let Some(following) = following else {
+                return Ok(());
+            };
             if !seen.insert(following.clone()) {
-                self.missing(
-                    call,
-                    region,
-                    None,
-                    &Failure::word("RepeatedPageToken"),
-                    true,
-                );
-                return;
+                return Err(Unfinished {
+                    failure: Failure::word("RepeatedPageToken"),
+                    partly: true,
+                });
             }
             next = Some(following);
         }
@@ -154,8 +182,7 @@ impl<'a> Reader<'a> {
         let some = if partly { "some " } else { "" };
         let advice = match (failure.kind, call.iam_action) {
             (Kind::Refused, Some(action)) => format!("allow {action}"),
-            (Kind::Expired | Kind::Rejected, _) => "log in again and repeat the scan".to_owned(),
-            _ => "repeat the scan".to_owned(),
+            _ => failure.advice().to_owned(),
         };
         let detail = format!(
             "{some}{} of {place} are unknown: {}; {advice}",

@@ -1,15 +1,16 @@
-//! What regions hold: queues, functions and instances, region by region.
+//! What regions hold: queues and their keys, functions and instances, region by region.
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, ec2, lambda, sqs};
-use crate::account::{EventSourceMapping, Function, Instance, Queue};
+use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, ec2, kms, lambda, sqs};
+use crate::account::{EventSourceMapping, Function, Instance, Key, Queue};
 
 /// What regions hold.
 #[derive(Default)]
 pub(super) struct Regional {
     pub(super) queues: Vec<Queue>,
+    pub(super) keys: Vec<Key>,
     pub(super) functions: Vec<Function>,
     pub(super) mappings: Vec<EventSourceMapping>,
     pub(super) instances: Vec<Instance>,
@@ -26,6 +27,7 @@ pub(super) async fn every_region(
         .buffer_unordered(REGIONS_AT_ONCE)
         .fold(Regional::default(), async |mut all, one| {
             all.queues.extend(one.queues);
+            all.keys.extend(one.keys);
             all.functions.extend(one.functions);
             all.mappings.extend(one.mappings);
             all.instances.extend(one.instances);
@@ -35,6 +37,15 @@ pub(super) async fn every_region(
 }
 
 async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regional {
+    let queues = async {
+        let queues = sqs::queues(scan, region).await;
+        let keys = if options.skip.contains(&Skippable::Kms) {
+            Vec::new()
+        } else {
+            kms::keys(scan, region, &queues).await
+        };
+        (queues, keys)
+    };
     let lambda = async {
         if options.skip.contains(&Skippable::Lambda) {
             return (Vec::new(), Vec::new());
@@ -50,10 +61,10 @@ async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regiona
         }
         ec2::instances(scan, region).await
     };
-    let (queues, (functions, mappings), instances) =
-        tokio::join!(sqs::queues(scan, region), lambda, ec2);
+    let ((queues, keys), (functions, mappings), instances) = tokio::join!(queues, lambda, ec2);
     Regional {
         queues,
+        keys,
         functions,
         mappings,
         instances,

@@ -207,11 +207,13 @@ fn ca_bundle(env: &Env, profiles: &ProfileSet) -> Option<String> {
 
 /// The endpoints of the environment, which the SDK would take unread.
 fn check_endpoints(env: &Env) -> Result<(), CollectError> {
-    const VARIABLES: [&str; 6] = [
+    const VARIABLES: [&str; 8] = [
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_EC2",
         "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_KMS",
         "AWS_ENDPOINT_URL_LAMBDA",
+        "AWS_ENDPOINT_URL_ORGANIZATIONS",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_STS",
     ];

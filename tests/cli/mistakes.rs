@@ -44,11 +44,11 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
         ),
         (
             &["--skip", "s3"],
-            "`s3` cannot be skipped: a scan does not read it; --skip takes ec2 or lambda",
+            "`s3` cannot be skipped: a scan does not read it; --skip takes ec2, kms, lambda or organizations",
         ),
         (
             &["--skip", "sqs"],
-            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes ec2 or lambda",
+            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes ec2, kms, lambda or organizations",
         ),
         (
             &["rules", "queue-loop"],

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use patscan::account::{Account, Encryption, GapEffect};
+use patscan::account::{Account, Encryption, KeyManager, Organization};
 use patscan::arn::Arn;
 use patscan::collect::{CALLS, Progress, Unit, collect};
 
-use super::{policy, policy_version, queues_page, user_with_policy};
+use super::{keys, organization, policy, policy_version, queues_page, user_with_policy};
 use crate::emulator::{ACCOUNT, Answer, Canned, Moto, Request, options};
 
 async fn example_account() -> Account {
@@ -19,6 +19,10 @@ async fn example_account() -> Account {
     )
     .await
     .unwrap()
+}
+
+fn one_encrypted_queue(request: &Request) -> Option<Answer> {
+    keys::queues_with(&["alias/orders"], request)
 }
 
 fn arns<'a>(items: impl IntoIterator<Item = &'a Arn>) -> Vec<&'a str> {
@@ -37,7 +41,8 @@ async fn an_account_is_read_whole() {
     customer_managed_policies_are_kept_even_where_nobody_uses_them(&account);
     queues_of_both_regions_are_read(&account);
     workloads_are_read_with_their_wiring(&account);
-    what_is_never_read_is_stated_once(&account);
+    keys_are_read_with_policy_aliases_and_grants(&account);
+    nothing_is_left_unread(&account);
 
     let text = serde_json::to_string(&account).unwrap();
     assert!(
@@ -164,20 +169,30 @@ fn workloads_are_read_with_their_wiring(account: &Account) {
     );
 }
 
-fn what_is_never_read_is_stated_once(account: &Account) {
-    let stated: Vec<_> = account
-        .coverage
-        .gaps
-        .iter()
-        .map(|gap| (gap.service.as_str(), gap.effect))
-        .collect();
+fn keys_are_read_with_policy_aliases_and_grants(account: &Account) {
+    let [key] = account.keys.as_slice() else {
+        panic!("{:?}", account.keys);
+    };
+    assert_eq!(key.manager, KeyManager::Customer);
+    assert!(key.is_enabled());
+    assert_eq!(key.aliases.as_ref().unwrap(), &["alias/orders"]);
+    let policy = key.policy.as_ref().unwrap().as_str();
+    assert!(policy.contains("the account decides"), "{policy}");
+    let [grant] = key.grants.as_ref().unwrap().as_slice() else {
+        panic!("{:?}", key.grants);
+    };
+    assert_eq!(grant.grantee, account.roles[1].arn.as_str());
+    assert_eq!(grant.operations, ["Decrypt", "GenerateDataKey"]);
     assert_eq!(
-        stated,
-        [
-            ("kms", GapEffect::MayOverstate),
-            ("organizations", GapEffect::MayOverstate),
-        ]
+        grant.context_subset["aws:sqs:arn"],
+        account.queues[0].arn.as_str()
     );
+    assert_eq!(grant.context_equals, None);
+}
+
+fn nothing_is_left_unread(account: &Account) {
+    assert_eq!(account.organization, Some(Organization::None));
+    assert_eq!(account.coverage.gaps, []);
     assert!(account.coverage.is_complete());
 }
 
@@ -238,7 +253,7 @@ async fn progress_tells_of_each_service_in_each_region() {
     }
 
     let aws = Canned::start(|request| {
-        (request.operation == "ListQueues").then(|| queues_page(&["orders"], None))
+        organization::of_member(request).or_else(|| one_encrypted_queue(request))
     });
     let log = Log::default();
     collect(&options(aws.url(), &["eu-west-1"]).await, &log)
@@ -247,6 +262,8 @@ async fn progress_tells_of_each_service_in_each_region() {
     let lines = log.0.into_inner().unwrap();
     for unit in [
         "iam global",
+        "organizations global",
+        "kms eu-west-1",
         "sqs eu-west-1",
         "lambda eu-west-1",
         "ec2 eu-west-1",
@@ -255,8 +272,12 @@ async fn progress_tells_of_each_service_in_each_region() {
             assert!(lines.contains(&format!("{what} {unit}")), "{lines:?}");
         }
     }
-    assert!(lines.contains(&"1 of sqs eu-west-1".to_owned()));
-    assert!(lines.contains(&"1 more of sqs eu-west-1".to_owned()));
+    for service in ["sqs", "kms"] {
+        assert!(lines.contains(&format!("1 of {service} eu-west-1")));
+        assert!(lines.contains(&format!("1 more of {service} eu-west-1")));
+    }
+    assert!(lines.contains(&"1 of organizations global".to_owned()));
+    assert!(lines.contains(&"1 more of organizations global".to_owned()));
 }
 
 #[tokio::test]
@@ -269,9 +290,9 @@ async fn a_scan_can_run_in_a_task_of_its_own() {
 
 #[tokio::test]
 async fn a_scan_calls_what_the_table_of_calls_lists_and_nothing_else() {
-    // One queue, a policy that looks at tags, and an attached policy whose document has to be fetched.
+    // One queue with a key, a policy that looks at tags, an attached policy whose document has to be fetched, and an
+    // organization.
     let aws = Canned::start(|request| match request.call().as_str() {
-        "sqs:ListQueues" => Some(queues_page(&["orders"], None)),
         "iam:GetAccountAuthorizationDetails" => Some(Answer::authorization_details(
             &user_with_policy("alice", "arn:aws:iam::aws:policy/Fetched"),
             None,
@@ -280,7 +301,7 @@ async fn a_scan_calls_what_the_table_of_calls_lists_and_nothing_else() {
         "iam:GetPolicyVersion" => Some(policy_version(
             r#"{"Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}"#,
         )),
-        _ => None,
+        _ => organization::of_member(request).or_else(|| one_encrypted_queue(request)),
     });
     collect(&options(aws.url(), &["eu-west-1"]).await, &())
         .await

@@ -1,7 +1,5 @@
 //! What a failed read becomes: a gap that says what is missing, or an error where nothing is left to report.
 
-use std::collections::BTreeSet;
-
 use patscan::account::{Encryption, GapEffect, RedriveAllow};
 use patscan::collect::{AssumeRole, CollectError, Skippable, collect};
 use serde_json::json;
@@ -298,7 +296,7 @@ async fn a_caller_who_may_read_something_gets_a_report_with_gaps() {
         .then(|| Answer::denied(request))
     });
     let account = scan(&aws).await.unwrap();
-    assert_eq!(gaps(&account).len(), 4);
+    assert_eq!(gaps(&account).len(), 5);
 }
 
 #[tokio::test]
@@ -333,14 +331,26 @@ async fn a_throttled_call_is_tried_again() {
 
 #[tokio::test]
 async fn skipped_services_are_not_called_and_are_no_gap() {
-    let aws = Canned::start(|_| None);
+    let aws = Canned::start(|request| match request.operation.as_str() {
+        "ListQueues" => Some(queues_page(&["orders"], None)),
+        "GetQueueAttributes" => Some(attributes(
+            "orders",
+            json!({"KmsMasterKeyId": "alias/orders"}),
+        )),
+        _ => None,
+    });
     let mut options = options(aws.url(), &[REGION]).await;
-    options.skip = BTreeSet::from([Skippable::Lambda, Skippable::Ec2]);
+    options.skip = Skippable::ALL.iter().copied().collect();
     let account = collect(&options, &()).await.unwrap();
-    assert_eq!(account.coverage.skipped, ["ec2", "lambda"]);
-    assert!(account.coverage.is_complete());
+    assert_eq!(
+        account.coverage.skipped,
+        ["ec2", "kms", "lambda", "organizations"]
+    );
+    assert_eq!(account.coverage.gaps, []);
+    assert_eq!(account.organization, None);
     assert!(aws.received().iter().all(|request| {
-        request.service != "lambda" && request.operation != "DescribeInstances"
+        !["kms", "lambda", "organizations"].contains(&request.service.as_str())
+            && request.operation != "DescribeInstances"
     }));
 }
 

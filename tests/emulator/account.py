@@ -77,6 +77,28 @@ iam.put_role_policy(
     ),
 )
 
+keys = boto3.client("kms", region_name=NORTH)
+key = keys.create_key(
+    Policy=document(
+        {
+            "Sid": "the account decides",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    )
+)["KeyMetadata"]["KeyId"]
+keys.create_alias(AliasName="alias/orders", TargetKeyId=key)
+keys.create_grant(
+    KeyId=key,
+    GranteePrincipal=worker,
+    Operations=["GenerateDataKey", "Decrypt"],
+    Constraints={
+        "EncryptionContextSubset": {"aws:sqs:arn": f"arn:aws:sqs:{NORTH}:{ACCOUNT}:orders"}
+    },
+)
+
 north = boto3.client("sqs", region_name=NORTH)
 dead = north.create_queue(QueueName="orders-dead")["QueueUrl"]
 orders = north.create_queue(

@@ -64,6 +64,7 @@ impl Answer {
                 headers.push(("x-amzn-ErrorType", code.to_owned()));
                 r#"{"Message":"no"}"#.to_owned()
             }
+            "kms" | "organizations" => format!(r#"{{"__type":"{code}","message":"no"}}"#),
             "ec2" => format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>r</RequestID></Response>"
             ),
@@ -81,12 +82,13 @@ impl Answer {
 
     /// Access denied, as the service that was called says it.
     pub(crate) fn denied(request: &Request) -> Self {
-        let code = match request.service.as_str() {
-            "ec2" => "UnauthorizedOperation",
-            "lambda" => "AccessDeniedException",
-            _ => "AccessDenied",
+        let (status, code) = match request.service.as_str() {
+            "ec2" => (403, "UnauthorizedOperation"),
+            "lambda" => (403, "AccessDeniedException"),
+            "kms" | "organizations" => (400, "AccessDeniedException"),
+            _ => (403, "AccessDenied"),
         };
-        Self::error(request, 403, code)
+        Self::error(request, status, code)
     }
 
     /// The same answer, whose connection breaks half way.
@@ -97,12 +99,10 @@ impl Answer {
         }
     }
 
-    /// What an account without users, queues and workloads answers; `eu-west-1` and `us-east-1` are enabled.
+    /// What an account without users, queues, workloads and organization answers; `eu-west-1` and `us-east-1` are enabled.
     fn of_empty_account(request: &Request) -> Self {
         let body = match request.call().as_str() {
-            "sts:GetCallerIdentity" => format!(
-                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/auditor</Arn><UserId>AIDA</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
-            ),
+            "sts:GetCallerIdentity" => return Self::caller(ACCOUNT),
             "iam:ListAccountAliases" => "<ListAccountAliasesResponse><ListAccountAliasesResult><IsTruncated>false</IsTruncated><AccountAliases><member>example</member></AccountAliases></ListAccountAliasesResult></ListAccountAliasesResponse>".to_owned(),
             "iam:GetAccountAuthorizationDetails" => return Self::authorization_details("", None),
             "ec2:DescribeRegions" => "<DescribeRegionsResponse><regionInfo>\
@@ -114,6 +114,12 @@ impl Answer {
             "ec2:DescribeInstances" => "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".to_owned(),
             "lambda:ListFunctions" => r#"{"Functions":[]}"#.to_owned(),
             "lambda:ListEventSourceMappings" => r#"{"EventSourceMappings":[]}"#.to_owned(),
+            "kms:GetKeyPolicy" => r#"{"Policy":"{}"}"#.to_owned(),
+            "kms:ListGrants" => r#"{"Grants":[],"Truncated":false}"#.to_owned(),
+            "kms:ListAliases" => r#"{"Aliases":[],"Truncated":false}"#.to_owned(),
+            "organizations:DescribeOrganization" => {
+                return Self::error(request, 400, "AWSOrganizationsNotInUseException");
+            }
             "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
             "sqs:GetQueueAttributes" => {
                 let (_, name) = request.input.rsplit_once('/').unwrap();
@@ -124,6 +130,39 @@ impl Answer {
             _ => return Self::error(request, 400, "InvalidAction"),
         };
         Self::ok(body)
+    }
+
+    /// The answer of `GetCallerIdentity` for a user of the account.
+    pub(crate) fn caller(account: &str) -> Self {
+        Self::ok(format!(
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{account}:user/auditor</Arn><UserId>AIDA</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+        ))
+    }
+
+    /// What another emulator answers to a request of a JSON protocol. `api` is the prefix of its `X-Amz-Target`.
+    pub(crate) fn of(url: &str, api: &str, request: &Request) -> Self {
+        let host = url.strip_prefix("http://").unwrap();
+        let body = request.input.trim_start();
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(
+            stream,
+            "POST / HTTP/1.0\r\nHost: {host}\r\nX-Amz-Target: {api}.{}\r\nContent-Type: application/x-amz-json-1.1\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential={}/20300101/{}/{}/aws4_request, SignedHeaders=host, Signature=0\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            request.operation,
+            request.access_key,
+            request.region,
+            request.service,
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        Self {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            ..Self::ok(body)
+        }
     }
 
     /// A page of `GetAccountAuthorizationDetails` with the lists given as XML.

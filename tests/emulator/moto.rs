@@ -47,7 +47,8 @@ impl Moto {
     }
 
     /// Runs a Python script of `tests/emulator` against the emulator; boto3 is at hand, the endpoint is in the environment.
-    pub(crate) fn seed(&self, script: &str) {
+    /// Returns what it prints.
+    pub(crate) fn seed(&self, script: &str) -> String {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/emulator")
             .join(script);
@@ -69,6 +70,7 @@ impl Moto {
             script.display(),
             String::from_utf8_lossy(&output.stderr)
         );
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
