@@ -6,6 +6,7 @@ use super::action::Capability;
 use super::context::{Caller, RequestContext, Target};
 use super::decide::{Candidates, Layer, Layers, Matched, decide};
 use super::key::Lock;
+use super::principal::Principal;
 use super::rights::Formulas;
 use super::sides::{
     ControlSide, KeySide, KeyUse, Own, QueueSide, RequesterSide, control_side, key_side,
@@ -123,6 +124,34 @@ impl<'a> Asker<'a> {
         }
     }
 
+    /// When a principal may do one action that belongs to no capability.
+    pub(super) fn action(
+        &self,
+        comer: Comer<'_>,
+        principal: &Principal<'_>,
+        audited: &AuditedQueue<'_>,
+        action: &'static str,
+    ) -> Formula {
+        let about = |account: usize| {
+            let controls = self.access.controls.get(account);
+            controls
+                .map(|controls| controls.about(action))
+                .unwrap_or_default()
+        };
+        let (above_caller, above_queue) = (about(principal.account), about(audited.account));
+        let own = Own::of(principal, action);
+        let policy = Candidates::of(&audited.policy, action);
+        let asked = Asked {
+            action,
+            target: Target::Queue(audited.queue),
+            account: audited.account,
+            policy: &policy,
+            scps: &above_caller.scps,
+            rcps: &above_queue.rcps,
+        };
+        self.decide(comer, &own, &asked, &mut None)
+    }
+
     fn controls_of(&self, account: Option<usize>) -> Option<&ControlSide<'a>> {
         self.controls.get(account?)
     }
@@ -185,6 +214,7 @@ impl<'a> Asker<'a> {
             Lock::Open => return Formula::Always,
             // Nobody without credentials can use a key (B.7).
             _ if is_anonymous => return Formula::Never,
+            Lock::Unusable => return Formula::Never,
             Lock::Unread => return Formula::Always,
             Lock::AwsManaged => {
                 let owner = audited.queue.arn.account();
@@ -196,9 +226,6 @@ impl<'a> Asker<'a> {
         else {
             return Formula::Always;
         };
-        if !key.key.is_enabled() {
-            return Formula::Never;
-        }
         uses.iter().fold(Formula::Always, |all, usage| {
             if all.is_never() {
                 return all;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::context::ENCRYPTION_CONTEXT;
 use super::decide::Policy;
@@ -21,6 +21,8 @@ pub(super) enum Lock {
     Open,
     /// The key that AWS manages for SQS: callers of the queue's account pass, nobody else.
     AwsManaged,
+    /// A key that encrypts and decrypts nothing now: disabled, or about to be deleted (K8).
+    Unusable,
     /// A key that is not known, or not well enough to refuse anybody. A gap says so once.
     Unread,
     /// A key with its policy, by its place in [`super::Access::keys`].
@@ -83,6 +85,7 @@ pub(super) fn lock(queue: &Queue, accounts: &[Account], keys: &[AuditedKey<'_>])
         .flat_map(|account| &account.keys)
         .find(|key| names(name, queue, key));
     match known {
+        Some(key) if !key.is_enabled() => Lock::Unusable,
         Some(key) if key.manager == KeyManager::Aws => Lock::AwsManaged,
         Some(key) => keys
             .iter()
@@ -127,14 +130,18 @@ enum Bound<'a> {
 
 /// The statement that a grant amounts to: its operations for its grantee. None when it is for no message.
 fn policy_of_grant(key: &Key, grant: &Grant) -> Option<Policy> {
-    let condition = match bound_to(grant) {
+    let mut keys = Map::new();
+    match bound_to(grant) {
         Bound::Nothing => return None,
-        Bound::Any => json!({}),
+        Bound::Any => {}
         Bound::Queue(arn) => {
             let name = format!("kms:EncryptionContext:{ENCRYPTION_CONTEXT}");
-            json!({ "StringEquals": { name: arn } })
+            keys.insert(name, arn.into());
         }
-    };
+    }
+    if let Some(source) = &grant.source_arn {
+        keys.insert("aws:SourceArn".to_owned(), source.as_str().into());
+    }
     let actions: Vec<String> = grant
         .operations
         .iter()
@@ -152,7 +159,7 @@ fn policy_of_grant(key: &Key, grant: &Grant) -> Option<Policy> {
             "Principal": { kind: grant.grantee },
             "Action": actions,
             "Resource": "*",
-            "Condition": condition,
+            "Condition": { "StringEquals": keys },
         },
     });
     Some(Policy::parse(

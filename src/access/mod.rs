@@ -15,6 +15,7 @@ mod key;
 mod outsider;
 mod principal;
 mod proof;
+mod redrive;
 mod rights;
 mod sides;
 
@@ -39,6 +40,7 @@ use self::key::{AuditedKey, Lock};
 use self::rights::{Formulas, Row};
 use self::sides::{QueueSide, RequesterSide};
 use crate::account::{Account, Queue};
+use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::policy::{Atom, Document, Formula, OpenReason, PolicyKind, Requester};
 
@@ -247,35 +249,40 @@ fn either(one: Formulas, other: Formulas) -> Formulas {
 }
 
 fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<AuditedQueue<'a>> {
-    let queues = || {
-        accounts
-            .iter()
-            .enumerate()
-            .flat_map(|(index, account)| account.queues.iter().map(move |queue| (index, queue)))
-    };
-    let mut moved_from: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, (_, queue)) in queues().enumerate() {
-        if let Some(redrive) = queue
-            .attributes
-            .as_ref()
-            .and_then(|attributes| attributes.redrive.as_ref())
-        {
-            moved_from
-                .entry(redrive.dead_letter_queue.as_str())
-                .or_default()
-                .push(index);
-        }
-    }
-    queues()
+    let mut queues: Vec<AuditedQueue<'a>> = accounts
+        .iter()
+        .enumerate()
+        .flat_map(|(index, account)| account.queues.iter().map(move |queue| (index, queue)))
         .map(|(account, queue)| AuditedQueue {
             queue,
             policy: queue_policy(queue),
             outsiders: Vec::new(),
             account,
             lock: key::lock(queue, accounts, keys),
-            moved_from: moved_from.remove(queue.arn.as_str()).unwrap_or_default(),
+            moved_from: Vec::new(),
         })
-        .collect()
+        .collect();
+    let places: HashMap<&Arn, usize> = queues
+        .iter()
+        .enumerate()
+        .map(|(index, audited)| (&audited.queue.arn, index))
+        .collect();
+    let moves: Vec<(usize, usize)> = queues
+        .iter()
+        .enumerate()
+        .filter_map(|(source, audited)| {
+            let redrive = audited.queue.attributes.as_ref()?.redrive.as_ref()?;
+            let target = *places.get(&redrive.dead_letter_queue)?;
+            let dead_letters = queues.get(target)?.queue;
+            redrive::moves(audited.queue, dead_letters).then_some((source, target))
+        })
+        .collect();
+    for (source, target) in moves {
+        if let Some(audited) = queues.get_mut(target) {
+            audited.moved_from.push(source);
+        }
+    }
+    queues
 }
 
 fn queue_policy(queue: &Queue) -> Option<Policy> {

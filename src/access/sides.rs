@@ -82,6 +82,19 @@ pub(super) struct Own<'a> {
     pub(super) session: Option<Candidates<'a>>,
 }
 
+impl<'a> Own<'a> {
+    pub(super) fn of(principal: &'a Principal<'_>, action: &str) -> Self {
+        Self {
+            identity: Candidates::of(&principal.policies, action),
+            boundary: principal
+                .boundary
+                .as_ref()
+                .map(|boundary| Candidates::limiting([boundary], action)),
+            session: None,
+        }
+    }
+}
+
 /// A requester's own statements.
 #[derive(Debug)]
 pub(super) struct RequesterSide<'a> {
@@ -92,14 +105,7 @@ pub(super) struct RequesterSide<'a> {
 
 impl<'a> RequesterSide<'a> {
     pub(super) fn of(principal: &'a Principal<'_>, tags_matter: bool) -> Self {
-        Self::new(tags_matter, |action| Own {
-            identity: Candidates::of(&principal.policies, action),
-            boundary: principal
-                .boundary
-                .as_ref()
-                .map(|boundary| Candidates::limiting([boundary], action)),
-            session: None,
-        })
+        Self::new(tags_matter, |action| Own::of(principal, action))
     }
 
     /// The side of somebody whose policies are not known: `identity` and `session` stand for them.

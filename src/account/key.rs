@@ -59,4 +59,7 @@ pub struct Grant {
     /// Pairs that must be the whole encryption context (`EncryptionContextEquals`); none when it is not constrained so.
     #[serde(default)]
     pub context_equals: Option<BTreeMap<String, String>>,
+    /// The resource on whose behalf a service must come, when the grant is bound to one.
+    #[serde(default)]
+    pub source_arn: Option<String>,
 }

@@ -222,19 +222,10 @@ async fn grants(
         )
         .await
         .map_err(|unfinished| unfinished.failure)?;
-    let mut grants = Vec::new();
-    for entry in entries {
-        if let Some(source) = entry.constraints().and_then(|only| only.source_arn()) {
-            let detail = format!(
-                "a grant on {key} holds only for requests on behalf of {source}, which is not taken into account: access to \
-                 queues that the key encrypts can only be smaller than shown; look at the grant"
-            );
-            let name = key.as_str();
-            scan.reader
-                .gap(gap(&LIST_GRANTS, region, name, "SourceArn", detail));
-        }
-        grants.push(grant(entry).ok_or_else(|| Failure::word("MalformedResponse"))?);
-    }
+    let mut grants = entries
+        .into_iter()
+        .map(|entry| grant(entry).ok_or_else(|| Failure::word("MalformedResponse")))
+        .collect::<Result<Vec<Grant>, Failure>>()?;
     grants.sort();
     grants.dedup();
     Ok(grants)
@@ -252,12 +243,13 @@ fn grant(entry: GrantListEntry) -> Option<Grant> {
         .collect();
     operations.sort();
     operations.dedup();
-    let (subset, equals) = entry
+    let (subset, equals, source_arn) = entry
         .constraints
         .map(|only| {
             (
                 only.encryption_context_subset,
                 only.encryption_context_equals,
+                only.source_arn,
             )
         })
         .unwrap_or_default();
@@ -270,6 +262,7 @@ fn grant(entry: GrantListEntry) -> Option<Grant> {
         context_subset: sorted(subset.unwrap_or_default()),
         // No pairs constrain nothing; taken as a constraint they would shut SQS out, which always sends some.
         context_equals: equals.filter(|pairs| !pairs.is_empty()).map(sorted),
+        source_arn,
     })
 }
 

@@ -236,13 +236,15 @@ impl<'a> Graph<'a> {
                 EdgeKind::Delivers,
             ))
         });
-        let redrives = self.access.queues.iter().filter_map(|audited| {
-            let redrive = audited.queue.attributes.as_ref()?.redrive.as_ref()?;
-            Some(certain(
-                Entity::new(Kind::Queue, audited.queue.arn.shared()),
-                Entity::new(Kind::Queue, redrive.dead_letter_queue.shared()),
-                EdgeKind::Redrives,
-            ))
+        let redrives = (0..self.access.queues.len()).flat_map(move |dead_letters| {
+            let sources = self.access.moved_from(dead_letters).iter();
+            sources.filter_map(move |source| {
+                Some(certain(
+                    self.queue(*source)?,
+                    self.queue(dead_letters)?,
+                    EdgeKind::Redrives,
+                ))
+            })
         });
         runs_as.chain(delivers).chain(redrives)
     }
