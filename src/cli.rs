@@ -90,13 +90,19 @@ pub struct WhoCanArgs {
     #[command(flatten)]
     pub source: SourceArgs,
     /// The format (table, json), with a path to write to a file
-    #[arg(short, long, value_name = "FORMAT[=PATH]", default_value = "table")]
+    #[arg(
+        short,
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT[=PATH]",
+        default_value = "table"
+    )]
     pub format: String,
     /// Do not exit 3 when something could not be read
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub allow_incomplete: bool,
     /// How much is said on standard error.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Output")]
     pub verbosity: VerbosityArgs,
 }
 
@@ -107,13 +113,19 @@ pub struct GraphArgs {
     #[command(flatten)]
     pub source: SourceArgs,
     /// The format, with a path to write to a file
-    #[arg(short, long, value_name = "FORMAT[=PATH]", default_value = "json")]
+    #[arg(
+        short,
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT[=PATH]",
+        default_value = "json"
+    )]
     pub format: String,
     /// Do not exit 3 when something could not be read
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub allow_incomplete: bool,
     /// How much is said on standard error.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Output")]
     pub verbosity: VerbosityArgs,
 }
 

@@ -65,28 +65,39 @@ impl Access<'_> {
         })
     }
 
-    fn outsiders_hold(
-        &self,
-        queue: usize,
-        capability: Capability,
-    ) -> impl Iterator<Item = Holder> + '_ {
+    /// Whom the queue policy names besides. Everyone with credentials and everyone without are one "anyone".
+    fn outsiders_hold(&self, queue: usize, capability: Capability) -> Vec<Holder> {
+        let mut holders: Vec<Holder> = Vec::new();
         let outsiders = self
             .queues
             .get(queue)
             .map_or(&[][..], |audited| &audited.outsiders);
-        outsiders
-            .iter()
-            .filter(move |outsider| outsider.when(capability).rests_on_what_was_read())
-            .map(move |outsider| Holder {
-                entity: outsider.who.entity(),
-                when: outsider.when(capability).clone(),
-                workloads: Vec::new(),
-                because: outsider
-                    .proofs
-                    .iter()
-                    .filter(|proof| proof.capability == capability)
-                    .cloned()
-                    .collect(),
-            })
+        for outsider in outsiders {
+            let when = outsider.when(capability);
+            if !when.rests_on_what_was_read() {
+                continue;
+            }
+            let entity = outsider.who.entity();
+            let because = outsider
+                .proofs
+                .iter()
+                .filter(|proof| proof.capability == capability)
+                .cloned();
+            if let Some(known) = holders.iter_mut().find(|holder| holder.entity == entity) {
+                known.when = known.when.clone().or(when.clone()).settled();
+                let more: Vec<Proof> = because
+                    .filter(|proof| !known.because.contains(proof))
+                    .collect();
+                known.because.extend(more);
+            } else {
+                holders.push(Holder {
+                    entity,
+                    when: when.clone(),
+                    workloads: Vec::new(),
+                    because: because.collect(),
+                });
+            }
+        }
+        holders
     }
 }

@@ -17,6 +17,8 @@ use crate::report::{Style, WhoCan};
 
 /// Candidates that are named when a queue is not found, or not only one.
 const MOST_CANDIDATES: usize = 10;
+/// Names that are suggested for one that does not exist.
+const MOST_SUGGESTIONS: usize = 5;
 
 pub(super) fn run(args: WhoCanArgs) -> Result<Outcome> {
     let capability = capability(&args.capability, &args.queue)?;
@@ -121,6 +123,7 @@ fn find<'a>(access: &Access<'a>, wanted: &str, complete: bool) -> Result<Found<'
     let names: Vec<&str> = all().map(|(_, queue)| queue.arn.name()).collect();
     let mut nearest = nearest_first(name, names);
     nearest.dedup();
+    nearest.truncate(MOST_SUGGESTIONS);
     let unread = if complete {
         ""
     } else {
