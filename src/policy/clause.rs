@@ -116,7 +116,7 @@ impl Clause {
             (Some(holds), _) => Formula::constant(holds),
             (None, Lookup::Open(domain)) => {
                 test.domain = domain;
-                Formula::test(test).settled()
+                Formula::test(test).settled_condition()
             }
             (None, _) => Formula::Never,
         }

@@ -1,5 +1,6 @@
 //! Policy documents as types: what AWS would accept becomes statements, what it would not is named (sections A.1 to A.3).
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -640,12 +641,9 @@ impl<'a> StatementReader<'a> {
                     .push(format!("its condition `{operator}` is not an object"));
                 continue;
             };
-            for (index, (key, values)) in keys.iter().enumerate() {
-                let again = keys
-                    .iter()
-                    .take(index)
-                    .any(|(other, _)| other.eq_ignore_ascii_case(key));
-                if again {
+            let mut seen = HashSet::with_capacity(keys.len());
+            for (key, values) in keys {
+                if !seen.insert(key.to_lowercase()) {
                     self.assumed.insert(Assumption::DuplicateKeyCase);
                 }
                 match condition_values(values) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::assumption::Assumption;
 use super::condition::Test;
+use super::solver::{self, Budget};
 
 /// When something holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,7 +189,7 @@ impl Formula {
     ///
     /// Where solving would take too long the answer is `true`, so what is open stays open.
     pub fn is_satisfiable(&self) -> bool {
-        super::solver::is_satisfiable(self)
+        solver::is_satisfiable(self, Budget::of_a_decision())
     }
 
     /// Whether it holds in every request.
@@ -203,9 +204,18 @@ impl Formula {
     /// The formula, or the constant that it amounts to.
     #[must_use]
     pub fn settled(self) -> Self {
-        if !self.is_satisfiable() {
+        self.settled_within(Budget::of_a_decision)
+    }
+
+    /// The same for the formula of one condition.
+    pub(super) fn settled_condition(self) -> Self {
+        self.settled_within(Budget::of_a_condition)
+    }
+
+    fn settled_within(self, budget: fn() -> Budget) -> Self {
+        if !solver::is_satisfiable(&self, budget()) {
             Self::Never
-        } else if self.is_valid() {
+        } else if !solver::is_satisfiable(&self.clone().negated(), budget()) {
             Self::Always
         } else {
             self

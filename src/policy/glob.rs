@@ -102,6 +102,14 @@ impl Glob {
         matches!(&self.0, Form::Prefix(prefix) if prefix.is_empty())
     }
 
+    /// How many characters are compared at most to match a text.
+    pub(super) fn most_comparisons(&self, text: &str) -> usize {
+        match &self.0 {
+            Form::Exact(_) | Form::Prefix(_) => text.len(),
+            Form::General(tokens) => tokens.len().saturating_mul(text.len()),
+        }
+    }
+
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {

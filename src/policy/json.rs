@@ -1,5 +1,7 @@
 //! A JSON tree that remembers duplicate keys, which ordinary maps lose.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -46,16 +48,30 @@ impl Json {
     pub(super) fn without_duplicates(&self, keep: Keep) -> Self {
         match self {
             Self::Object(members) => {
-                let mut kept: Vec<(String, Json)> = Vec::with_capacity(members.len());
+                // The first member of a key gives the order, whichever is kept.
+                let mut order: Vec<&str> = Vec::new();
+                let mut kept: HashMap<&str, &Self> = HashMap::with_capacity(members.len());
                 for (key, value) in members {
-                    let value = value.without_duplicates(keep);
-                    match kept.iter_mut().find(|(existing, _)| existing == key) {
-                        None => kept.push((key.clone(), value)),
-                        Some((_, existing)) if keep == Keep::Last => *existing = value,
-                        Some(_) => {}
+                    match kept.entry(key) {
+                        Entry::Vacant(entry) => {
+                            entry.insert(value);
+                            order.push(key);
+                        }
+                        Entry::Occupied(mut entry) if keep == Keep::Last => {
+                            entry.insert(value);
+                        }
+                        Entry::Occupied(_) => {}
                     }
                 }
-                Self::Object(kept)
+                Self::Object(
+                    order
+                        .into_iter()
+                        .filter_map(|key| {
+                            let value = kept.get(key)?.without_duplicates(keep);
+                            Some((key.to_owned(), value))
+                        })
+                        .collect(),
+                )
             }
             Self::Array(items) => Self::Array(
                 items
@@ -132,6 +148,20 @@ mod tests {
         let last = tree.without_duplicates(Keep::Last);
         assert_eq!(last, Json::parse(r#"{"a": [{"b": 2}]}"#).unwrap());
         assert!(!first.has_duplicate_keys());
+    }
+
+    #[test]
+    fn the_first_member_of_a_key_gives_the_order_whichever_is_kept() {
+        let tree = Json::parse(r#"{"a": 1, "b": 2, "a": 3}"#).unwrap();
+        for (keep, expected) in [
+            (Keep::First, r#"{"a": 1, "b": 2}"#),
+            (Keep::Last, r#"{"a": 3, "b": 2}"#),
+        ] {
+            assert_eq!(
+                tree.without_duplicates(keep),
+                Json::parse(expected).unwrap()
+            );
+        }
     }
 
     #[test]

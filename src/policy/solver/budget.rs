@@ -1,18 +1,27 @@
 //! How long one question may take, counted in work rather than in time: a decision must not depend on the machine.
 
-/// Units of work for one question; a unit is about one character of a pattern looked at, a few nanoseconds. Questions of
-/// real policies take some thousands.
-const LARGEST_QUESTION: u32 = 400_000;
+/// Units of work for a question about a whole decision; a unit is about one character of a pattern looked at, some ten
+/// nanoseconds. Questions of real policies take a few hundred; a scan asks some for every principal and queue, so this is
+/// what a hostile policy can cost each of them.
+const OF_A_DECISION: u32 = 100_000;
+/// The same for a question about one condition by itself, of which a policy can have a hundred.
+const OF_A_CONDITION: u32 = 10_000;
 
 /// The work left for a question.
-pub(super) struct Budget {
+pub(in super::super) struct Budget {
     left: u32,
 }
 
 impl Budget {
-    pub(super) fn new() -> Self {
+    pub(in super::super) fn of_a_decision() -> Self {
         Self {
-            left: LARGEST_QUESTION,
+            left: OF_A_DECISION,
+        }
+    }
+
+    pub(in super::super) fn of_a_condition() -> Self {
+        Self {
+            left: OF_A_CONDITION,
         }
     }
 

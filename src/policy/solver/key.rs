@@ -172,8 +172,12 @@ impl OneValue<'_> {
     }
 
     fn fits(&self, text: &str, demands: &[Wanted<'_>], budget: &mut Budget) -> bool {
-        let values: usize = demands.iter().map(|(test, _)| test.values.len()).sum();
-        if !budget.spend(values * (1 + text.len() / 8)) {
+        let values = demands.iter().flat_map(|(test, _)| &test.values);
+        if !budget.spend(
+            values
+                .map(|value| matching_work(&value.matcher, text))
+                .sum(),
+        ) {
             return true;
         }
         self.shapes.iter().all(|shape| shape.matches(text))
@@ -211,6 +215,21 @@ impl OneValue<'_> {
                 .iter()
                 .flat_map(|(test, _)| test.values.iter().map(|value| &value.matcher))
         };
+        // What the candidates are made of: a number is as long as it is written.
+        let length: usize = demands
+            .iter()
+            .flat_map(|(test, _)| test.values())
+            .map(|text| 1 + text.len() / 8)
+            .sum();
+        let longest = demands
+            .iter()
+            .flat_map(|(test, _)| test.values())
+            .map(str::len)
+            .max();
+        let values: usize = bounds().count();
+        if !budget.spend(length + values * longest.unwrap_or(0) / 32) {
+            return true;
+        }
         let mut candidates = match family {
             Family::Number => numbers(bounds()),
             Family::Date => instants(bounds()),
@@ -226,9 +245,9 @@ impl OneValue<'_> {
         if !always {
             candidates.push(Point::Other);
         }
-        let values: usize = bounds().count();
         candidates.iter().any(|candidate| {
-            !budget.spend(values)
+            // Points compare at once.
+            !budget.spend(1 + values / 4)
                 || demands
                     .iter()
                     .all(|(test, wanted)| test.holds_for_point(candidate) == *wanted)
@@ -251,6 +270,18 @@ fn accepted_texts(test: &Test) -> Option<Vec<String>> {
             _ => None,
         })
         .collect()
+}
+
+/// The work of matching a text; patterns may go over it many times.
+fn matching_work(matcher: &Matcher, text: &str) -> usize {
+    1 + match matcher {
+        Matcher::Text(glob) => glob.most_comparisons(text) / 32,
+        Matcher::Arn(fields) => {
+            let comparisons = fields.iter().map(|field| field.most_comparisons(text));
+            comparisons.sum::<usize>() / 32
+        }
+        _ => text.len() / 32,
+    }
 }
 
 // Outcomes change at the bounds only: a point at each bound and one behind it stand for all others.

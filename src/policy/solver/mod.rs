@@ -11,14 +11,14 @@ mod walk;
 
 use super::condition::Test;
 use super::formula::{Atom, Formula, Literal};
-use budget::Budget;
+pub(super) use budget::Budget;
 
 /// Formulas held at once before giving up; bounds the stack.
 const DEEPEST_SEARCH: u32 = 1_000;
 
-pub(super) fn is_satisfiable(formula: &Formula) -> bool {
+pub(super) fn is_satisfiable(formula: &Formula, budget: Budget) -> bool {
     let mut search = Search {
-        budget: Budget::new(),
+        budget,
         depth: 0,
         chosen: Vec::new(),
     };
@@ -36,6 +36,8 @@ struct Chosen<'a> {
     literal: &'a Literal,
     /// What it tests, unless it is an open atom.
     asked: Option<Asked<'a>>,
+    /// The work of reading it, to compare it with another.
+    size: usize,
 }
 
 /// A test, and the key that it asks about in lower case.
@@ -46,22 +48,19 @@ struct Asked<'a> {
 
 impl<'a> Chosen<'a> {
     fn new(literal: &'a Literal) -> Self {
-        let asked = match &*literal.atom {
-            Atom::Test(test) => Some(Asked {
-                test,
-                key: test.key(),
-            }),
-            Atom::Open { .. } => None,
+        let (asked, length) = match &*literal.atom {
+            Atom::Test(test) => {
+                let key = test.key();
+                let length = test.values().map(|value| value.len() + 16).sum::<usize>() + key.len();
+                (Some(Asked { test, key }), length)
+            }
+            Atom::Open { text, .. } => (None, text.len()),
         };
-        Self { literal, asked }
-    }
-
-    /// The work of comparing it with another.
-    fn size(&self) -> usize {
-        1 + self
-            .asked
-            .as_ref()
-            .map_or(1, |asked| asked.test.values.len())
+        Self {
+            literal,
+            asked,
+            size: 1 + length / 32,
+        }
     }
 }
 
@@ -86,6 +85,8 @@ impl<'a> Search<'a> {
             }
             Formula::All(parts) => {
                 let length = pending.len();
+                // Whether this ends the budget shows at the next step.
+                let _ = self.budget.spend(parts.len());
                 // Literals last, so that they are taken first and cut branches early.
                 pending.extend(parts.iter().filter(|part| !is_literal(part)));
                 pending.extend(parts.iter().filter(|part| is_literal(part)));
@@ -110,7 +111,7 @@ impl<'a> Search<'a> {
         let Some((newest, earlier)) = self.chosen.split_last() else {
             return true;
         };
-        let work = newest.size() * (1 + earlier.len());
+        let work = newest.size * (1 + earlier.len());
         if !self.budget.spend(work) {
             return true;
         }
@@ -307,6 +308,62 @@ mod tests {
             when("StringLike", "aws:userid", &[&many]),
             when("StringNotLike", "aws:userid", &["*z*"]),
         ]));
+    }
+
+    // The next three take minutes without a budget.
+
+    #[test]
+    fn a_pair_of_patterns_that_is_too_hard_stays_open() {
+        let ends = |letter: &str| {
+            let pattern = format!("*{letter}{}", "?".repeat(30));
+            when("StringLike", "aws:userid", &[&pattern])
+        };
+        assert!(together(&[ends("a"), ends("b")]));
+    }
+
+    #[test]
+    fn a_condition_that_is_too_hard_by_itself_stays_open() {
+        // Every text matches, but only a search through all texts of thirty characters shows it.
+        let length = 30;
+        let mut patterns: Vec<String> = (0..=length).map(|count| "?".repeat(count)).collect();
+        patterns.push("?".repeat(length + 1) + "*");
+        patterns.extend((0..length).map(|before| {
+            let behind = length - 1 - before;
+            format!("{}a{}", "?".repeat(before), "?".repeat(behind))
+        }));
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let formula = when("StringLikeIfExists", "aws:userid", &patterns);
+        assert!(matches!(formula, Formula::Literal(_)), "{formula}");
+    }
+
+    #[test]
+    fn a_formula_with_too_many_branches_stays_open() {
+        // Pigeons: each of twelve keys has one of eleven values, none of them the same.
+        let holes = 0..11;
+        let pigeons: Vec<Formula> = (0..12)
+            .map(|pigeon| {
+                holes
+                    .clone()
+                    .map(|hole| {
+                        (0..12)
+                            .filter(|other| *other != pigeon)
+                            .map(|other| {
+                                let key = format!("aws:PrincipalTag/{pigeon}-{other}");
+                                let (low, high) = (pigeon.min(other), pigeon.max(other));
+                                let shared = format!("aws:PrincipalTag/{low}-{high}-{hole}");
+                                let mine = if pigeon < other { "low" } else { "high" };
+                                when("Null", &key, &["false"]).and(when(
+                                    "StringEquals",
+                                    &shared,
+                                    &[mine],
+                                ))
+                            })
+                            .fold(Formula::Always, Formula::and)
+                    })
+                    .fold(Formula::Never, Formula::or)
+            })
+            .collect();
+        assert!(together(&pigeons));
     }
 
     #[test]
