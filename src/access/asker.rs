@@ -13,7 +13,7 @@ use super::sides::{
 };
 use super::{Access, AuditedQueue};
 use crate::account::Organization;
-use crate::policy::{Formula, OpenReason, Request, Requester, RequesterKind};
+use crate::policy::{Effect, Formula, OpenReason, Request, Requester, RequesterKind};
 
 /// Somebody who comes to a queue.
 #[derive(Clone, Copy)]
@@ -290,24 +290,46 @@ impl<'a> Asker<'a> {
             rcps: asked.rcps,
             endpoint: None,
         };
-        let before = record.as_ref().map_or(0, |matched| matched.len());
-        let decision = decide(&request, arn.account(), &layers, &mut |mut matched| {
-            if of_key && matched.layer == Layer::Resource {
-                matched.layer = Layer::Kms;
-            }
-            if let Some(record) = record {
-                record.push(matched);
-            }
-        });
-        let when = decision.verdict.formula();
+        let mut matched = Vec::new();
+        let when = decide(&request, arn.account(), &layers, &mut |statement| {
+            matched.push(statement);
+        })
+        .verdict
+        .formula();
         // What an action matched that is refused after all gives nothing.
-        if when.is_never()
-            && let Some(record) = record
+        if let Some(record) = record
+            && !when.is_never()
         {
-            record.truncate(before);
+            let in_own_account = comer.requester.account.as_deref() == Some(arn.account());
+            if in_own_account {
+                drop_idle_delegations(&mut matched, of_key);
+            }
+            record.extend(matched.into_iter().map(|mut statement| {
+                if of_key && statement.layer == Layer::Resource {
+                    statement.layer = Layer::Kms;
+                }
+                statement
+            }));
         }
         when
     }
+}
+
+/// Takes out the statements of a resource policy that name the requester's account, which is the resource's own too, and give
+/// nothing: the account's own policies count anyway (B.3). Only a key policy must name the account for them to count, and
+/// then one of them must allow.
+fn drop_idle_delegations(matched: &mut Vec<Matched<'_>>, of_key: bool) {
+    let identity_allows = matched.iter().any(|statement| {
+        statement.layer == Layer::Identity && statement.statement.effect == Effect::Allow
+    });
+    if of_key && identity_allows {
+        return;
+    }
+    matched.retain(|statement| {
+        !(statement.layer == Layer::Resource
+            && statement.statement.effect == Effect::Allow
+            && statement.by_account)
+    });
 }
 
 /// Without receiving there is no receipt handle to delete with (C.2).

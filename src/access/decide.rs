@@ -44,6 +44,11 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// Whether an Allow of the layer gives something; one of the others only does not take it away (B6).
+    pub fn gives(self) -> bool {
+        matches!(self, Self::Identity | Self::Resource | Self::Kms)
+    }
+
     /// The word of the JSON contract.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -251,6 +256,8 @@ pub struct Matched<'a> {
     pub statement: &'a Statement,
     /// When it matches.
     pub when: Formula,
+    /// Whether it names the requester by its account only: then it gives nothing beside what identity policies give.
+    pub by_account: bool,
 }
 
 /// Decides a request whose resource belongs to `resource_account`.
@@ -585,6 +592,7 @@ impl<'a> Evaluation<'_, '_, 'a> {
                 policy,
                 statement,
                 when: principal.clone().any().and(when.clone()),
+                by_account: principal.direct.is_never() && principal.entity.is_never(),
             });
         }
         (principal, when)

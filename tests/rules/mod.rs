@@ -5,7 +5,7 @@ use std::path::Path;
 
 use patscan::rules::{RULES, Rule};
 
-use crate::patscan::{Patscan, audit, fixtures};
+use crate::patscan::{Patscan, audit, fixture, fixtures};
 
 const SECTIONS: [&str; 5] = [
     "What it means",
@@ -137,4 +137,13 @@ fn the_readme_shows_what_the_demo_prints() {
     let run = Patscan::new(["demo"]).run();
     let shown = format!("```text\n{}```", run.stdout);
     assert_eq!(readme_section("demo"), shown);
+}
+
+#[test]
+fn the_readme_shows_what_who_can_prints() {
+    let run = Patscan::new(["who-can", "send", "invoices", "--snapshot"])
+        .arg(fixture("demo"))
+        .run();
+    let shown = format!("```text\n{}```", run.stdout);
+    assert_eq!(readme_section("who-can"), shown);
 }

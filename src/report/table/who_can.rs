@@ -65,7 +65,10 @@ fn card(holder: &Holder, names: &Names, page: &mut Page) -> io::Result<()> {
     }
     for (effect, label) in [(Effect::Allow, "because"), (Effect::Deny, "unless")] {
         let mut label = label;
-        let statements = holder.because.iter().filter(|proof| proof.effect == effect);
+        // Boundaries and control policies allow without giving; only what they deny is worth a line.
+        let statements = holder.because.iter().filter(|proof| {
+            proof.effect == effect && (effect == Effect::Deny || proof.layer.gives())
+        });
         for proof in statements {
             page.row(label, &statement(proof, names))?;
             label = "";
