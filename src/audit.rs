@@ -1,16 +1,16 @@
 //! The pipeline between collecting and reporting: accounts in, report out.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use crate::access::{Access, Capability, Who};
+use crate::access::{Access, Capability, QueueSet, Who};
 use crate::account::Account;
 use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
 use crate::policy::Formula;
-use crate::report::{AccountGap, Coverage, FlowEnd, QueueFlow, Report};
+use crate::report::{AccountGap, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
 use crate::rules::{self, Audit};
 
 /// Audits accounts. `trusted` accounts may have access without being reported.
@@ -27,7 +27,9 @@ pub fn audit(
         graph: &graph,
         trusted,
     });
-    let mut report = Report::new(generated_at, accounts, findings, flows(&graph));
+    let (flows, more_flows) = flows(&graph);
+    let mut report = Report::new(generated_at, accounts, findings, flows);
+    report.more_flows = more_flows;
     report.coverage = coverage(&access);
     report
 }
@@ -45,78 +47,102 @@ pub fn coverage(access: &Access<'_>) -> Coverage {
     coverage
 }
 
-/// Who sends to and who receives from each queue.
-fn flows(graph: &Graph<'_>) -> Vec<QueueFlow> {
+/// Who sends to and who receives from the queues that are shown, those with loops first, and how many there are besides.
+fn flows(graph: &Graph<'_>) -> (Vec<QueueFlow>, usize) {
     let access = graph.access;
-    let mut flows: Vec<QueueFlow> = access
+    let mut loops: HashMap<usize, QueueSet> = HashMap::new();
+    for found in graph.loops() {
+        *loops.entry(found.principal).or_default() |= &found.queues;
+    }
+    let mut with_loops = QueueSet::new();
+    for queues in loops.values() {
+        with_loops |= queues;
+    }
+    let all: QueueSet = access
         .queues
         .iter()
-        .map(|audited| QueueFlow {
-            queue: Entity::new(Kind::Queue, audited.queue.arn.shared()),
-            generators: Vec::new(),
-            consumers: Vec::new(),
-            administrators: 0,
-        })
+        .zip(0..)
+        .map(|(_, number)| number)
         .collect();
-    let loops: HashSet<(usize, usize)> = graph
-        .loops()
-        .map(|found| (found.principal, found.queue))
+    let mut shown: Vec<usize> = access
+        .queues_of(&with_loops)
+        .chain(access.queues_of(&(&all - &with_loops)))
+        .map(|(index, _)| index)
+        .take(MOST_FLOWS)
         .collect();
+    shown.sort_unstable();
+    let flows: Vec<QueueFlow> = shown
+        .into_iter()
+        .filter_map(|queue| flow(graph, queue, &loops))
+        .collect();
+    let more = access.queues.len() - flows.len();
+    (flows, more)
+}
+
+/// Who sends to and who receives from one queue.
+fn flow(graph: &Graph<'_>, queue: usize, loops: &HashMap<usize, QueueSet>) -> Option<QueueFlow> {
+    let access = graph.access;
+    let audited = access.queues.get(queue)?;
+    let number = u32::try_from(queue).ok()?;
+    let mut flow = QueueFlow {
+        queue: Entity::new(Kind::Queue, audited.queue.arn.shared()),
+        generators: Vec::new(),
+        consumers: Vec::new(),
+        administrators: 0,
+    };
     for (index, principal) in access.principals.iter().enumerate() {
-        let entity = Entity::new(principal.kind, principal.arn.shared());
-        for rights in access.rights(index) {
-            let Some(flow) = flows.get_mut(rights.queue) else {
-                continue;
-            };
-            if graph.is_administrator(index) && rights.are_complete() {
-                flow.administrators += 1;
-                continue;
-            }
-            flow.add(
-                &entity,
-                rights.when(Capability::Send),
-                rights.when(Capability::Receive),
-                loops.contains(&(index, rights.queue)),
-            );
-        }
-    }
-    for (audited, flow) in access.queues.iter().zip(&mut flows) {
-        let public = |capability| {
-            audited.outsiders.iter().any(|outsider| {
-                outsider.who == Who::Anonymous && outsider.when(capability).is_always()
-            })
+        let Some(rights) = access.rights_on(index, queue) else {
+            continue;
         };
-        for outsider in &audited.outsiders {
-            // A statement for everyone covers services as well; "anyone" says it all.
-            let is_service = matches!(outsider.who, Who::Service(_));
-            let when = |capability| {
-                if is_service && public(capability) {
-                    &Formula::Never
-                } else {
-                    outsider.when(capability)
-                }
-            };
-            let entity = outsider.who.entity();
-            // Outsiders are many, not one that could feed itself.
-            flow.add(
-                &entity,
-                when(Capability::Send),
-                when(Capability::Receive),
-                false,
-            );
+        if graph.is_administrator(index) && rights.are_complete() {
+            flow.administrators += 1;
+            continue;
         }
-        for side in [&mut flow.generators, &mut flow.consumers] {
-            // Everyone with and without credentials is one "anyone", named first: the surer of the two stays.
-            side.sort_by(|a, b| {
-                let order = |end: &FlowEnd| (end.entity.kind != Kind::Anyone, end.entity.clone());
-                order(a)
-                    .cmp(&order(b))
-                    .then_with(|| (b.certainty, b.both).cmp(&(a.certainty, a.both)))
-            });
-            side.dedup_by(|next, kept| next.entity == kept.entity);
-        }
+        flow.add(
+            &Entity::new(principal.kind, principal.arn.shared()),
+            rights.when(Capability::Send),
+            rights.when(Capability::Receive),
+            loops
+                .get(&index)
+                .is_some_and(|queues| queues.contains(number)),
+        );
     }
-    flows
+    let public = |capability| {
+        audited
+            .outsiders
+            .iter()
+            .any(|outsider| outsider.who == Who::Anonymous && outsider.when(capability).is_always())
+    };
+    for outsider in &audited.outsiders {
+        // A statement for everyone covers services as well; "anyone" says it all.
+        let is_service = matches!(outsider.who, Who::Service(_));
+        let when = |capability| {
+            if is_service && public(capability) {
+                &Formula::Never
+            } else {
+                outsider.when(capability)
+            }
+        };
+        let entity = outsider.who.entity();
+        // Outsiders are many, not one that could feed itself.
+        flow.add(
+            &entity,
+            when(Capability::Send),
+            when(Capability::Receive),
+            false,
+        );
+    }
+    for side in [&mut flow.generators, &mut flow.consumers] {
+        // Everyone with and without credentials is one "anyone", named first: the surer of the two stays.
+        side.sort_by(|a, b| {
+            let order = |end: &FlowEnd| (end.entity.kind != Kind::Anyone, end.entity.clone());
+            order(a)
+                .cmp(&order(b))
+                .then_with(|| (b.certainty, b.both).cmp(&(a.certainty, a.both)))
+        });
+        side.dedup_by(|next, kept| next.entity == kept.entity);
+    }
+    Some(flow)
 }
 
 impl QueueFlow {
@@ -126,11 +152,7 @@ impl QueueFlow {
             if when.rests_on_what_was_read() {
                 side.push(FlowEnd {
                     entity: entity.clone(),
-                    certainty: if when.is_always() {
-                        Certainty::Allowed
-                    } else {
-                        Certainty::Conditional
-                    },
+                    certainty: Certainty::of(when),
                     both,
                 });
             }

@@ -102,6 +102,9 @@ pub struct Evidence {
     pub effect: &'static str,
 }
 
+/// Resources that a finding names; the others are counted. Whoever may use ten thousand queues is one fact, not ten thousand.
+pub const MOST_RESOURCES: usize = 100;
+
 /// One rule broken by one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -123,8 +126,10 @@ pub struct Finding {
     pub subject: Entity,
     /// Who holds the access.
     pub principals: Vec<PrincipalRef>,
-    /// The resources concerned.
+    /// The resources concerned, at most [`MOST_RESOURCES`].
     pub resources: Vec<ResourceRef>,
+    /// How many resources there are besides.
+    pub more_resources: u64,
     /// How sure the finding is.
     pub certainty: Certainty,
     /// The conditions that must hold, in words; empty when `Allowed`.

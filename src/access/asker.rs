@@ -1,7 +1,5 @@
 //! When somebody has a capability on a queue: each action that gives it, decided over all layers, and the queue's key.
 
-use chrono::{DateTime, Utc};
-
 use super::action::Capability;
 use super::context::{Caller, RequestContext, Target};
 use super::decide::{Candidates, Layer, Layers, Matched, decide};
@@ -12,7 +10,6 @@ use super::sides::{
     ControlSide, KeySide, KeyUse, Own, QueueSide, RequesterSide, control_side, key_side,
 };
 use super::{Access, AuditedQueue};
-use crate::account::Organization;
 use crate::policy::{Effect, Formula, OpenReason, Request, Requester, RequesterKind};
 
 /// Somebody who comes to a queue.
@@ -259,16 +256,14 @@ impl<'a> Asker<'a> {
     where
         'a: 's,
     {
-        let organization = |account: Option<usize>| -> Option<&Organization> {
-            self.access.accounts.get(account?)?.organization.as_ref()
-        };
-        let scanned_at = self.access.accounts.get(asked.account);
         let context = RequestContext {
             caller: comer.caller,
             target: asked.target,
-            callers_organization: organization(comer.account),
-            targets_organization: organization(Some(asked.account)),
-            now: scanned_at.map_or(DateTime::<Utc>::UNIX_EPOCH, |account| account.scanned_at),
+            callers_organization: comer
+                .account
+                .and_then(|account| self.access.organization(account)),
+            targets_organization: self.access.organization(asked.account),
+            now: self.access.scanned_at(asked.account),
             carries_tags: asked.action.contains("tagqueue") || asked.action == "sqs:createqueue",
         };
         let (arn, of_key) = match asked.target {

@@ -391,6 +391,84 @@ fn workload_key<'a>(role: &'a Principal<'_>, workload: &'a Entity, key: &str) ->
     }
 }
 
+/// What is known of the context of every request of a user or role to one queue.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnyPrincipal<'a> {
+    pub(super) queue: &'a Queue,
+    /// The moment for which conditions on time are decided.
+    pub(super) now: DateTime<Utc>,
+}
+
+impl ContextKeys for AnyPrincipal<'_> {
+    fn lookup(&self, key: &str) -> Lookup<'_> {
+        if let Some(tag) = key.strip_prefix("aws:resourcetag/") {
+            return match &self.queue.tags {
+                Some(tags) => tag_value(tags, tag),
+                None => OPEN,
+            };
+        }
+        match key {
+            "aws:resourceaccount" => one(self.queue.arn.account()),
+            "aws:requestedregion" => one(self.queue.arn.region()),
+            "aws:securetransport" => one("true"),
+            "aws:currenttime" => Lookup::One(Cow::Owned(
+                self.now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            )),
+            "aws:epochtime" => Lookup::One(Cow::Owned(self.now.timestamp().to_string())),
+            "aws:principalisawsservice" => one("false"),
+            "aws:sourcearn"
+            | "aws:sourceaccount"
+            | "aws:sourceowner"
+            | "aws:sourceorgid"
+            | "aws:sourceorgpaths"
+            | "aws:principalservicename"
+            | "aws:principalservicenameslist" => Lookup::Absent,
+            _ => OPEN,
+        }
+    }
+}
+
+/// The keys of one caller's requests, whatever the queue: what differs from queue to queue is open, and what differs between
+/// a user's access key and session.
+pub(super) struct WhateverQueue<'a>(pub(super) RequestContext<'a>);
+
+impl ContextKeys for WhateverQueue<'_> {
+    fn lookup(&self, key: &str) -> Lookup<'_> {
+        if key.starts_with("aws:resource") || key == "aws:requestedregion" || is_of_session(key) {
+            OPEN
+        } else {
+            self.0.lookup(key)
+        }
+    }
+}
+
+/// Whether a user's access key and session differ in the key.
+pub(super) fn is_of_session(key: &str) -> bool {
+    key == "aws:tokenissuetime" || key.starts_with("aws:multifactorauth")
+}
+
+/// Whether the key holds the same in the requests of all principals of one kind and account. `key` is in lower case.
+pub(super) fn is_same_for_all(key: &str) -> bool {
+    !is_settled_by_session(key)
+        || matches!(
+            key,
+            "aws:currenttime"
+                | "aws:epochtime"
+                | "aws:principalaccount"
+                | "aws:principalisawsservice"
+                | "aws:principalservicename"
+                | "aws:principalservicenameslist"
+                | "aws:principaltype"
+                | "aws:securetransport"
+                | "aws:sourceaccount"
+                | "aws:sourcearn"
+                | "aws:sourceorgid"
+                | "aws:sourceorgpaths"
+                | "aws:sourceowner"
+                | "aws:tagkeys"
+        )
+}
+
 /// Whether the session of a workload may settle what is open for any session of its role: it does not settle where a request
 /// comes from, when, and what it is about. `key` is in lower case.
 pub(super) fn is_settled_by_session(key: &str) -> bool {

@@ -15,7 +15,7 @@ use crate::arn::Arn;
 use crate::policy::PolicyKind;
 
 /// What stands between a caller and the messages of a queue, besides SQS itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lock {
     /// Nothing: no encryption, or keys that SQS manages.
     Open,

@@ -5,13 +5,17 @@
 //! each answer by the statements behind it.
 
 mod action;
+mod apart;
 mod asker;
 mod context;
 mod control;
 mod decide;
+mod extent;
 mod gaps;
 mod holder;
+mod index;
 mod key;
+mod matrix;
 mod outsider;
 mod principal;
 mod proof;
@@ -22,27 +26,30 @@ mod sides;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 pub use action::{
     Capability, SQS_ACTIONS, SqsAction, authorized_as, has_resource, needs_resource_policy,
     never_works_across_accounts,
 };
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use holder::Holder;
+pub use index::QueueSet;
 pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
 pub use proof::{Proof, Prover};
-pub use rights::{Rights, SessionRights};
+pub use rights::{Rights, SessionRights, SessionsOn};
 
-use self::asker::{Asker, Comer, needing_receipt};
-use self::context::Caller;
+use self::asker::Asker;
+use self::context::{Caller, is_of_session};
 use self::control::Controls;
+use self::index::QueueIndex;
 use self::key::{AuditedKey, Lock};
-use self::rights::{Formulas, Row};
-use self::sides::{QueueSide, RequesterSide};
-use crate::account::{Account, Queue};
+use self::rights::Row;
+use crate::account::{Account, Organization, Queue};
 use crate::arn::Arn;
 use crate::entity::Kind;
-use crate::policy::{Atom, Document, Formula, OpenReason, PolicyKind, Requester};
+use crate::policy::{Document, PolicyKind, ResourcePattern};
 
 /// Access to the queues of the audited accounts.
 #[derive(Debug)]
@@ -57,6 +64,8 @@ pub struct Access<'a> {
     keys: Vec<AuditedKey<'a>>,
     /// For each account what binds it from above.
     controls: Vec<Controls>,
+    /// Which queues a pattern reaches.
+    index: QueueIndex<'a>,
     /// For each principal its rights on queues.
     rows: Vec<Row>,
     tags_matter: bool,
@@ -89,10 +98,13 @@ impl<'a> Access<'a> {
             principals.extend(principal::principals(account, index));
         }
         let keys = key::audited_keys(accounts);
+        let queues = audited_queues(accounts, &keys);
+        let arns = queues.iter().map(|audited| audited.queue.arn.as_str());
         let mut access = Self {
             accounts,
             principals,
-            queues: audited_queues(accounts, &keys),
+            index: QueueIndex::new(arns.collect()),
+            queues,
             keys,
             controls: accounts.iter().map(Controls::of).collect(),
             rows: Vec::new(),
@@ -107,7 +119,7 @@ impl<'a> Access<'a> {
             .any(|document| looks_at(document, is_of_session));
         access.tags_matter = tags_matter;
         access.sessions_matter = sessions_matter;
-        access.rows = access.decide_all();
+        access.rows = matrix::rows(&access);
         let outsiders: Vec<Vec<Outsider>> = {
             let asker = Asker::new(&access);
             (0..access.queues.len())
@@ -120,14 +132,38 @@ impl<'a> Access<'a> {
         access
     }
 
-    /// The rights of a principal on queues, those without any left out, sorted by queue.
+    /// The same, pair by pair instead of from structure: for tests, which compare the two.
+    #[doc(hidden)]
+    pub fn compute_pair_by_pair(accounts: &'a [Account]) -> Self {
+        let mut access = Self::compute(accounts);
+        access.rows = matrix::rows_pair_by_pair(&access);
+        access
+    }
+
+    /// The rights of a principal on queues, those without any left out: a group for queues on which it fares alike.
     pub fn rights(&self, principal: usize) -> impl Iterator<Item = Rights<'_>> {
         self.rows.get(principal).into_iter().flat_map(Row::rights)
     }
 
     /// The rights of a principal on one queue; none when it has none.
-    pub fn rights_on(&self, principal: usize, queue: usize) -> Option<Rights<'_>> {
-        self.rows.get(principal)?.on(queue)
+    pub fn rights_on(&self, principal: usize, queue: usize) -> Option<SessionsOn<'_>> {
+        self.rows.get(principal)?.on(u32::try_from(queue).ok()?)
+    }
+
+    /// The queues of a set, with their index.
+    pub fn queues_of(&self, set: &QueueSet) -> impl Iterator<Item = (usize, &AuditedQueue<'a>)> {
+        set.iter().filter_map(|number| {
+            let index = number as usize;
+            Some((index, self.queues.get(index)?))
+        })
+    }
+
+    /// The queues that a pattern of an identity policy could reach, whatever its variables hold.
+    pub fn reached_by(&self, pattern: &ResourcePattern) -> QueueSet {
+        let reached = self
+            .index
+            .reached(&pattern.widest_reach(PolicyKind::Identity));
+        reached.surely | reached.perhaps
     }
 
     /// The account of a queue or principal index.
@@ -135,74 +171,29 @@ impl<'a> Access<'a> {
         self.accounts.get(index)
     }
 
-    fn decide_all(&self) -> Vec<Row> {
-        let asker = Asker::new(self);
-        let queue_sides: Vec<QueueSide<'_>> = self
-            .queues
-            .iter()
-            .map(|audited| QueueSide::of(audited, self.tags_matter))
-            .collect();
-        self.principals
-            .iter()
-            .map(|principal| self.decide_row(&asker, principal, &queue_sides))
-            .collect()
+    fn organization(&self, account: usize) -> Option<&Organization> {
+        self.accounts.get(account)?.organization.as_ref()
     }
 
-    fn decide_row<'s>(
-        &'s self,
-        asker: &'s Asker<'s>,
-        principal: &'s Principal<'s>,
-        queue_sides: &'s [QueueSide<'s>],
-    ) -> Row {
-        let mut row = Row::default();
-        let side = RequesterSide::of(principal, self.tags_matter);
-        let callers = self.callers(principal);
-        for (index, (audited, queue_side)) in self.queues.iter().zip(queue_sides).enumerate() {
-            if side.allows_nothing && queue_side.allows_nothing {
-                continue;
-            }
-            let ask = |requester: &Requester, caller: Caller<'_>| {
-                let comer = Comer {
-                    requester,
-                    caller,
-                    account: Some(principal.account),
-                };
-                asker.formulas(comer, &side, audited, queue_side)
-            };
-            let any = callers
-                .iter()
-                .map(|caller| ask(&principal.requester, *caller))
-                .reduce(either)
-                .map(needing_receipt);
-            let Some(any) = any.filter(|any| !any.iter().all(Formula::is_never)) else {
-                continue;
-            };
-            let mut differing = Vec::new();
-            if any.iter().any(depends_on_session) {
-                for (place, workload) in principal.workloads.iter().enumerate() {
-                    let caller = Caller::Workload {
-                        role: principal,
-                        workload,
-                    };
-                    let formulas = needing_receipt(ask(&principal.requester_as(workload), caller));
-                    if formulas != any {
-                        differing.push((place, formulas));
-                    }
-                }
-            }
-            row.push(index, any, differing);
-        }
-        row
+    /// The moment for which conditions on time are decided.
+    fn scanned_at(&self, account: usize) -> DateTime<Utc> {
+        self.accounts
+            .get(account)
+            .map_or(DateTime::UNIX_EPOCH, |account| account.scanned_at)
     }
 
     /// The ways in which a principal can come. A user chooses between access key and session; what either may do, the user
     /// may (E.3).
-    fn callers<'p>(&self, principal: &'p Principal<'p>) -> Vec<Caller<'p>> {
+    fn callers<'p>(
+        &self,
+        principal: &'p Principal<'p>,
+        policies: impl IntoIterator<Item = &'p Policy>,
+    ) -> Vec<Caller<'p>> {
         if principal.kind != Kind::User {
             return vec![Caller::Role(principal)];
         }
         let mut callers = vec![Caller::UserWithKey(principal)];
-        let own = principal.policies.iter().chain(&principal.boundary);
+        let own = policies.into_iter().chain(&principal.boundary);
         if self.sessions_matter
             || own
                 .into_iter()
@@ -235,17 +226,6 @@ impl<'a> Access<'a> {
             .chain(controls)
             .map(|policy| &*policy.document)
     }
-}
-
-/// What is there in either way.
-fn either(one: Formulas, other: Formulas) -> Formulas {
-    let mut others = other.into_iter();
-    one.map(
-        |formula| match (formula, others.next().unwrap_or(Formula::Never)) {
-            (Formula::Always, _) => Formula::Always,
-            (formula, other) => formula.or(other).settled(),
-        },
-    )
 }
 
 fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<AuditedQueue<'a>> {
@@ -307,22 +287,4 @@ fn looks_at(document: &Document, is_wanted: impl Fn(&str) -> bool) -> bool {
         .flatten()
         .flat_map(|statement| &statement.conditions)
         .any(|clause| is_wanted(clause.key_lower()))
-}
-
-/// Keys in which a user's access key and session differ.
-fn is_of_session(key: &str) -> bool {
-    key == "aws:tokenissuetime" || key.starts_with("aws:multifactorauth")
-}
-
-/// Whether the answer could be another for the session of one workload: what is open is not only about networks and times,
-/// which no workload settles.
-fn depends_on_session(formula: &Formula) -> bool {
-    let mut depends = false;
-    formula.each_literal(&mut |literal| {
-        depends |= match &*literal.atom {
-            Atom::Test(test) => context::is_settled_by_session(&test.key()),
-            Atom::Open { reason, .. } => *reason == OpenReason::Variable,
-        };
-    });
-    depends
 }

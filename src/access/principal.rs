@@ -37,6 +37,17 @@ pub struct Principal<'a> {
 }
 
 impl Principal<'_> {
+    /// Whether it is a role that belongs to an AWS service.
+    pub(super) fn is_service_linked(&self) -> bool {
+        matches!(
+            self.requester.kind,
+            RequesterKind::Role {
+                service_linked: true,
+                ..
+            }
+        )
+    }
+
     /// How policies see the session as which one of its workloads runs.
     pub(super) fn requester_as(&self, workload: &Entity) -> Requester {
         let mut requester = self.requester.clone();

@@ -57,7 +57,7 @@ impl Access<'_> {
             asker: Asker::new(self),
             index,
             principal,
-            side: RequesterSide::of(principal, self.tags_matter),
+            side: RequesterSide::of(principal, principal.policies.iter(), self.tags_matter),
         })
     }
 }
@@ -96,7 +96,8 @@ impl Prover<'_> {
             ),
             None => (
                 self.principal.requester.clone(),
-                self.access.callers(self.principal),
+                self.access
+                    .callers(self.principal, &self.principal.policies),
             ),
         };
         let mut matched = Vec::new();

@@ -55,27 +55,30 @@ impl Access<'_> {
             return Formula::Never;
         };
         let asker = Asker::new(self);
-        let side = RequesterSide::of(principal, self.tags_matter);
-        let any_caller = self.callers(principal).into_iter().map(|caller| {
-            let comer = Comer {
-                requester: &principal.requester,
-                caller,
-                account: Some(principal.account),
-            };
-            let capable = |audited: &AuditedQueue<'_>, capability| {
-                let queue_side = QueueSide::of(audited, self.tags_matter);
-                asker.when(comer, &side, audited, &queue_side, capability, None)
-            };
-            ["sqs:startmessagemovetask", "sqs:getqueueattributes"]
-                .into_iter()
-                .map(|action| asker.action(comer, principal, from, action))
-                .chain([
-                    capable(from, Capability::Receive),
-                    capable(from, Capability::Delete),
-                    capable(to, Capability::Send),
-                ])
-                .fold(Formula::Always, Formula::and)
-        });
+        let side = RequesterSide::of(principal, principal.policies.iter(), self.tags_matter);
+        let any_caller = self
+            .callers(principal, &principal.policies)
+            .into_iter()
+            .map(|caller| {
+                let comer = Comer {
+                    requester: &principal.requester,
+                    caller,
+                    account: Some(principal.account),
+                };
+                let capable = |audited: &AuditedQueue<'_>, capability| {
+                    let queue_side = QueueSide::of(audited, self.tags_matter);
+                    asker.when(comer, &side, audited, &queue_side, capability, None)
+                };
+                ["sqs:startmessagemovetask", "sqs:getqueueattributes"]
+                    .into_iter()
+                    .map(|action| asker.action(comer, principal, from, action))
+                    .chain([
+                        capable(from, Capability::Receive),
+                        capable(from, Capability::Delete),
+                        capable(to, Capability::Send),
+                    ])
+                    .fold(Formula::Always, Formula::and)
+            });
         any_caller.fold(Formula::Never, Formula::or).settled()
     }
 }

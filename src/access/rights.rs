@@ -1,187 +1,192 @@
-//! What each principal can do with each queue, kept small: most principals share few answers, and most answers are plain.
+//! What each principal can do with each queue, kept as sets: queues on which a principal fares alike are one group, and what
+//! many principals share is kept once.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::action::Capability;
+use super::index::QueueSet;
 use crate::entity::Certainty;
 use crate::policy::Formula;
-
-/// The rights of one principal on queues.
-#[derive(Debug, Default)]
-pub(super) struct Row {
-    /// Sorted by queue; queues without any right are left out.
-    cells: Vec<Cell>,
-    /// The formulas of conditional answers, each kept once.
-    formulas: Vec<Formula>,
-}
-
-#[derive(Debug)]
-struct Cell {
-    queue: usize,
-    answers: Answers,
-    /// The workloads whose rights differ from those of any session, by their place among the principal's workloads.
-    workloads: Vec<(usize, Answers)>,
-}
-
-type Answers = [Answer; Capability::ALL.len()];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Denied,
-    Allowed,
-    /// An index into the row's formulas.
-    Conditional(u32),
-}
 
 /// When a session has each capability, in the order of [`Capability::ALL`].
 pub(super) type Formulas = [Formula; Capability::ALL.len()];
 
-impl Row {
-    /// Adds the rights on a queue, later than those added before. `workloads` are those whose rights differ from `any`.
-    pub(super) fn push(&mut self, queue: usize, any: Formulas, workloads: Vec<(usize, Formulas)>) {
-        let answers = self.answers(any);
-        let workloads = workloads
-            .into_iter()
-            .map(|(workload, formulas)| (workload, self.answers(formulas)))
-            .collect();
-        self.cells.push(Cell {
-            queue,
-            answers,
-            workloads,
-        });
+/// What a principal can do with some queues, on all of which it fares alike.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Group {
+    pub(super) queues: QueueSet,
+    /// What any session can do.
+    pub(super) any: Formulas,
+    /// The workloads whose rights differ from that, by their place among the principal's.
+    pub(super) workloads: Vec<(usize, Formulas)>,
+}
+
+/// The rights of one principal on queues. Queues without any right are in no group.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Row {
+    /// What it shares with others.
+    pub(super) shared: Arc<Vec<Group>>,
+    /// The queues on which its own groups tell everything.
+    pub(super) apart: QueueSet,
+    /// What it has for itself.
+    pub(super) own: Vec<Group>,
+}
+
+/// Groups under construction: those on which a principal fares alike become one.
+#[derive(Debug, Default)]
+pub(super) struct Groups(Vec<Group>);
+
+/// Groups that are compared with a new one. Most groups are plain and come first; what differs by its words differs anyway.
+const MOST_COMPARED: usize = 64;
+
+impl Groups {
+    /// Adds queues with the same rights; without any right they are left out.
+    pub(super) fn add(&mut self, group: Group) {
+        if group.any.iter().all(Formula::is_never) {
+            return;
+        }
+        let like = self
+            .0
+            .iter_mut()
+            .take(MOST_COMPARED)
+            .find(|known| known.any == group.any && known.workloads == group.workloads);
+        match like {
+            Some(known) => known.queues |= group.queues,
+            None => self.0.push(group),
+        }
     }
 
-    /// The rights, sorted by queue.
+    pub(super) fn into_vec(self) -> Vec<Group> {
+        self.0
+    }
+}
+
+impl Row {
+    /// The rights, group by group.
     pub(super) fn rights(&self) -> impl Iterator<Item = Rights<'_>> {
-        self.cells.iter().map(|cell| Rights {
-            queue: cell.queue,
-            cell,
-            formulas: &self.formulas,
-        })
+        let own = self.own.iter().map(|group| Rights {
+            queues: Cow::Borrowed(&group.queues),
+            group,
+        });
+        let shared = self.shared.iter().filter_map(|group| {
+            let queues = if group.queues.is_disjoint(&self.apart) {
+                Cow::Borrowed(&group.queues)
+            } else {
+                Cow::Owned(&group.queues - &self.apart)
+            };
+            (!queues.is_empty()).then_some(Rights { queues, group })
+        });
+        own.chain(shared)
     }
 
     /// The rights on one queue.
-    pub(super) fn on(&self, queue: usize) -> Option<Rights<'_>> {
-        let index = self
-            .cells
-            .binary_search_by_key(&queue, |cell| cell.queue)
-            .ok()?;
-        self.cells.get(index).map(|cell| Rights {
-            queue,
-            cell,
-            formulas: &self.formulas,
-        })
-    }
-
-    fn answers(&mut self, formulas: Formulas) -> Answers {
-        formulas.map(|formula| match formula {
-            Formula::Never => Answer::Denied,
-            Formula::Always => Answer::Allowed,
-            conditional => {
-                let known = self.formulas.iter().position(|known| *known == conditional);
-                let index = known.unwrap_or_else(|| {
-                    self.formulas.push(conditional);
-                    self.formulas.len() - 1
-                });
-                u32::try_from(index).map_or(Answer::Denied, Answer::Conditional)
-            }
-        })
+    pub(super) fn on(&self, queue: u32) -> Option<SessionsOn<'_>> {
+        let groups = if self.apart.contains(queue) {
+            &self.own
+        } else {
+            &*self.shared
+        };
+        groups
+            .iter()
+            .find(|group| group.queues.contains(queue))
+            .map(SessionsOn)
     }
 }
 
-/// What one principal can do with one queue.
-#[derive(Debug, Clone, Copy)]
+/// What one principal can do with some queues, on all of which it fares alike.
+#[derive(Debug, Clone)]
 pub struct Rights<'a> {
-    /// The index of the queue in [`super::Access::queues`].
-    pub queue: usize,
-    cell: &'a Cell,
-    formulas: &'a [Formula],
+    /// The queues.
+    pub queues: Cow<'a, QueueSet>,
+    group: &'a Group,
 }
+
+impl<'a> Rights<'a> {
+    /// What the sessions of the principal can do with each of the queues.
+    pub fn on_each(&self) -> SessionsOn<'a> {
+        SessionsOn(self.group)
+    }
+}
+
+/// What the sessions of one principal can do with one queue.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionsOn<'a>(&'a Group);
 
 /// What one sort of session of a principal can do with one queue.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionRights<'a> {
     /// The place of the workload among the principal's, when the session is that of one; any session otherwise.
     pub workload: Option<usize>,
-    answers: &'a Answers,
-    formulas: &'a [Formula],
+    formulas: &'a Formulas,
 }
 
 impl<'a> SessionRights<'a> {
     /// When the session has the capability.
     pub fn when(&self, capability: Capability) -> &'a Formula {
-        match self.answers.get(capability as usize) {
-            None | Some(Answer::Denied) => &Formula::Never,
-            Some(Answer::Allowed) => &Formula::Always,
-            Some(Answer::Conditional(index)) => self
-                .formulas
-                .get(*index as usize)
-                .unwrap_or(&Formula::Never),
-        }
+        self.formulas
+            .get(capability as usize)
+            .unwrap_or(&Formula::Never)
     }
 
     /// How sure the capability is; none when it is denied.
     pub fn certainty(&self, capability: Capability) -> Option<Certainty> {
         match self.when(capability) {
             Formula::Never => None,
-            Formula::Always => Some(Certainty::Allowed),
-            _ => Some(Certainty::Conditional),
+            when => Some(Certainty::of(when)),
         }
     }
 }
 
-impl<'a> Rights<'a> {
+impl<'a> SessionsOn<'a> {
     /// What any session can do, then what the workloads can whose sessions differ from that.
     ///
     /// Rights that must hold together are asked of one session at a time: two workloads of one role are two processes.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionRights<'a>> + use<'a> {
-        let formulas = self.formulas;
+    pub fn sessions(self) -> impl Iterator<Item = SessionRights<'a>> {
         let workloads = self
-            .cell
+            .0
             .workloads
             .iter()
-            .map(move |(workload, answers)| SessionRights {
+            .map(|(workload, formulas)| SessionRights {
                 workload: Some(*workload),
-                answers,
                 formulas,
             });
         std::iter::once(self.any_session()).chain(workloads)
     }
 
     /// What the session of one workload can do, by its place among the principal's.
-    pub fn of_workload(&self, workload: usize) -> SessionRights<'a> {
+    pub fn of_workload(self, workload: usize) -> SessionRights<'a> {
         self.sessions()
             .find(|session| session.workload == Some(workload))
             .unwrap_or_else(|| self.any_session())
     }
 
-    fn any_session(&self) -> SessionRights<'a> {
+    fn any_session(self) -> SessionRights<'a> {
         SessionRights {
             workload: None,
-            answers: &self.cell.answers,
-            formulas: self.formulas,
+            formulas: &self.0.any,
         }
     }
 
     /// When the principal has the capability: always, when one of its workloads does.
-    pub fn when(&self, capability: Capability) -> &'a Formula {
+    pub fn when(self, capability: Capability) -> &'a Formula {
         self.surest(capability).when(capability)
     }
 
     /// The session that has the capability most surely.
-    pub fn surest(&self, capability: Capability) -> SessionRights<'a> {
+    pub fn surest(self, capability: Capability) -> SessionRights<'a> {
         self.sessions()
             .find(|session| session.when(capability).is_always())
             .unwrap_or_else(|| self.any_session())
     }
 
     /// Whether every capability is there, whatever the circumstances.
-    pub fn are_complete(&self) -> bool {
-        Capability::ALL
-            .into_iter()
-            .all(|capability| self.any_session().when(capability).is_always())
+    pub fn are_complete(self) -> bool {
+        self.0.any.iter().all(Formula::is_always)
     }
 
     /// How sure the capability is; none when it is denied.
-    pub fn certainty(&self, capability: Capability) -> Option<Certainty> {
+    pub fn certainty(self, capability: Capability) -> Option<Certainty> {
         self.surest(capability).certainty(capability)
     }
 }

@@ -4,7 +4,7 @@
 use super::AuditedQueue;
 use super::action::Capability;
 use super::control::{Controls, ControlsAbout};
-use super::decide::Candidates;
+use super::decide::{Candidates, Policy};
 use super::key::AuditedKey;
 use super::principal::Principal;
 
@@ -104,8 +104,20 @@ pub(super) struct RequesterSide<'a> {
 }
 
 impl<'a> RequesterSide<'a> {
-    pub(super) fn of(principal: &'a Principal<'_>, tags_matter: bool) -> Self {
-        Self::new(tags_matter, |action| Own::of(principal, action))
+    /// The side of a principal with these of its identity policies.
+    pub(super) fn of(
+        principal: &'a Principal<'_>,
+        policies: impl Iterator<Item = &'a Policy> + Clone,
+        tags_matter: bool,
+    ) -> Self {
+        Self::new(tags_matter, |action| Own {
+            identity: Candidates::of(policies.clone(), action),
+            boundary: principal
+                .boundary
+                .as_ref()
+                .map(|boundary| Candidates::limiting([boundary], action)),
+            session: None,
+        })
     }
 
     /// The side of somebody whose policies are not known: `identity` and `session` stand for them.

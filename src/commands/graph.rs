@@ -12,8 +12,11 @@ use crate::access::Access;
 use crate::account::GapEffect;
 use crate::cli::GraphArgs;
 use crate::config::{Source, Verbosity};
-use crate::finding::{Entity, Kind};
+use crate::finding::Kind;
 use crate::graph::{Edge, Graph, Loop};
+
+/// Edges that are drawn of one principal's right on queues on which it fares alike.
+const MOST_EDGES: usize = 1000;
 
 #[derive(Serialize)]
 struct GraphFile<'a> {
@@ -21,6 +24,9 @@ struct GraphFile<'a> {
     nodes: Vec<Node<'a>>,
     edges: Vec<EdgeLine<'a>>,
     loops: Vec<LoopLine>,
+    /// What is left out of `edges` and `loops`: principals with the same right on a great many queues.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more: Vec<MoreLine<'a>>,
 }
 
 #[derive(Serialize)]
@@ -37,6 +43,13 @@ struct EdgeLine<'a> {
     kind: &'static str,
     verdict: &'static str,
     conditions: &'a [String],
+}
+
+#[derive(Serialize)]
+struct MoreLine<'a> {
+    principal: &'a str,
+    kind: &'static str,
+    number: u64,
 }
 
 #[derive(Serialize)]
@@ -91,7 +104,7 @@ pub(super) fn run(args: GraphArgs) -> Result<Outcome> {
 }
 
 fn json(graph: &Graph<'_>) -> Result<Vec<u8>> {
-    let edges: BTreeSet<Edge> = graph.edges().collect();
+    let edges: BTreeSet<Edge> = graph.edges(MOST_EDGES).collect();
     let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
     for entity in edges.iter().flat_map(|edge| [&edge.from, &edge.to]) {
         kinds.insert(&entity.arn, entity.kind);
@@ -102,6 +115,30 @@ fn json(graph: &Graph<'_>) -> Result<Vec<u8>> {
     }
     for principal in &graph.access.principals {
         kinds.insert(principal.arn.as_str(), principal.kind);
+    }
+    let mut loops = Vec::new();
+    let undrawn = graph.undrawn(MOST_EDGES);
+    let mut more: Vec<MoreLine<'_>> = undrawn
+        .iter()
+        .map(|((principal, kind), number)| MoreLine {
+            principal: &principal.arn,
+            kind: kind.as_str(),
+            number: *number,
+        })
+        .collect();
+    for found in graph.loops() {
+        let shown = found.queues.iter().take(MOST_EDGES);
+        loops.extend(shown.filter_map(|queue| loop_line(graph, &found, queue as usize)));
+        let left = found.queues.len().saturating_sub(MOST_EDGES as u64);
+        if left > 0
+            && let Some(principal) = graph.access.principals.get(found.principal)
+        {
+            more.push(MoreLine {
+                principal: principal.arn.as_str(),
+                kind: "loop",
+                number: left,
+            });
+        }
     }
     let file = GraphFile {
         schema: "patscan.graph/v1",
@@ -123,29 +160,21 @@ fn json(graph: &Graph<'_>) -> Result<Vec<u8>> {
                 conditions: &edge.conditions,
             })
             .collect(),
-        loops: graph
-            .loops()
-            .filter_map(|found| loop_line(graph, &found))
-            .collect(),
+        loops,
+        more,
     };
     crate::report::to_json(&file)
 }
 
 /// From the queue to the principal and back; through the function where a delivery starts it.
-fn loop_line(graph: &Graph<'_>, found: &Loop) -> Option<LoopLine> {
-    let queue = graph.access.queues.get(found.queue)?.queue.arn.to_string();
+fn loop_line(graph: &Graph<'_>, found: &Loop, queue: usize) -> Option<LoopLine> {
+    let arn = graph.access.queues.get(queue)?.queue.arn.to_string();
     let principal = graph.access.principals.get(found.principal)?;
-    let mut path = vec![queue.clone()];
-    if graph.is_wired(found.principal, found.queue) {
-        path.extend(
-            graph
-                .delivered_to(found.principal, found.queue)
-                .map(|function: &Entity| function.arn.to_string())
-                .next(),
-        );
-    }
+    let function = graph.delivered_to(found.principal, queue).next();
+    let mut path = vec![arn.clone()];
+    path.extend(function.map(|function| function.arn.to_string()));
     path.push(principal.arn.to_string());
-    path.push(queue);
+    path.push(arn);
     Some(LoopLine {
         grade: found.grade.as_str(),
         path,

@@ -1,17 +1,17 @@
 //! Loops of one principal over one queue: it can put in what it takes out.
 
 use super::Graph;
-use crate::access::{Capability, Rights, SessionRights};
+use crate::access::{Capability, QueueSet, SessionRights, SessionsOn};
 use crate::entity::{Certainty, Grade};
 use crate::policy::Formula;
 
-/// A principal that can both send to and receive from a queue.
+/// A principal that can both send to and receive from queues, on all of which it fares alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loop {
     /// The index of the principal.
     pub principal: usize,
-    /// The index of the queue.
-    pub queue: usize,
+    /// The queues.
+    pub queues: QueueSet,
     /// The workload whose session shows it, by its place among the principal's; any session when none.
     pub workload: Option<usize>,
     /// How close it is to running.
@@ -27,26 +27,47 @@ pub struct Loop {
 }
 
 impl Graph<'_> {
-    /// Every loop of one principal over one queue, sorted by principal and queue: the gravest that one of its sessions has.
+    /// Every loop of one principal over one queue, sorted by principal: the gravest that one of its sessions has.
     ///
     /// Administrators could loop over every queue, which says nothing about any; theirs are told only where a delivery
     /// wires one. Rights that rest on nothing but an unreadable policy are no loop: the gap says that they are unknown.
     pub fn loops(&self) -> impl Iterator<Item = Loop> + '_ {
         let access = self.access;
         (0..access.principals.len()).flat_map(move |principal| {
-            access.rights(principal).filter_map(move |rights| {
-                if self.is_administrator(principal) && !self.is_wired(principal, rights.queue) {
-                    return None;
+            let wired = self.wired.get(&principal);
+            access.rights(principal).flat_map(move |rights| {
+                let mut loops = Vec::new();
+                let sessions = rights.on_each();
+                let wired = wired.map_or_else(QueueSet::new, |wired| &*rights.queues & wired);
+                for queue in &wired {
+                    let functions: Vec<usize> = self.wired_workloads(principal, queue).collect();
+                    let queues = QueueSet::from_iter([queue]);
+                    loops.extend(self.gravest_loop(principal, queues, sessions, &functions));
                 }
-                self.gravest_loop(principal, &rights)
+                if !self.is_administrator(principal) {
+                    let others = &*rights.queues - wired;
+                    loops.extend(self.gravest_loop(principal, others, sessions, &[]));
+                }
+                loops
             })
         })
     }
 
-    fn gravest_loop(&self, principal: usize, rights: &Rights<'_>) -> Option<Loop> {
-        let wired = self.wired_workloads(principal, rights.queue);
-        let of_wired = wired.map(|place| (rights.of_workload(place), Some(place), true));
-        let of_any = rights
+    /// The gravest loop over queues that deliver to these functions of the principal.
+    fn gravest_loop(
+        &self,
+        principal: usize,
+        queues: QueueSet,
+        sessions: SessionsOn<'_>,
+        wired: &[usize],
+    ) -> Option<Loop> {
+        if queues.is_empty() {
+            return None;
+        }
+        let of_wired = wired
+            .iter()
+            .map(|place| (sessions.of_workload(*place), Some(*place), true));
+        let of_any = sessions
             .sessions()
             .map(|session| (session, session.workload, false));
         let mut gravest: Option<Loop> = None;
@@ -62,7 +83,7 @@ impl Graph<'_> {
             if gravest.as_ref().is_none_or(|known| known.grade < grade) {
                 gravest = Some(Loop {
                     principal,
-                    queue: rights.queue,
+                    queues: QueueSet::new(),
                     workload,
                     grade,
                     certainty,
@@ -75,8 +96,9 @@ impl Graph<'_> {
         let mut gravest = gravest?;
         let workloads = self.access.principals.get(principal)?.workloads.len();
         gravest.workloads = (0..workloads)
-            .filter(|place| together(&rights.of_workload(*place)).is_some())
+            .filter(|place| together(&sessions.of_workload(*place)).is_some())
             .collect();
+        gravest.queues = queues;
         Some(gravest)
     }
 }

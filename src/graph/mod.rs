@@ -6,10 +6,11 @@
 mod loops;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 pub use loops::Loop;
 
-use crate::access::{Access, Capability};
+use crate::access::{Access, Capability, QueueSet};
 use crate::entity::{Certainty, Entity, Kind};
 use crate::policy::Formula;
 
@@ -20,8 +21,10 @@ pub struct Graph<'a> {
     pub access: &'a Access<'a>,
     /// Queue → function: event source mappings that poll.
     deliveries: Vec<Delivery>,
-    /// Pairs of principal and queue for which a delivery starts something that runs as the principal.
-    wired: BTreeSet<(usize, usize)>,
+    /// For each principal the queues that deliver to something that runs as it.
+    wired: BTreeMap<usize, QueueSet>,
+    /// Deliveries by queue, as a range of the sorted list.
+    deliveries_of: BTreeMap<usize, Range<usize>>,
     /// Principals with every action on every resource, by index.
     administrators: BTreeSet<usize>,
 }
@@ -57,6 +60,17 @@ pub enum EdgeKind {
 }
 
 impl EdgeKind {
+    /// The edge that a capability is drawn as.
+    pub fn of(capability: Capability) -> Self {
+        match capability {
+            Capability::Send => Self::Send,
+            Capability::Receive => Self::Receive,
+            Capability::Delete => Self::Delete,
+            Capability::Purge => Self::Purge,
+            Capability::Administer => Self::Administer,
+        }
+    }
+
     /// The word of the JSON contract.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,10 +134,20 @@ impl<'a> Graph<'a> {
         for (index, principal) in access.principals.iter().enumerate() {
             runs_as.extend(principal.workloads.iter().map(|workload| (workload, index)));
         }
-        let wired = deliveries
-            .iter()
-            .filter_map(|delivery| Some((*runs_as.get(&delivery.function)?, delivery.queue)))
-            .collect();
+        let mut wired: BTreeMap<usize, QueueSet> = BTreeMap::new();
+        let mut deliveries_of: BTreeMap<usize, Range<usize>> = BTreeMap::new();
+        for (place, delivery) in deliveries.iter().enumerate() {
+            deliveries_of
+                .entry(delivery.queue)
+                .or_insert(place..place)
+                .end = place + 1;
+            if let (Some(principal), Ok(queue)) = (
+                runs_as.get(&delivery.function),
+                u32::try_from(delivery.queue),
+            ) {
+                wired.entry(*principal).or_default().insert(queue);
+            }
+        }
         let administrators = access
             .principals
             .iter()
@@ -134,14 +158,10 @@ impl<'a> Graph<'a> {
         Self {
             access,
             deliveries,
+            deliveries_of,
             wired,
             administrators,
         }
-    }
-
-    /// Whether a delivery from the queue starts something that runs as the principal.
-    pub fn is_wired(&self, principal: usize, queue: usize) -> bool {
-        self.wired.contains(&(principal, queue))
     }
 
     /// The functions that run as the principal and that the queue delivers to.
@@ -151,23 +171,24 @@ impl<'a> Graph<'a> {
             .principals
             .get(principal)
             .map_or(&[][..], |principal| &principal.workloads);
-        self.deliveries
+        self.deliveries_of
+            .get(&queue)
+            .and_then(|range| self.deliveries.get(range.clone()))
+            .unwrap_or_default()
             .iter()
-            .filter(move |delivery| {
-                delivery.queue == queue && workloads.contains(&delivery.function)
-            })
             .map(|delivery| &delivery.function)
+            .filter(move |function| workloads.binary_search(function).is_ok())
     }
 
-    /// The functions that run as the principal and that the queue delivers to, by their place among its workloads.
-    fn wired_workloads(&self, principal: usize, queue: usize) -> impl Iterator<Item = usize> {
+    /// The same functions, by their place among the principal's workloads.
+    fn wired_workloads(&self, principal: usize, queue: u32) -> impl Iterator<Item = usize> {
         let workloads = self
             .access
             .principals
             .get(principal)
             .map_or(&[][..], |principal| &principal.workloads);
-        self.delivered_to(principal, queue)
-            .filter_map(|function| workloads.iter().position(|workload| workload == function))
+        self.delivered_to(principal, queue as usize)
+            .filter_map(|function| workloads.binary_search(function).ok())
     }
 
     /// Whether the principal may do everything, so that naming it at each queue would tell nothing.
@@ -180,30 +201,57 @@ impl<'a> Graph<'a> {
         self.administrators.iter().copied()
     }
 
-    /// Every edge that follows from rights, deliveries and configuration, in no particular order.
-    pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
-        self.rights_of_principals()
+    /// Every edge that follows from rights, deliveries and configuration, in no particular order. Of the queues that one
+    /// principal holds one right on in one way, the first `most` are drawn; [`Graph::undrawn`] counts the others.
+    pub fn edges(&self, most: usize) -> impl Iterator<Item = Edge> + '_ {
+        self.rights_of_principals(most)
             .chain(self.rights_of_outsiders())
             .chain(self.configured())
     }
 
-    fn rights_of_principals(&self) -> impl Iterator<Item = Edge> + '_ {
+    fn rights_of_principals(&self, most: usize) -> impl Iterator<Item = Edge> + '_ {
         let principals = self.access.principals.iter().enumerate();
         principals.flat_map(move |(index, principal)| {
             let holder = Entity::new(principal.kind, principal.arn.shared());
             self.access.rights(index).flat_map(move |rights| {
                 let holder = holder.clone();
-                let queue = self.queue(rights.queue);
-                Capability::ALL.into_iter().filter_map(move |capability| {
-                    right(
-                        &holder,
-                        queue.as_ref()?,
-                        capability,
-                        rights.when(capability),
-                    )
+                let queues: Vec<u32> = rights.queues.iter().take(most).collect();
+                queues.into_iter().flat_map(move |queue| {
+                    let holder = holder.clone();
+                    let sessions = rights.on_each();
+                    let queue = self.queue(queue as usize);
+                    Capability::ALL.into_iter().filter_map(move |capability| {
+                        right(
+                            &holder,
+                            queue.as_ref()?,
+                            capability,
+                            sessions.when(capability),
+                        )
+                    })
                 })
             })
         })
+    }
+
+    /// For each principal and right, how many edges are left out when `most` are drawn of those that are alike. Sorted.
+    pub fn undrawn(&self, most: usize) -> BTreeMap<(Entity, EdgeKind), u64> {
+        let mut undrawn = BTreeMap::new();
+        for (index, principal) in self.access.principals.iter().enumerate() {
+            for rights in self.access.rights(index) {
+                let left = rights.queues.len().saturating_sub(most as u64);
+                if left == 0 {
+                    continue;
+                }
+                for capability in Capability::ALL {
+                    if rights.on_each().when(capability).rests_on_what_was_read() {
+                        let holder = Entity::new(principal.kind, principal.arn.shared());
+                        let edge = (holder, EdgeKind::of(capability));
+                        *undrawn.entry(edge).or_default() += left;
+                    }
+                }
+            }
+        }
+        undrawn
     }
 
     fn rights_of_outsiders(&self) -> impl Iterator<Item = Edge> + '_ {
@@ -266,31 +314,19 @@ fn certain(from: Entity, to: Entity, kind: EdgeKind) -> Edge {
 }
 
 fn right(holder: &Entity, queue: &Entity, capability: Capability, when: &Formula) -> Option<Edge> {
-    let (kind, with_messages) = match capability {
-        Capability::Send => (EdgeKind::Send, true),
-        Capability::Receive => (EdgeKind::Receive, false),
-        Capability::Delete => (EdgeKind::Delete, true),
-        Capability::Purge => (EdgeKind::Purge, true),
-        Capability::Administer => (EdgeKind::Administer, true),
-    };
     // What only an unreadable policy could give is a gap in the coverage, not an edge.
     if !when.rests_on_what_was_read() {
         return None;
     }
-    let (from, to) = if with_messages {
-        (holder, queue)
-    } else {
-        (queue, holder)
+    let (from, to) = match capability {
+        Capability::Receive => (queue, holder),
+        _ => (holder, queue),
     };
     Some(Edge {
         from: from.clone(),
         to: to.clone(),
-        kind,
-        certainty: if when.is_always() {
-            Certainty::Allowed
-        } else {
-            Certainty::Conditional
-        },
+        kind: EdgeKind::of(capability),
+        certainty: Certainty::of(when),
         conditions: when.conditions(),
     })
 }

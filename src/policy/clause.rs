@@ -71,6 +71,13 @@ impl Clause {
         self.values.iter().map(|(text, _)| text.as_str())
     }
 
+    /// The keys of the variables in its values, in lower case.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.values
+            .iter()
+            .flat_map(|(_, template)| template.variables())
+    }
+
     /// When the clause holds.
     pub(super) fn evaluate(&self, keys: &dyn ContextKeys, assumed: &mut Assumptions) -> Formula {
         assumed.extend(self.assumed);

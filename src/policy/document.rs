@@ -250,6 +250,24 @@ impl ResourceSet {
 }
 
 impl Statement {
+    /// The context keys that the statement looks at, in conditions and in variables, in lower case.
+    pub fn context_keys(&self) -> impl Iterator<Item = &str> {
+        let conditions = self
+            .conditions
+            .iter()
+            .flat_map(|clause| std::iter::once(clause.key_lower()).chain(clause.variables()));
+        let resources = self.resources.iter().flat_map(|set| &set.patterns);
+        conditions.chain(resources.flat_map(ResourcePattern::variables))
+    }
+
+    /// Whether a variable stands in its resources.
+    pub fn has_variable_resources(&self) -> bool {
+        self.resources
+            .iter()
+            .flat_map(|set| &set.patterns)
+            .any(ResourcePattern::has_variables)
+    }
+
     /// Whether it is about every action on every resource under no condition.
     pub fn is_unlimited(&self) -> bool {
         self.valid

@@ -59,6 +59,20 @@ impl Glob {
         Self::new("*")
     }
 
+    /// What every text that matches begins with.
+    pub fn literal_prefix(&self) -> String {
+        match &self.0 {
+            Form::Exact(text) | Form::Prefix(text) => text.to_string(),
+            Form::General(tokens) => tokens
+                .iter()
+                .map_while(|token| match token {
+                    Token::Char(character) => Some(*character),
+                    Token::One | Token::Run => None,
+                })
+                .collect(),
+        }
+    }
+
     pub(super) fn from_tokens(mut tokens: Vec<Token>) -> Self {
         tokens.dedup_by(|next, previous| *next == Token::Run && *previous == Token::Run);
         let text_of = |tokens: &[Token]| {

@@ -33,4 +33,4 @@ pub use formula::{Atom, Formula, Literal, OpenReason};
 pub use glob::Glob;
 pub use matching::{PrincipalMatch, Request};
 pub use principal::{PrincipalEntry, Requester, RequesterKind};
-pub use resource::ResourcePattern;
+pub use resource::{Reach, ResourcePattern};

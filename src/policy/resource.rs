@@ -1,5 +1,7 @@
 //! `Resource` patterns against concrete ARNs. Implements "IAM JSON policy elements: Resource" and rules R1 to R12.
 
+use std::borrow::Cow;
+
 use super::assumption::{Assumption, Assumptions};
 use super::context::ContextKeys;
 use super::document::{PolicyKind, Version};
@@ -83,6 +85,15 @@ impl ResourcePattern {
         self.form == Form::Everything
     }
 
+    /// The keys of its variables, in lower case.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        let template = match &self.form {
+            Form::Variable { resource, .. } => Some(resource),
+            Form::Everything | Form::Fixed(_) => None,
+        };
+        template.into_iter().flat_map(Template::variables)
+    }
+
     /// Whether it holds policy variables.
     pub fn has_variables(&self) -> bool {
         matches!(self.form, Form::Variable { .. })
@@ -108,6 +119,36 @@ impl ResourcePattern {
                 Resolved::Missing => false,
             },
         }
+    }
+
+    /// What the pattern reaches in requests with these keys; the same for every resource, so that many can be looked at.
+    pub fn reach(&self, kind: PolicyKind, keys: &dyn ContextKeys) -> Reach<'_> {
+        let form = match &self.form {
+            Form::Everything => ReachForm::Everything,
+            Form::Fixed(pattern) => ReachForm::Arn {
+                pattern: Cow::Borrowed(pattern),
+                open: false,
+            },
+            Form::Variable { head, resource } => {
+                match resource.resolve(keys, true, &mut Assumptions::default()) {
+                    Resolved::Missing => ReachForm::Nothing,
+                    Resolved::Fixed(glob) => ReachForm::Arn {
+                        pattern: Cow::Owned(ArnPattern::new(head, glob.tokens(), kind)),
+                        open: false,
+                    },
+                    Resolved::Open { widest, .. } => ReachForm::Arn {
+                        pattern: Cow::Owned(ArnPattern::new(head, widest.tokens(), kind)),
+                        open: true,
+                    },
+                }
+            }
+        };
+        Reach { form, kind }
+    }
+
+    /// What the pattern could reach, whatever its variables hold.
+    pub fn widest_reach(&self, kind: PolicyKind) -> Reach<'_> {
+        self.reach(kind, &AllOpen)
     }
 
     pub(super) fn matches(
@@ -145,6 +186,67 @@ impl ResourcePattern {
                 }
             },
         })
+    }
+}
+
+/// What a pattern reaches once its variables are resolved.
+#[derive(Debug)]
+pub struct Reach<'p> {
+    form: ReachForm<'p>,
+    kind: PolicyKind,
+}
+
+#[derive(Debug)]
+enum ReachForm<'p> {
+    Everything,
+    /// A variable has no value.
+    Nothing,
+    Arn {
+        pattern: Cow<'p, ArnPattern>,
+        /// Whether a variable's value is not known: then the pattern is the widest that it can be.
+        open: bool,
+    },
+}
+
+impl Reach<'_> {
+    /// Whether it is every resource.
+    pub fn is_everything(&self) -> bool {
+        matches!(self.form, ReachForm::Everything)
+    }
+
+    /// Whether the resource is reached; `None` when that is open.
+    pub fn contains(&self, resource: &str) -> Option<bool> {
+        match &self.form {
+            ReachForm::Everything => Some(true),
+            ReachForm::Nothing => Some(false),
+            ReachForm::Arn { pattern, open } => {
+                match pattern.matches(resource, self.kind, &mut Assumptions::default()) {
+                    Formula::Never => Some(false),
+                    Formula::Always if !open => Some(true),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// What the ARN of everything that is reached begins with.
+    pub fn prefix(&self) -> String {
+        match &self.form {
+            ReachForm::Everything | ReachForm::Nothing => String::new(),
+            ReachForm::Arn { pattern, .. } => pattern.whole.literal_prefix(),
+        }
+    }
+
+    /// What the last field of every ARN that is reached begins with, ARNs taken that have no colon there.
+    pub fn name_prefix(&self) -> String {
+        match &self.form {
+            ReachForm::Arn { pattern, .. } if pattern.complete => pattern
+                .fields
+                .get(5)
+                .map(Glob::literal_prefix)
+                .unwrap_or_default(),
+            _ => String::new(),
+        }
     }
 }
 

@@ -69,6 +69,14 @@ impl Template {
             .any(|piece| matches!(piece, Piece::Variable { .. }))
     }
 
+    /// The keys of its variables, in lower case.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable { key, .. } => Some(key.as_str()),
+            Piece::Text(_) | Piece::Escaped(_) => None,
+        })
+    }
+
     /// Puts values in place of variables. With `wildcards`, `*` and `?` of the text itself are live; a value put in never is.
     pub(super) fn resolve(
         &self,

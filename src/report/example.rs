@@ -70,6 +70,7 @@ pub(super) fn finding(rule: &'static str, severity: Severity, subject: Entity) -
         principals: vec![held_by(subject.clone(), Vec::new())],
         subject,
         resources: Vec::new(),
+        more_resources: 0,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
         evidence: Vec::new(),
@@ -287,6 +288,7 @@ pub(super) fn report() -> Report {
         },
         findings: findings(),
         flows: flows(),
+        more_flows: 0,
     }
 }
 

@@ -27,6 +27,10 @@ pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::text::sanitise;
 pub use self::who_can::WhoCan;
 
+/// Queues of which a report tells who sends and who receives, those with loops first: as many as people read. `patscan
+/// who-can` tells it of any.
+pub const MOST_FLOWS: usize = 30;
+
 /// Everything that one run has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -38,8 +42,10 @@ pub struct Report {
     pub coverage: Coverage,
     /// The gravest first, then by rule, account and subject.
     pub findings: Vec<Finding>,
-    /// Who sends to and who receives from each queue, sorted by queue.
+    /// Who sends to and who receives from each queue, at most [`MOST_FLOWS`], sorted by queue.
     pub flows: Vec<QueueFlow>,
+    /// How many queues there are besides.
+    pub more_flows: usize,
 }
 
 /// One account that was scanned, in numbers.
@@ -156,6 +162,7 @@ impl Report {
             accounts: accounts.into_iter().map(AccountSummary::from).collect(),
             findings,
             flows,
+            more_flows: 0,
         }
     }
 

@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use super::exposure::range_is_narrow;
 use crate::access::{Capability, SQS_ACTIONS, SqsAction};
-use crate::account::Queue;
 use crate::finding::Severity;
 use crate::policy::{Base, PolicyKind, Quantifier, ResourcePattern, Statement};
 
@@ -55,9 +54,13 @@ static SERVICES_WITHOUT_RESOURCES: LazyLock<Vec<&str>> = LazyLock::new(|| {
 });
 
 /// What is too wide about a statement of an identity-based policy; none when nothing is.
-pub(super) fn of_identity_statement(statement: &Statement, queues: &[&Queue]) -> Option<Breadth> {
+/// `matched` counts the account's queues that a pattern could match.
+pub(super) fn of_identity_statement(
+    statement: &Statement,
+    matched: &dyn Fn(&ResourcePattern) -> u64,
+) -> Option<Breadth> {
     let resources = statement.resources.as_ref()?;
-    let scope = scope(statement, queues);
+    let scope = scope(statement, matched);
     let mut reasons = Vec::new();
     if resources.negated {
         reasons.push(Reason {
@@ -168,7 +171,7 @@ fn steps_of_actions(scope: Scope) -> u8 {
     }
 }
 
-fn scope(statement: &Statement, queues: &[&Queue]) -> Scope {
+fn scope(statement: &Statement, matched: &dyn Fn(&ResourcePattern) -> u64) -> Scope {
     let Some(resources) = &statement.resources else {
         return Scope::Nowhere;
     };
@@ -178,12 +181,12 @@ fn scope(statement: &Statement, queues: &[&Queue]) -> Scope {
     resources
         .patterns
         .iter()
-        .map(|pattern| pattern_scope(pattern, queues))
+        .map(|pattern| pattern_scope(pattern, matched))
         .max()
         .unwrap_or(Scope::Nowhere)
 }
 
-fn pattern_scope(pattern: &ResourcePattern, queues: &[&Queue]) -> Scope {
+fn pattern_scope(pattern: &ResourcePattern, matched: &dyn Fn(&ResourcePattern) -> u64) -> Scope {
     if pattern.is_everything() {
         return Scope::EveryQueue;
     }
@@ -218,11 +221,7 @@ fn pattern_scope(pattern: &ResourcePattern, queues: &[&Queue]) -> Scope {
         return Scope::Pattern;
     }
     if is_wild(name) {
-        let matched = queues
-            .iter()
-            .filter(|queue| reaches(queue.arn.as_str()))
-            .count();
-        return match matched {
+        return match matched(pattern) {
             0 => Scope::PatternOfNone,
             1 => Scope::PatternOfOne,
             _ => Scope::Pattern,

@@ -62,6 +62,7 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
                         grade: None,
                     })
                     .collect(),
+                more_resources: 0,
                 certainty: Certainty::Allowed,
                 conditions: Vec::new(),
                 evidence: proof(&own),

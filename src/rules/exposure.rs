@@ -273,6 +273,7 @@ pub(super) fn finding(
             certainty,
             grade: None,
         }],
+        more_resources: 0,
         certainty,
         conditions,
         evidence,

@@ -1,15 +1,16 @@
 //! `overbroad-wildcard`: Allow statements that grant more than one could mean.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::breadth::{self, Breadth};
 use super::{Audit, holder, list, principal_ref, region, short};
-use crate::access::{Capability, Policy, SQS_ACTIONS, inline_policies};
+use crate::access::{Capability, Policy, QueueSet, SQS_ACTIONS, inline_policies};
 use crate::account::{Account, Queue};
 use crate::arn::Arn;
 use crate::finding::{
-    Certainty, Entity, Evidence, Finding, Kind, PrincipalRef, ResourceRef, Severity, finding_id,
+    Certainty, Entity, Evidence, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef,
+    Severity, finding_id,
 };
 use crate::policy::{Effect, PolicyKind, PrincipalEntry, ResourceSet, Statement};
 
@@ -47,7 +48,28 @@ struct AccountView<'a> {
     audit: &'a Audit<'a>,
     index: usize,
     account: &'a Account,
-    queues: Vec<&'a Queue>,
+    /// The account's queues.
+    queues: QueueSet,
+    /// The account's principals, by index.
+    principals: HashMap<&'a Arn, usize>,
+}
+
+/// The queues that statements reach, as they stand.
+struct Reached {
+    /// Without condition.
+    allowed: QueueSet,
+    /// Under conditions only.
+    conditional: QueueSet,
+}
+
+impl Reached {
+    fn all(&self) -> QueueSet {
+        &self.allowed | &self.conditional
+    }
+
+    fn is_empty(&self) -> bool {
+        self.allowed.is_empty() && self.conditional.is_empty()
+    }
 }
 
 impl<'a> AccountView<'a> {
@@ -56,19 +78,30 @@ impl<'a> AccountView<'a> {
             audit,
             index,
             account,
-            queues: account.queues.iter().collect(),
+            queues: audit
+                .access
+                .queues
+                .iter()
+                .zip(0..)
+                .filter(|(audited, _)| audited.account == index)
+                .map(|(_, number)| number)
+                .collect(),
+            principals: audit
+                .access
+                .principals
+                .iter()
+                .enumerate()
+                .filter(|(_, principal)| principal.account == index)
+                .map(|(place, principal)| (principal.arn, place))
+                .collect(),
         }
     }
 
-    /// The indices of the account's principals.
+    /// The indices of the account's principals, in order.
     fn principals(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.audit.access.principals.len()).filter(|principal| {
-            self.audit
-                .access
-                .principals
-                .get(*principal)
-                .is_some_and(|principal| principal.account == self.index)
-        })
+        let all = self.audit.access.principals.iter().enumerate();
+        all.filter(|(_, principal)| principal.account == self.index)
+            .map(|(index, _)| index)
     }
 
     fn managed(&self) -> Vec<Finding> {
@@ -144,11 +177,19 @@ impl<'a> AccountView<'a> {
             let subject = Entity::new(principal.kind, principal.arn.shared());
             findings.extend(self.finding(subject, self.refs(&holders), &holders, &wide));
         }
+        let mut members: HashMap<&str, Vec<&Arn>> = HashMap::new();
+        for user in &self.account.users {
+            for group in &user.groups {
+                members.entry(group).or_default().push(&user.arn);
+            }
+        }
         for group in &self.account.groups {
             let policies = inline_policies(Kind::Group, &group.arn, &group.inline);
-            let members: BTreeSet<usize> = self
-                .principals()
-                .filter(|index| self.is_member(*index, group.arn.name()))
+            let members: BTreeSet<usize> = members
+                .get(group.arn.name())
+                .into_iter()
+                .flatten()
+                .filter_map(|user| self.principals.get(user).copied())
                 .collect();
             let subject = Entity::new(Kind::Group, group.arn.shared());
             let mut principals = vec![holder(subject.clone())];
@@ -157,19 +198,6 @@ impl<'a> AccountView<'a> {
             findings.extend(self.finding(subject, principals, &members, &wide));
         }
         findings
-    }
-
-    fn is_member(&self, principal: usize, group: &str) -> bool {
-        let arn = self
-            .audit
-            .access
-            .principals
-            .get(principal)
-            .map(|principal| principal.arn);
-        self.account
-            .users
-            .iter()
-            .any(|user| Some(&user.arn) == arn && user.groups.iter().any(|name| name == group))
     }
 
     fn refs(&self, principals: &BTreeSet<usize>) -> Vec<PrincipalRef> {
@@ -195,7 +223,12 @@ impl<'a> AccountView<'a> {
                 Some(Wide {
                     policy,
                     statement,
-                    breadth: breadth::of_identity_statement(statement, &self.queues)?,
+                    breadth: breadth::of_identity_statement(statement, &|pattern| {
+                        self.audit
+                            .access
+                            .reached_by(pattern)
+                            .intersection_len(&self.queues)
+                    })?,
                 })
             })
             .collect()
@@ -234,28 +267,45 @@ impl<'a> AccountView<'a> {
         ))
     }
 
-    /// The queues that the statements reach, as they stand.
-    fn reached(&self, wide: &[Wide<'_>]) -> Vec<(&'a Queue, Certainty)> {
-        self.queues
-            .iter()
-            .filter_map(|queue| {
-                wide.iter()
-                    .filter(|wide| wide.breadth.about_queues && reaches(wide.statement, queue))
-                    .map(|wide| certainty(wide.statement))
-                    .max()
-                    .map(|certainty| (*queue, certainty))
-            })
-            .collect()
+    /// The queues that the statements reach.
+    fn reached(&self, wide: &[Wide<'_>]) -> Reached {
+        let mut allowed = QueueSet::new();
+        let mut conditional = QueueSet::new();
+        for wide in wide {
+            if !wide.breadth.about_queues || !gives_capability(wide.statement) {
+                continue;
+            }
+            let set = match certainty(wide.statement) {
+                Certainty::Allowed => &mut allowed,
+                Certainty::Conditional => &mut conditional,
+            };
+            if let Some(resources) = &wide.statement.resources {
+                *set |= self.queues_of(resources);
+            }
+        }
+        conditional -= &allowed;
+        Reached {
+            allowed,
+            conditional,
+        }
+    }
+
+    /// The account's queues among the resources of an identity statement.
+    fn queues_of(&self, resources: &ResourceSet) -> QueueSet {
+        let mut named = QueueSet::new();
+        for pattern in &resources.patterns {
+            named |= self.audit.access.reached_by(pattern);
+        }
+        if resources.negated {
+            &self.queues - named
+        } else {
+            &self.queues & named
+        }
     }
 
     /// Whether nobody who carries the statements holds any right on the queues that they reach. Only asked where they are
     /// about queues alone.
-    fn is_dormant(
-        &self,
-        wide: &[Wide<'_>],
-        holders: &BTreeSet<usize>,
-        reached: &[(&Queue, Certainty)],
-    ) -> bool {
+    fn is_dormant(&self, wide: &[Wide<'_>], holders: &BTreeSet<usize>, reached: &Reached) -> bool {
         let only_queues = wide.iter().all(|wide| {
             wide.statement
                 .actions
@@ -267,7 +317,7 @@ impl<'a> AccountView<'a> {
         if !only_queues || reached.is_empty() || holders.is_empty() {
             return false;
         }
-        let queues: BTreeSet<&Arn> = reached.iter().map(|(queue, _)| &queue.arn).collect();
+        let queues = reached.all();
         let gives: Vec<Capability> = Capability::ALL
             .into_iter()
             .filter(|capability| {
@@ -281,18 +331,17 @@ impl<'a> AccountView<'a> {
             .collect();
         !holders.iter().any(|holder| {
             self.audit.access.rights(*holder).any(|rights| {
-                let queue = self.audit.access.queues.get(rights.queue);
-                queue.is_some_and(|audited| queues.contains(&audited.queue.arn))
+                !rights.queues.is_disjoint(&queues)
                     && gives
                         .iter()
-                        .any(|capability| rights.certainty(*capability).is_some())
+                        .any(|capability| rights.on_each().certainty(*capability).is_some())
             })
         })
     }
 
     fn queue_policies(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for audited in &self.audit.access.queues {
+        for (audited, number) in self.audit.access.queues.iter().zip(0..) {
             let Some(policy) = audited
                 .policy
                 .as_ref()
@@ -329,7 +378,15 @@ impl<'a> AccountView<'a> {
                 .collect();
             principals.sort();
             principals.dedup();
-            let reached = [(audited.queue, certainty.unwrap_or(Certainty::Allowed))];
+            let only = QueueSet::from_iter([number]);
+            let (allowed, conditional) = match certainty {
+                Some(Certainty::Conditional) => (QueueSet::new(), only),
+                _ => (only, QueueSet::new()),
+            };
+            let reached = Reached {
+                allowed,
+                conditional,
+            };
             let subject = Entity::new(Kind::Queue, audited.queue.arn.shared());
             let detail = format!("{}.", list(&reasons(&wide)));
             findings.push(self.build(subject, principals, &wide, &reached, severity, &detail));
@@ -342,7 +399,7 @@ impl<'a> AccountView<'a> {
         subject: Entity,
         principals: Vec<PrincipalRef>,
         wide: &[Wide<'_>],
-        reached: &[(&Queue, Certainty)],
+        reached: &Reached,
         severity: Severity,
         detail: &str,
     ) -> Finding {
@@ -370,6 +427,18 @@ impl<'a> AccountView<'a> {
             .max_by_key(|wide| wide.breadth.severity)
             .and_then(|wide| wide.breadth.reasons.first())
             .map_or_else(String::new, |reason| reason.text.clone());
+        let all = reached.all();
+        let named = self.audit.access.queues_of(&all).take(MOST_RESOURCES);
+        let resources: Vec<ResourceRef> = named
+            .map(|(index, audited)| ResourceRef {
+                entity: Entity::new(Kind::Queue, audited.queue.arn.shared()),
+                certainty: match u32::try_from(index) {
+                    Ok(number) if reached.allowed.contains(number) => Certainty::Allowed,
+                    _ => Certainty::Conditional,
+                },
+                grade: None,
+            })
+            .collect();
         Finding {
             id: finding_id(RULE, &self.account.id, &subject),
             rule: RULE,
@@ -379,14 +448,8 @@ impl<'a> AccountView<'a> {
             account: self.account.id.clone(),
             region: region(&subject.arn),
             principals,
-            resources: reached
-                .iter()
-                .map(|(queue, certainty)| ResourceRef {
-                    entity: Entity::new(Kind::Queue, queue.arn.shared()),
-                    certainty: *certainty,
-                    grade: None,
-                })
-                .collect(),
+            more_resources: all.len().saturating_sub(resources.len() as u64),
+            resources,
             certainty,
             conditions,
             evidence,
@@ -434,26 +497,20 @@ fn certainty(statement: &Statement) -> Certainty {
     }
 }
 
-/// Whether an identity statement gives some capability on the queue.
-fn reaches(statement: &Statement, queue: &Queue) -> bool {
-    let gives = SQS_ACTIONS.iter().any(|action| {
+/// Whether a statement gives some capability.
+fn gives_capability(statement: &Statement) -> bool {
+    SQS_ACTIONS.iter().any(|action| {
         action.capability.is_some() && statement.actions.contains(&action.name.to_lowercase())
-    });
-    gives && is_about(statement, queue)
+    })
 }
 
-/// Whether a statement's resources include the queue.
+/// Whether the resources of a queue policy's statement include the queue.
 fn is_about(statement: &Statement, queue: &Queue) -> bool {
     let includes = |resources: &ResourceSet| {
-        let kind = if statement.principal.is_some() {
-            PolicyKind::Resource
-        } else {
-            PolicyKind::Identity
-        };
         let matched = resources
             .patterns
             .iter()
-            .any(|pattern| pattern.could_match(queue.arn.as_str(), kind));
+            .any(|pattern| pattern.could_match(queue.arn.as_str(), PolicyKind::Resource));
         matched != resources.negated
     };
     statement.resources.as_ref().is_some_and(includes)

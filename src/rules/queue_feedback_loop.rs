@@ -1,16 +1,20 @@
 //! `queue-feedback-loop`: one principal can put into a queue what it takes out of it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::{Audit, count, evidence, principal_ref, short};
-use crate::access::{Capability, Principal};
+use crate::access::{Capability, Principal, QueueSet};
 use crate::account::Account;
 use crate::finding::{
-    Certainty, Entity, Finding, Grade, Kind, PrincipalRef, ResourceRef, Severity, finding_id,
+    Certainty, Entity, Finding, Grade, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef, Severity,
+    finding_id,
 };
 use crate::graph::Loop;
 
 const RULE: &str = "queue-feedback-loop";
+/// Queues of one principal whose loop is proved statement by statement; the others are alike.
+const MOST_PROVED: usize = 20;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -53,33 +57,43 @@ fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
     let subject = Entity::new(principal.kind, principal.arn.shared());
     let gravest = loops.iter().map(|found| severity(principal, found)).max()?;
     let certainty = loops.iter().map(|found| found.certainty).max()?;
-    let mut resources = Vec::with_capacity(loops.len());
+    let mut resources = Vec::new();
     let mut proofs = Vec::new();
     let mut conditions = Vec::new();
-    for found in loops {
-        let queue = audit.access.queues.get(found.queue)?.queue.arn.shared();
-        for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
-            if capability == Capability::Delete && found.deletes.is_none() {
-                continue;
-            }
-            let proved = rights.prove_as(found.workload, found.queue, capability);
-            proofs.extend(proved.iter().map(|proof| evidence(proof, &queue)));
-        }
+    let number: u64 = loops.iter().map(|found| found.queues.len()).sum();
+    // Those named are the gravest.
+    let mut gravest_first: Vec<&Loop> = loops.iter().collect();
+    gravest_first.sort_by_key(|found| Reverse(found.grade));
+    for found in gravest_first {
         if certainty == Certainty::Conditional {
             conditions.extend(found.when.conditions());
         }
-        resources.push(ResourceRef {
-            entity: Entity::new(Kind::Queue, queue),
-            certainty: found.certainty,
-            grade: Some(found.grade),
-        });
+        let room = MOST_RESOURCES.saturating_sub(resources.len());
+        for (index, audited) in audit.access.queues_of(&found.queues).take(room) {
+            let queue = audited.queue.arn.shared();
+            if resources.len() < MOST_PROVED {
+                for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
+                    if capability == Capability::Delete && found.deletes.is_none() {
+                        continue;
+                    }
+                    let proved = rights.prove_as(found.workload, index, capability);
+                    proofs.extend(proved.iter().map(|proof| evidence(proof, &queue)));
+                }
+            }
+            resources.push(ResourceRef {
+                entity: Entity::new(Kind::Queue, queue),
+                certainty: found.certainty,
+                grade: Some(found.grade),
+            });
+        }
     }
     resources.sort();
     proofs.sort();
     proofs.dedup();
     conditions.sort();
     conditions.dedup();
-    let (title, detail) = words(principal, loops, &resources, certainty);
+    let more_resources = number.saturating_sub(resources.len() as u64);
+    let (title, detail) = words(principal, loops, &resources, number, certainty);
     Some(Finding {
         id: finding_id(RULE, &account.id, &subject),
         rule: RULE,
@@ -94,6 +108,7 @@ fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
             workloads: workloads(principal, loops),
         }],
         resources,
+        more_resources,
         certainty,
         conditions,
         evidence: proofs,
@@ -117,34 +132,37 @@ fn words(
     principal: &Principal<'_>,
     loops: &[Loop],
     resources: &[ResourceRef],
+    number: u64,
     certainty: Certainty,
 ) -> (String, String) {
     let kind = principal.kind;
     let name = principal.arn.name();
     let queues = match resources {
         [only] => short(&only.entity),
-        several => count(several.len(), "queue"),
+        _ => format!("{number} queues"),
     };
     let may = match certainty {
         Certainty::Allowed => "can both send to and receive from",
         Certainty::Conditional => "can, under conditions, both send to and receive from",
     };
-    let wired = loops
-        .iter()
-        .filter(|found| found.grade == Grade::Wired)
-        .count();
+    let queues_of = |is_meant: fn(&Loop) -> bool| -> u64 {
+        let meant = loops.iter().filter(|found| is_meant(found));
+        meant.map(|found| found.queues.len()).sum()
+    };
+    let wired = queues_of(|found| found.grade == Grade::Wired);
     let mut detail = format!("Messages that {kind} {name} takes out it can put back in");
     if wired > 0 {
-        let queues = count(wired, "queue");
+        let queues = if wired == 1 {
+            "one queue".to_owned()
+        } else {
+            format!("{wired} queues")
+        };
         detail += "; for ";
         detail += &queues;
         detail += " an event source mapping starts it by itself";
     }
-    let peeking = loops
-        .iter()
-        .filter(|found| found.deletes != Some(Certainty::Allowed))
-        .count();
-    if peeking == loops.len() {
+    let peeking = queues_of(|found| found.deletes != Some(Certainty::Allowed));
+    if peeking == number {
         detail.push_str(
             "; it cannot surely delete what it received, so messages also come back by themselves",
         );
@@ -169,7 +187,12 @@ fn remedy(principal: &Principal<'_>) -> String {
 fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<Finding> {
     let mut holders: Vec<PrincipalRef> = Vec::new();
     // What keeps one administrator out of a queue, such as its key, may let another in.
-    let mut reached = BTreeSet::new();
+    let mut reached = QueueSet::new();
+    let queues = audit.access.queues.iter().zip(0..);
+    let own: QueueSet = queues
+        .filter(|(audited, _)| audited.account == index)
+        .map(|(_, number)| number)
+        .collect();
     for administrator in audit.graph.administrators() {
         let Some(principal) = audit.access.principals.get(administrator) else {
             continue;
@@ -177,24 +200,27 @@ fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<
         if principal.account != index {
             continue;
         }
-        let own = audit.access.rights(administrator).filter(|rights| {
-            let queue = audit.access.queues.get(rights.queue);
+        let mut queues = QueueSet::new();
+        for rights in audit.access.rights(administrator) {
+            let sessions = rights.on_each();
             let both = [Capability::Send, Capability::Receive];
-            queue.is_some_and(|audited| audited.account == index)
-                && both
-                    .into_iter()
-                    .all(|capability| rights.when(capability).is_always())
-        });
-        let queues: Vec<usize> = own.map(|rights| rights.queue).collect();
+            if both
+                .into_iter()
+                .all(|capability| sessions.when(capability).is_always())
+            {
+                queues |= &*rights.queues;
+            }
+        }
+        queues &= &own;
         if !queues.is_empty() {
-            reached.extend(queues);
+            reached |= queues;
             holders.push(principal_ref(principal));
         }
     }
     if holders.is_empty() {
         return None;
     }
-    let queues = if reached.len() == account.queues.len() {
+    let queues = if reached == own {
         "every queue".to_owned()
     } else {
         format!(
@@ -224,6 +250,7 @@ fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<
         subject,
         principals: holders,
         resources: Vec::new(),
+        more_resources: 0,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
         evidence: Vec::new(),

@@ -118,6 +118,8 @@ pub(super) struct Finding {
     pub(super) subject: Entity,
     pub(super) principals: Vec<Principal>,
     pub(super) resources: Vec<Resource>,
+    #[serde(default)]
+    pub(super) more_resources: u64,
     pub(super) verdict: Verdict,
     pub(super) conditions: Vec<String>,
     pub(super) evidence: Vec<Evidence>,
@@ -181,6 +183,16 @@ struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
     loops: Vec<Loop>,
+    #[serde(default)]
+    more: Vec<More>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct More {
+    principal: String,
+    kind: String,
+    number: u64,
 }
 
 #[derive(Deserialize)]

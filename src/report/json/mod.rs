@@ -132,6 +132,9 @@ struct FindingView<'a> {
     subject: EntityView<'a>,
     principals: Each<'a, PrincipalRef, PrincipalView<'a>>,
     resources: Each<'a, ResourceRef, ResourceView<'a>>,
+    /// Only where some are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_resources: Option<u64>,
     verdict: &'static str,
     conditions: &'a [String],
     evidence: Each<'a, Evidence, EvidenceView<'a>>,
@@ -313,6 +316,7 @@ impl<'a> FindingView<'a> {
             subject: EntityView::of(&finding.subject),
             principals: Each::of(&finding.principals, PrincipalView::of),
             resources: Each::of(&finding.resources, ResourceView::of),
+            more_resources: (finding.more_resources > 0).then_some(finding.more_resources),
             verdict: finding.certainty.as_str(),
             conditions: &finding.conditions,
             evidence: Each::of(&finding.evidence, EvidenceView::of),

@@ -86,6 +86,8 @@ struct ReadFinding {
     subject: ReadEntity,
     principals: Vec<ReadPrincipal>,
     resources: Vec<ReadResource>,
+    #[serde(default)]
+    more_resources: u64,
     verdict: String,
     conditions: Vec<String>,
     evidence: Vec<ReadEvidence>,

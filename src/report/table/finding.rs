@@ -86,7 +86,8 @@ fn resources(finding: &Finding, names: &Names, page: &mut Page) -> io::Result<()
         (true, 1) => "queue",
         (true, _) => "queues",
     };
-    page.list(label, &gravest_first, MOST_NAMES, |one| {
+    let besides = finding.more_resources;
+    page.list_of(label, &gravest_first, besides, MOST_NAMES, |one| {
         let name = if all_queues {
             names.bare(&one.entity)
         } else {

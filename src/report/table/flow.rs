@@ -9,8 +9,6 @@ use crate::arn::{AccountId, Arn};
 use crate::finding::Certainty;
 use crate::report::{FlowEnd, QueueFlow, Report};
 
-/// Queues that are shown, those with loops first.
-const MOST_QUEUES: usize = 30;
 /// Names in one cell.
 const MOST_ENDS: usize = 4;
 /// Columns that the borders and paddings of three cells take.
@@ -24,7 +22,7 @@ pub(super) fn flows(report: &Report, names: &Names, page: &mut Page) -> io::Resu
     }
     let (loops, others): (Vec<&QueueFlow>, Vec<&QueueFlow>) =
         report.flows.iter().partition(|flow| has_loop(flow));
-    let shown: Vec<&QueueFlow> = loops.into_iter().chain(others).take(MOST_QUEUES).collect();
+    let shown: Vec<&QueueFlow> = loops.into_iter().chain(others).collect();
 
     // An incomplete scan has seen nobody; that does not mean that there is nobody.
     let nobody = if report.complete() {
@@ -53,9 +51,10 @@ pub(super) fn flows(report: &Report, names: &Names, page: &mut Page) -> io::Resu
             ]
         }),
     )?;
-    let more = report.flows.len().saturating_sub(MOST_QUEUES);
-    if more > 0 {
-        page.prose(0, &format!("… and {}", many(more, "more queue")))?;
+    if report.more_flows > 0 {
+        let more = many(report.more_flows, "more queue");
+        let advice = "`patscan who-can send QUEUE` tells who sends to any";
+        page.prose(0, &format!("… and {more}; {advice}"))?;
     }
     legend(&shown, &administrators, page)?;
     page.blank()

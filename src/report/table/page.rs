@@ -123,7 +123,19 @@ impl<'a> Page<'a> {
         most: usize,
         name: impl Fn(&T) -> String,
     ) -> io::Result<()> {
-        let most = if items.len() == most + 1 {
+        self.list_of(label, items, 0, most, name)
+    }
+
+    /// The same where there are `besides` more items that are not at hand.
+    pub(super) fn list_of<T>(
+        &mut self,
+        label: &str,
+        items: &[T],
+        besides: u64,
+        most: usize,
+        name: impl Fn(&T) -> String,
+    ) -> io::Result<()> {
+        let most = if items.len() == most + 1 && besides == 0 {
             items.len()
         } else {
             most
@@ -133,7 +145,7 @@ impl<'a> Page<'a> {
             .take(most)
             .map(|item| sanitise(&name(item)).into_owned())
             .collect();
-        let more = items.len().saturating_sub(most);
+        let more = items.len().saturating_sub(most) as u64 + besides;
         if more > 0 {
             shown.push(format!("and {more} more"));
         }

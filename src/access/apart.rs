@@ -1,0 +1,281 @@
+//! What sets queues apart for principals, besides their names: account, region, key, tags, and a policy that concerns them.
+//!
+//! Most queue policies concern no user or role at all: they admit services, name the own account, or deny what never
+//! happens. Such a queue fares like one without a policy.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::context::{AnyPrincipal, is_same_for_all};
+use super::extent::Ground;
+use super::key::Lock;
+use super::{Access, AuditedQueue};
+use crate::arn::Arn;
+use crate::entity::Kind;
+use crate::policy::{
+    Assumptions, Effect, PrincipalEntry, Request, Requester, RequesterKind, Statement,
+};
+
+/// Whom a queue policy concerns among the users and roles of the audited accounts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Concern {
+    /// Whether it concerns principals that it does not name.
+    pub(super) broad: bool,
+    /// Whether it may allow something to such principals.
+    pub(super) allows: bool,
+    /// Whether what it says to them hangs on who asks, beyond kind and account.
+    pub(super) personal: bool,
+    /// The principals that it names, by index.
+    pub(super) named: BTreeSet<usize>,
+}
+
+/// The principals by the names that policies have for them.
+pub(super) struct Roster<'a> {
+    by_arn: HashMap<&'a Arn, usize>,
+    /// By account and name. Neither this nor an id is ever double in AWS, but it may be in a file.
+    roles: HashMap<(&'a str, &'a str), Vec<usize>>,
+    by_id: HashMap<&'a str, Vec<usize>>,
+    accounts: BTreeSet<&'a str>,
+}
+
+impl<'a> Roster<'a> {
+    pub(super) fn new(access: &'a Access<'_>) -> Self {
+        let mut roster = Self {
+            by_arn: HashMap::new(),
+            roles: HashMap::new(),
+            by_id: HashMap::new(),
+            accounts: BTreeSet::new(),
+        };
+        for (index, principal) in access.principals.iter().enumerate() {
+            let account = principal.arn.account();
+            roster.by_arn.insert(principal.arn, index);
+            roster.by_id.entry(principal.id).or_default().push(index);
+            roster.accounts.insert(account);
+            if principal.kind == Kind::Role {
+                let name = (account, principal.arn.name());
+                roster.roles.entry(name).or_default().push(index);
+            }
+        }
+        roster
+    }
+
+    /// The user or role of an ARN.
+    pub(super) fn of_arn(&self, arn: &Arn) -> Option<usize> {
+        self.by_arn.get(arn).copied()
+    }
+
+    /// The role of an account by its name; names are unique without their path.
+    pub(super) fn role<'n>(&'n self, account: &'n str, name: &'n str) -> &'n [usize] {
+        self.roles.get(&(account, name)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Whom the policy of a queue concerns.
+pub(super) fn concern(
+    ground: &Ground<'_>,
+    roster: &Roster<'_>,
+    audited: &AuditedQueue<'_>,
+    keys: &AnyPrincipal<'_>,
+) -> Concern {
+    let mut concern = Concern::default();
+    let Some(policy) = &audited.policy else {
+        return concern;
+    };
+    if !policy.document.readable {
+        concern.broad = true;
+        concern.allows = true;
+        return concern;
+    }
+    for statement in policy.document.readings.iter().flatten() {
+        if ground.is_about_queues(statement)
+            && may_apply(statement, audited, policy.document.kind, keys)
+        {
+            concern.add(statement, roster, audited.queue.arn.account());
+        }
+    }
+    concern
+}
+
+/// Whether the statement applies to some request of some user or role.
+fn may_apply(
+    statement: &Statement,
+    audited: &AuditedQueue<'_>,
+    kind: crate::policy::PolicyKind,
+    keys: &AnyPrincipal<'_>,
+) -> bool {
+    // Who asks matters to the principal element only, which is looked at by itself.
+    let requester = Requester {
+        kind: RequesterKind::Anonymous,
+        partition: "".into(),
+        account: None,
+        unique_id: None,
+        has_boundary: false,
+    };
+    let request = Request {
+        requester: &requester,
+        action: "",
+        resource: audited.queue.arn.as_str(),
+        keys,
+    };
+    !statement
+        .matches(&request, kind, &mut Assumptions::default())
+        .is_never()
+}
+
+impl Concern {
+    fn add(&mut self, statement: &Statement, roster: &Roster<'_>, own: &str) {
+        let allows = statement.effect == Effect::Allow;
+        let mut broad = false;
+        match &statement.principal {
+            None => broad = true,
+            Some(element) if element.negated => {
+                broad = true;
+                self.personal = true;
+            }
+            Some(element) => {
+                for entry in &element.entries {
+                    broad |= self.add_entry(entry, allows, roster, own);
+                }
+            }
+        }
+        if broad {
+            self.broad = true;
+            self.allows |= allows;
+            self.personal |= statement.context_keys().any(|key| !is_same_for_all(key));
+        }
+    }
+
+    /// Adds whom one entry names; the answer is whether it means principals without naming them.
+    fn add_entry(
+        &mut self,
+        entry: &PrincipalEntry,
+        allows: bool,
+        roster: &Roster<'_>,
+        own: &str,
+    ) -> bool {
+        match entry {
+            PrincipalEntry::Everyone => return true,
+            // To its own account a queue policy allows nothing that the account's policies do not (B.3).
+            PrincipalEntry::Account { account, .. } if account == own => return !allows,
+            PrincipalEntry::Account { account, .. } => {
+                return roster.accounts.contains(account.as_str());
+            }
+            PrincipalEntry::User(arn) => self.named.extend(roster.of_arn(arn)),
+            PrincipalEntry::Role(arn) => self.named.extend(roster.role(arn.account(), arn.name())),
+            PrincipalEntry::Session(session) => {
+                self.named
+                    .extend(roster.role(&session.account, &session.role));
+            }
+            PrincipalEntry::UniqueId(id) => {
+                self.named
+                    .extend(roster.by_id.get(id.as_str()).into_iter().flatten());
+            }
+            PrincipalEntry::FederatedUser(_)
+            | PrincipalEntry::Service(_)
+            | PrincipalEntry::Federated(_)
+            | PrincipalEntry::Unmatchable(_) => {}
+        }
+        false
+    }
+}
+
+/// What two queues have in common for whom neither policy concerns.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness<'a> {
+    partition: &'a str,
+    region: &'a str,
+    account: &'a str,
+    owner: usize,
+    lock: Lock,
+    tags: Option<Vec<(String, &'a str)>>,
+    moved_from: &'a [usize],
+    /// The queue itself, where it is like no other.
+    only: Option<usize>,
+}
+
+/// A number for each queue, equal for queues that fare alike wherever the same statements reach them.
+pub(super) fn profiles(access: &Access<'_>, concerns: &[Concern]) -> Vec<u32> {
+    let tag_keys = looked_at_tags(access);
+    let personal_keys: BTreeSet<usize> = (0..access.keys.len())
+        .filter(|key| looks_at_queue(access, *key))
+        .collect();
+    let mut numbers: BTreeMap<Likeness<'_>, u32> = BTreeMap::new();
+    let profiles = access.queues.iter().zip(concerns).enumerate();
+    profiles
+        .map(|(index, (audited, concern))| {
+            let binds_queue =
+                |lock: Lock| matches!(lock, Lock::Key(key) if personal_keys.contains(&key));
+            let from_elsewhere = audited.moved_from.iter().any(|source| {
+                access
+                    .queues
+                    .get(*source)
+                    .is_some_and(|source| source.lock != Lock::Open)
+            });
+            let only = concern.broad
+                || binds_queue(audited.lock)
+                || audited
+                    .moved_from
+                    .iter()
+                    .filter_map(|source| access.queues.get(*source))
+                    .any(|source| binds_queue(source.lock));
+            let arn = &audited.queue.arn;
+            let likeness = Likeness {
+                partition: arn.partition(),
+                region: arn.region(),
+                account: arn.account(),
+                owner: audited.account,
+                lock: audited.lock,
+                tags: relevant_tags(audited, &tag_keys),
+                moved_from: if from_elsewhere {
+                    &audited.moved_from
+                } else {
+                    &[]
+                },
+                only: only.then_some(index),
+            };
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            *numbers.entry(likeness).or_insert(next)
+        })
+        .collect()
+}
+
+/// The keys of queue tags that some document looks at, in lower case.
+fn looked_at_tags(access: &Access<'_>) -> BTreeSet<String> {
+    access
+        .every_document()
+        .flat_map(|document| document.readings.iter().flatten())
+        .flat_map(Statement::context_keys)
+        .filter_map(|key| key.strip_prefix("aws:resourcetag/"))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn relevant_tags<'a>(
+    audited: &AuditedQueue<'a>,
+    keys: &BTreeSet<String>,
+) -> Option<Vec<(String, &'a str)>> {
+    let tags = audited.queue.tags.as_ref()?;
+    let mut relevant: Vec<(String, &str)> = tags
+        .iter()
+        .map(|tag| (tag.key.to_lowercase(), tag.value.as_str()))
+        .filter(|(key, _)| keys.contains(key))
+        .collect();
+    relevant.sort();
+    Some(relevant)
+}
+
+/// Whether the policy or a grant of a key looks at the queue that a message is of.
+fn looks_at_queue(access: &Access<'_>, key: usize) -> bool {
+    access.keys.get(key).is_some_and(|audited| {
+        audited
+            .policies
+            .iter()
+            .flat_map(|policy| policy.document.readings.iter().flatten())
+            .flat_map(Statement::context_keys)
+            .any(is_of_message)
+    })
+}
+
+/// Whether the key's value in a call to KMS differs between queues of one region.
+pub(super) fn is_of_message(key: &str) -> bool {
+    key.starts_with("kms:encryptioncontext:")
+}

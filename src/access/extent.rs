@@ -1,0 +1,159 @@
+//! Where a policy document has a say: the queues that each of its statements reaches, as sets.
+
+use std::collections::BTreeSet;
+
+use super::action::Capability;
+use super::context::is_same_for_all;
+use super::index::{QueueIndex, QueueSet, Reached};
+use super::sides::KeyUse;
+use crate::policy::{ContextKeys, Document, Effect, PolicyKind, Reach, ResourceSet, Statement};
+
+/// The queues that a document has a say on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extent {
+    /// Sets by whose membership queues may fare differently.
+    pub(super) cuts: Vec<QueueSet>,
+    /// Queues of which each may fare by itself.
+    pub(super) singles: QueueSet,
+    /// Where an Allow may apply.
+    pub(super) allows: QueueSet,
+    /// Where any statement may apply.
+    pub(super) touches: QueueSet,
+}
+
+/// What extents are measured against.
+pub(super) struct Ground<'a> {
+    pub(super) index: &'a QueueIndex<'a>,
+    /// Queues whose messages some customer managed key encrypts: statements about keys matter to them.
+    pub(super) locked: QueueSet,
+    /// Every action that gives a capability, and those on keys.
+    pub(super) actions: Vec<&'static str>,
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn new(index: &'a QueueIndex<'a>, locked: QueueSet, tags_matter: bool) -> Self {
+        let actions: BTreeSet<&'static str> = Capability::ALL
+            .into_iter()
+            .flat_map(|capability| capability.actions(tags_matter).iter().copied())
+            .collect();
+        Self {
+            index,
+            locked,
+            actions: actions.into_iter().collect(),
+        }
+    }
+
+    /// Whether the statement is about queues.
+    pub(super) fn is_about_queues(&self, statement: &Statement) -> bool {
+        self.actions
+            .iter()
+            .any(|action| statement.actions.contains(action))
+    }
+
+    fn is_about_keys(&self, statement: &Statement) -> bool {
+        !self.locked.is_empty()
+            && [KeyUse::Generate, KeyUse::Decrypt]
+                .into_iter()
+                .any(|usage| statement.actions.contains(usage.action()))
+    }
+
+    fn concerns(&self, statement: &Statement) -> bool {
+        self.is_about_queues(statement) || self.is_about_keys(statement)
+    }
+
+    /// Whether what the document says hangs on who asks, beyond kind and account: then no two principals share an answer.
+    pub(super) fn is_personal(&self, document: &Document) -> bool {
+        document
+            .readings
+            .iter()
+            .flatten()
+            .filter(|statement| self.concerns(statement))
+            .any(|statement| statement.context_keys().any(|key| !is_same_for_all(key)))
+    }
+
+    /// Whether the extent is another for each requester.
+    pub(super) fn has_variables(&self, document: &Document) -> bool {
+        document
+            .readings
+            .iter()
+            .flatten()
+            .any(|statement| statement.has_variable_resources() && self.concerns(statement))
+    }
+
+    /// The extent of a document in requests with these keys. Keys that differ from queue to queue must be open in them.
+    pub(super) fn extent(&self, document: &Document, keys: &dyn ContextKeys) -> Extent {
+        let mut extent = Extent::default();
+        if !document.readable {
+            extent.allows = self.index.all().clone();
+            extent.touches = self.index.all().clone();
+            return extent;
+        }
+        for statement in document.readings.iter().flatten() {
+            // A key is the same for every queue that it encrypts, so statements about keys cut nothing.
+            if self.is_about_keys(statement) {
+                extent.touches |= &self.locked;
+            }
+            if self.is_about_queues(statement) {
+                self.add(&mut extent, statement, document.kind, keys);
+            }
+        }
+        extent
+    }
+
+    fn add(
+        &self,
+        extent: &mut Extent,
+        statement: &Statement,
+        kind: PolicyKind,
+        keys: &dyn ContextKeys,
+    ) {
+        let all = self.index.all();
+        let may_apply = match &statement.resources {
+            None => all.clone(),
+            Some(set) => self.may_apply(extent, set, kind, keys),
+        };
+        if statement.effect == Effect::Allow {
+            extent.allows |= &may_apply;
+        }
+        extent.touches |= may_apply;
+    }
+
+    /// The queues on which the resources of a statement may match.
+    fn may_apply(
+        &self,
+        extent: &mut Extent,
+        set: &ResourceSet,
+        kind: PolicyKind,
+        keys: &dyn ContextKeys,
+    ) -> QueueSet {
+        let all = self.index.all();
+        let mut surely = QueueSet::new();
+        let mut perhaps = QueueSet::new();
+        for pattern in &set.patterns {
+            let reach: Reach<'_> = pattern.reach(kind, keys);
+            let Reached {
+                surely: sure,
+                perhaps: open,
+            } = self.index.reached(&reach);
+            surely |= sure;
+            if open.is_empty() {
+                continue;
+            }
+            // What is open by a variable is put in words with the queue's name.
+            if pattern.has_variables() {
+                extent.singles |= &open;
+            } else {
+                extent.cuts.push(open.clone());
+            }
+            perhaps |= open;
+        }
+        if !surely.is_empty() && surely != *all {
+            extent.cuts.push(surely.clone());
+        }
+        if set.negated {
+            all - surely
+        } else {
+            surely | perhaps
+        }
+    }
+}

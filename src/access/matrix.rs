@@ -1,0 +1,579 @@
+//! Everybody's rights on every queue, from structure instead of pair by pair.
+//!
+//! For one principal, queues are cut apart by the sets that its statements reach and by what else tells them apart
+//! ([`super::apart`]). Queues that nothing cuts apart fare alike, so one of them is decided for all. What principals have in
+//! common (managed policies with wide patterns, boundaries, control policies) is decided once for all of them; each then adds
+//! only the few queues that its own narrow policies reach, or whose policies name it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::apart::{Concern, Roster, concern, profiles};
+use super::asker::{Asker, Comer, needing_receipt};
+use super::context::{
+    AnyPrincipal, Caller, RequestContext, Target, WhateverQueue, is_settled_by_session,
+};
+use super::control::Controls;
+use super::decide::Policy;
+use super::extent::{Extent, Ground};
+use super::index::QueueSet;
+use super::key::Lock;
+use super::principal::Principal;
+use super::rights::{Formulas, Group, Groups, Row};
+use super::sides::{QueueSide, RequesterSide};
+use super::{Access, AuditedQueue};
+use crate::entity::Kind;
+use crate::policy::{Atom, ContextKeys, Document, Formula, Lookup, OpenReason, Requester};
+
+/// Queues that a policy may reach to be one principal's own matter.
+const NARROW: u64 = 64;
+
+/// The rights of every principal.
+pub(super) fn rows(access: &Access<'_>) -> Vec<Row> {
+    if access.queues.is_empty() {
+        return access.principals.iter().map(|_| Row::default()).collect();
+    }
+    let matrix = Matrix::new(access);
+    matrix.rows()
+}
+
+/// The rights of every principal, decided pair by pair: what [`rows`] must equal.
+pub(super) fn rows_pair_by_pair(access: &Access<'_>) -> Vec<Row> {
+    let asker = Asker::new(access);
+    let sides = queue_sides(access);
+    let rows = access.principals.iter().map(|principal| {
+        let each = access.queues.iter().zip(0..);
+        let parts = each
+            .map(|(_, number)| QueueSet::from_iter([number]))
+            .collect();
+        let who = Asking::new(access, &asker, &sides, principal, &principal.policies);
+        Row {
+            shared: Arc::new(who.groups(parts)),
+            ..Row::default()
+        }
+    });
+    rows.collect()
+}
+
+fn queue_sides<'s>(access: &'s Access<'_>) -> Vec<QueueSide<'s>> {
+    access
+        .queues
+        .iter()
+        .map(|audited| QueueSide::of(audited, access.tags_matter))
+        .collect()
+}
+
+/// What is the same for every principal.
+struct Matrix<'a> {
+    access: &'a Access<'a>,
+    asker: Asker<'a>,
+    sides: Vec<QueueSide<'a>>,
+    ground: Ground<'a>,
+    /// For each queue a number that is equal for queues that fare alike wherever the same statements reach them.
+    profiles: Vec<u32>,
+    /// Queues whose policy may allow something to principals that it does not name.
+    open_to_many: QueueSet,
+    /// For each principal the queues whose policies name it.
+    named_by: HashMap<usize, QueueSet>,
+    /// Whether the answer hangs on who asks, whatever the own policies say.
+    personal: bool,
+    /// The extents of documents without variables, by their address: documents are shared by all who carry them.
+    extents: HashMap<usize, Extent>,
+    /// The control policies of all accounts, with their extent where it is the same for everyone.
+    controls: Vec<(&'a Document, Option<Extent>)>,
+}
+
+/// What decides for a principal, sorted into what it shares and what it has for itself.
+struct Plan<'p> {
+    shared: SharedKey,
+    /// Its identity policies that reach many queues.
+    wide: Vec<&'p Policy>,
+    /// What they reach, then what its boundary and control policies do.
+    extents: Vec<Cow<'p, Extent>>,
+    /// How many of the extents are of identity policies, and allow.
+    giving: usize,
+    /// Queues on which it is decided by itself.
+    apart: QueueSet,
+    /// The sets by which its narrow policies cut queues apart.
+    cuts: Vec<QueueSet>,
+    /// Queues of which each is decided by itself.
+    singles: QueueSet,
+}
+
+/// What two principals have in common that share their answer on all queues but their own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SharedKey {
+    account: usize,
+    is_user: bool,
+    service_linked: bool,
+    boundary: Option<usize>,
+    policies: Vec<usize>,
+    /// The principal itself, where the answer hangs on who asks.
+    only: Option<usize>,
+}
+
+/// Documents are shared by all who carry them, so that their address tells them apart.
+fn address(document: &Arc<Document>) -> usize {
+    Arc::as_ptr(document).addr()
+}
+
+impl<'a> Matrix<'a> {
+    fn new(access: &'a Access<'a>) -> Self {
+        let ground = Ground::new(&access.index, locked(access), access.tags_matter);
+        let roster = Roster::new(access);
+        let concerns: Vec<Concern> = access
+            .queues
+            .iter()
+            .map(|audited| {
+                let keys = AnyPrincipal {
+                    queue: audited.queue,
+                    now: access.scanned_at(audited.account),
+                };
+                concern(&ground, &roster, audited, &keys)
+            })
+            .collect();
+        let mut open_to_many = QueueSet::new();
+        let mut named_by: HashMap<usize, QueueSet> = HashMap::new();
+        for (concern, number) in concerns.iter().zip(0..) {
+            if concern.broad && concern.allows {
+                open_to_many.insert(number);
+            }
+            for principal in &concern.named {
+                named_by.entry(*principal).or_default().insert(number);
+            }
+        }
+        let controls: Vec<&Document> = access
+            .controls
+            .iter()
+            .flat_map(Controls::policies)
+            .map(|policy| &*policy.document)
+            .collect();
+        let of_keys = access.keys.iter().flat_map(|key| &key.policies);
+        let personal = concerns.iter().any(|concern| concern.personal)
+            || of_keys
+                .map(|policy| &*policy.document)
+                .chain(controls.iter().copied())
+                .any(|document| ground.is_personal(document));
+        let extents = measured(access, &ground);
+        let controls = controls
+            .into_iter()
+            .map(|document| {
+                let is_same = !ground.has_variables(document);
+                (document, is_same.then(|| ground.extent(document, &NoKeys)))
+            })
+            .collect();
+        Self {
+            access,
+            asker: Asker::new(access),
+            sides: queue_sides(access),
+            profiles: profiles(access, &concerns),
+            ground,
+            open_to_many,
+            named_by,
+            personal,
+            extents,
+            controls,
+        }
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let all: Vec<usize> = (0..self.access.principals.len()).collect();
+        let plans: Vec<Option<Plan<'_>>> = in_parallel(&all, |index| self.plan(*index));
+        // One of those who share an answer stands for all of them.
+        let mut places: HashMap<&SharedKey, usize> = HashMap::new();
+        let mut models: Vec<usize> = Vec::new();
+        for (index, plan) in plans.iter().enumerate() {
+            if let Some(plan) = plan {
+                places.entry(&plan.shared).or_insert_with(|| {
+                    models.push(index);
+                    models.len() - 1
+                });
+            }
+        }
+        let answers: Vec<Arc<Vec<Group>>> = in_parallel(&models, |model| {
+            let plan = plans.get(*model).and_then(Option::as_ref);
+            Arc::new(plan.map_or_else(Vec::new, |plan| self.shared_groups(*model, plan)))
+        });
+        in_parallel(&all, |index| {
+            let Some(Some(plan)) = plans.get(*index) else {
+                return Row::default();
+            };
+            let answer = places
+                .get(&plan.shared)
+                .and_then(|place| answers.get(*place));
+            Row {
+                shared: answer.cloned().unwrap_or_default(),
+                apart: plan.apart.clone(),
+                own: self.own_groups(*index, plan),
+            }
+        })
+    }
+
+    fn plan(&self, index: usize) -> Option<Plan<'_>> {
+        let principal = self.access.principals.get(index)?;
+        let named_by = self.named_by.get(&index);
+        let mut plan = Plan {
+            shared: SharedKey {
+                account: principal.account,
+                is_user: principal.kind == Kind::User,
+                service_linked: principal.is_service_linked(),
+                boundary: principal
+                    .boundary
+                    .as_ref()
+                    .map(|boundary| address(&boundary.document)),
+                policies: Vec::new(),
+                only: None,
+            },
+            wide: Vec::new(),
+            extents: Vec::new(),
+            giving: 0,
+            apart: named_by.cloned().unwrap_or_default(),
+            cuts: Vec::new(),
+            singles: named_by.cloned().unwrap_or_default(),
+        };
+        let mut is_personal = self.personal;
+        for policy in &principal.policies {
+            let extent = self.extent(principal, &policy.document);
+            if extent.touches.len() <= NARROW {
+                plan.apart |= &extent.touches;
+                plan.cuts.extend(extent.cuts.iter().cloned());
+                plan.singles |= &extent.singles;
+            } else {
+                is_personal |= self.ground.is_personal(&policy.document);
+                plan.wide.push(policy);
+                plan.shared.policies.push(address(&policy.document));
+                plan.extents.push(extent);
+            }
+        }
+        plan.giving = plan.extents.len();
+        if let Some(boundary) = &principal.boundary {
+            is_personal |= self.ground.is_personal(&boundary.document);
+            plan.extents
+                .push(self.extent(principal, &boundary.document));
+        }
+        for (control, extent) in &self.controls {
+            plan.extents.push(match extent {
+                Some(extent) => Cow::Borrowed(extent),
+                None => Cow::Owned(self.personal_extent(principal, control)),
+            });
+        }
+        plan.shared.only = is_personal.then_some(index);
+        Some(plan)
+    }
+
+    /// The extent of a document that the principal carries.
+    fn extent(&self, principal: &Principal<'_>, document: &Arc<Document>) -> Cow<'_, Extent> {
+        match self.extents.get(&address(document)) {
+            Some(extent) => Cow::Borrowed(extent),
+            None => Cow::Owned(self.personal_extent(principal, document)),
+        }
+    }
+
+    /// The extent of a document whose variables the principal fills.
+    fn personal_extent(&self, principal: &Principal<'_>, document: &Document) -> Extent {
+        let Some(any_queue) = self.access.queues.first() else {
+            return Extent::default();
+        };
+        let caller = match principal.kind {
+            Kind::User => Caller::UserWithKey(principal),
+            _ => Caller::Role(principal),
+        };
+        let keys = WhateverQueue(RequestContext {
+            caller,
+            target: Target::Queue(any_queue.queue),
+            callers_organization: self.access.organization(principal.account),
+            targets_organization: None,
+            now: self.access.scanned_at(principal.account),
+            carries_tags: false,
+        });
+        self.ground.extent(document, &keys)
+    }
+
+    /// What everyone has who shares the plan, on all queues.
+    fn shared_groups(&self, model: usize, plan: &Plan<'_>) -> Vec<Group> {
+        let Some(principal) = self.access.principals.get(model) else {
+            return Vec::new();
+        };
+        let mut domain = self.open_to_many.clone();
+        for extent in plan.extents.iter().take(plan.giving) {
+            domain |= &extent.allows;
+        }
+        let mut singles = QueueSet::new();
+        for extent in &plan.extents {
+            singles |= &extent.singles;
+        }
+        let cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
+        let parts = self.cut(&domain, cuts, &singles);
+        let policies = plan.wide.iter().copied();
+        Asking::new(self.access, &self.asker, &self.sides, principal, policies).groups(parts)
+    }
+
+    /// What a principal has on the queues that are its own matter.
+    fn own_groups(&self, index: usize, plan: &Plan<'_>) -> Vec<Group> {
+        let Some(principal) = self.access.principals.get(index) else {
+            return Vec::new();
+        };
+        let mut singles = plan.singles.clone();
+        for extent in &plan.extents {
+            singles |= &extent.singles;
+        }
+        let shared_cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
+        let parts = self.cut(&plan.apart, plan.cuts.iter().chain(shared_cuts), &singles);
+        let policies = &principal.policies;
+        Asking::new(self.access, &self.asker, &self.sides, principal, policies).groups(parts)
+    }
+
+    /// Cuts the domain into parts: queues of one part are in the same sets, are like each other, and are none of the
+    /// singles.
+    fn cut<'s>(
+        &self,
+        domain: &QueueSet,
+        cuts: impl Iterator<Item = &'s QueueSet>,
+        singles: &QueueSet,
+    ) -> Vec<QueueSet> {
+        let members: Vec<u32> = domain.iter().collect();
+        let mut parts: Vec<u32> = Vec::with_capacity(members.len());
+        let mut numbers: HashMap<u32, u32> = HashMap::new();
+        let mut next = 0;
+        let mut fresh = || {
+            next += 1;
+            next - 1
+        };
+        for member in &members {
+            let profile = self
+                .profiles
+                .get(*member as usize)
+                .copied()
+                .unwrap_or(u32::MAX);
+            parts.push(*numbers.entry(profile).or_insert_with(&mut fresh));
+        }
+        for cut in cuts {
+            let inside = domain & cut;
+            if inside.is_empty() || inside.len() == domain.len() {
+                continue;
+            }
+            numbers.clear();
+            for member in inside {
+                if let Ok(place) = members.binary_search(&member)
+                    && let Some(part) = parts.get_mut(place)
+                {
+                    *part = *numbers.entry(*part).or_insert_with(&mut fresh);
+                }
+            }
+        }
+        for single in domain & singles {
+            if let Ok(place) = members.binary_search(&single)
+                && let Some(part) = parts.get_mut(place)
+            {
+                *part = fresh();
+            }
+        }
+        let mut order: HashMap<u32, usize> = HashMap::new();
+        let mut sets: Vec<QueueSet> = Vec::new();
+        for (member, part) in members.iter().zip(&parts) {
+            let place = *order.entry(*part).or_insert_with(|| {
+                sets.push(QueueSet::new());
+                sets.len() - 1
+            });
+            if let Some(set) = sets.get_mut(place) {
+                set.insert(*member);
+            }
+        }
+        sets
+    }
+}
+
+/// The queues whose messages some customer managed key encrypts, or encrypted before they were moved there.
+fn locked(access: &Access<'_>) -> QueueSet {
+    let has_key = |audited: &AuditedQueue<'_>| matches!(audited.lock, Lock::Key(_));
+    access
+        .queues
+        .iter()
+        .zip(0..)
+        .filter(|(audited, _)| {
+            let mut sources = audited
+                .moved_from
+                .iter()
+                .filter_map(|source| access.queues.get(*source));
+            has_key(audited) || sources.any(has_key)
+        })
+        .map(|(_, number)| number)
+        .collect()
+}
+
+/// The extents of all documents of principals that are the same for everyone who carries them.
+fn measured(access: &Access<'_>, ground: &Ground<'_>) -> HashMap<usize, Extent> {
+    let mut documents: HashMap<usize, &Document> = HashMap::new();
+    for principal in &access.principals {
+        for policy in principal.policies.iter().chain(&principal.boundary) {
+            documents.insert(address(&policy.document), &policy.document);
+        }
+    }
+    let documents: Vec<(usize, &Document)> = documents
+        .into_iter()
+        .filter(|(_, document)| !ground.has_variables(document))
+        .collect();
+    let extents = in_parallel(&documents, |(address, document)| {
+        (*address, ground.extent(document, &NoKeys))
+    });
+    extents.into_iter().collect()
+}
+
+/// No key is known; for documents that have no variable to fill.
+struct NoKeys;
+
+impl ContextKeys for NoKeys {
+    fn lookup(&self, _: &str) -> Lookup<'_> {
+        Lookup::Absent
+    }
+}
+
+/// One principal with some of its policies, asked about queues.
+struct Asking<'s> {
+    asker: &'s Asker<'s>,
+    access: &'s Access<'s>,
+    sides: &'s [QueueSide<'s>],
+    principal: &'s Principal<'s>,
+    side: RequesterSide<'s>,
+    callers: Vec<Caller<'s>>,
+}
+
+impl<'s> Asking<'s> {
+    fn new(
+        access: &'s Access<'s>,
+        asker: &'s Asker<'s>,
+        sides: &'s [QueueSide<'s>],
+        principal: &'s Principal<'s>,
+        policies: impl IntoIterator<Item = &'s Policy, IntoIter: Clone>,
+    ) -> Self {
+        let policies = policies.into_iter();
+        Self {
+            asker,
+            access,
+            sides,
+            principal,
+            callers: access.callers(principal, policies.clone()),
+            side: RequesterSide::of(principal, policies, access.tags_matter),
+        }
+    }
+
+    /// The rights on every part, queues of one part faring alike.
+    fn groups(&self, parts: Vec<QueueSet>) -> Vec<Group> {
+        let mut groups = Groups::default();
+        for part in parts {
+            if let Some(group) = self.group(part) {
+                groups.add(group);
+            }
+        }
+        groups.into_vec()
+    }
+
+    fn group(&self, queues: QueueSet) -> Option<Group> {
+        let index = queues.min()? as usize;
+        let (audited, queue_side) = (self.access.queues.get(index)?, self.sides.get(index)?);
+        if self.side.allows_nothing && queue_side.allows_nothing {
+            return None;
+        }
+        let ask = |requester: &Requester, caller: Caller<'_>| {
+            let comer = Comer {
+                requester,
+                caller,
+                account: Some(self.principal.account),
+            };
+            self.asker.formulas(comer, &self.side, audited, queue_side)
+        };
+        let any = self
+            .callers
+            .iter()
+            .map(|caller| ask(&self.principal.requester, *caller))
+            .reduce(either)
+            .map(needing_receipt)?;
+        let mut workloads = Vec::new();
+        if any.iter().any(depends_on_session) {
+            for (place, workload) in self.principal.workloads.iter().enumerate() {
+                let caller = Caller::Workload {
+                    role: self.principal,
+                    workload,
+                };
+                let requester = self.principal.requester_as(workload);
+                let formulas = needing_receipt(ask(&requester, caller));
+                if formulas != any {
+                    workloads.push((place, formulas));
+                }
+            }
+        }
+        Some(Group {
+            queues,
+            any,
+            workloads,
+        })
+    }
+}
+
+/// Whether the answer could be another for the session of one workload: what is open is not only about networks and times,
+/// which no workload settles.
+fn depends_on_session(formula: &Formula) -> bool {
+    let mut depends = false;
+    formula.each_literal(&mut |literal| {
+        depends |= match &*literal.atom {
+            Atom::Test(test) => is_settled_by_session(&test.key()),
+            Atom::Open { reason, .. } => *reason == OpenReason::Variable,
+        };
+    });
+    depends
+}
+
+/// What is there in either way.
+fn either(one: Formulas, other: Formulas) -> Formulas {
+    let mut others = other.into_iter();
+    one.map(
+        |formula| match (formula, others.next().unwrap_or(Formula::Never)) {
+            (Formula::Always, _) => Formula::Always,
+            (formula, other) => formula.or(other).settled(),
+        },
+    )
+}
+
+/// Items below which starting threads costs more than it gains.
+const WORTH_A_THREAD: usize = 256;
+
+/// The results for all items in their order, worked out on every processor.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if items.len() < WORTH_A_THREAD || processors == 1 {
+        return items.iter().map(work).collect();
+    }
+    // Small pieces, taken one by one: items differ in cost, and one heavy piece would keep the others waiting.
+    let pieces: Vec<&[T]> = items
+        .chunks(items.len().div_ceil(processors * 16))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let finished: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut done = Vec::new();
+                    while let number = next.fetch_add(1, Ordering::Relaxed)
+                        && let Some(piece) = pieces.get(number)
+                    {
+                        done.push((number, piece.iter().map(&work).collect::<Vec<R>>()));
+                    }
+                    done
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| match worker.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    });
+    let mut ordered = finished;
+    ordered.sort_by_key(|(number, _)| *number);
+    ordered.into_iter().flat_map(|(_, done)| done).collect()
+}
