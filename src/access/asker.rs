@@ -168,7 +168,8 @@ impl<'a> Asker<'a> {
         self.unlocks(comer, side, audited, audited.lock, &both, record)
     }
 
-    /// Receiving takes the queue's key; for messages that were moved here from another queue, that queue's (K4).
+    /// Receiving takes the queue's key; for messages that were moved here from another queue, that queue's (K4). Where both
+    /// share one key the messages still differ in their encryption context (K7).
     fn may_read(
         &'a self,
         comer: Comer<'_>,
@@ -178,15 +179,15 @@ impl<'a> Asker<'a> {
     ) -> Formula {
         let decrypt = [KeyUse::Decrypt];
         let own = self.unlocks(comer, side, audited, audited.lock, &decrypt, record);
-        audited.moved_from.iter().fold(own, |all, source| {
+        audited.moved_from.iter().fold(own.clone(), |all, source| {
             let Some(from) = self.access.queues.get(*source) else {
                 return all;
             };
-            if all.is_never() || from.lock == audited.lock {
+            if all.is_never() {
                 return all;
             }
             let unlocks = self.unlocks(comer, side, from, from.lock, &decrypt, record);
-            if unlocks.is_always() {
+            if unlocks.is_always() || (from.lock == audited.lock && unlocks == own) {
                 return all;
             }
             all.and(unlocks.or(Formula::open(

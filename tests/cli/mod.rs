@@ -2,7 +2,7 @@
 
 mod account;
 mod catalogue;
-mod contract;
+pub(crate) mod contract;
 mod exit_codes;
 mod hostile;
 mod malformed;
