@@ -214,9 +214,7 @@ struct Statement(Map<String, Value>);
 
 fn document(statements: Vec<Statement>, in_trust: bool) -> Value {
     let fill = |Statement(mut statement): Statement| {
-        statement
-            .entry("Effect")
-            .or_insert_with(|| json!("Allow"));
+        statement.entry("Effect").or_insert_with(|| json!("Allow"));
         if !in_trust && !statement.contains_key("NotResource") {
             statement.entry("Resource").or_insert_with(|| json!("*"));
         }
@@ -347,9 +345,10 @@ impl Queue {
             Some("sqs") => json!({"mode": "sqs-managed"}),
             Some(key) => json!({"mode": "kms", "key": key}),
         };
-        let redrive = self.dead_letters.as_ref().map(
-            |target| json!({"dead_letter_queue": beside(target), "max_receive_count": 3}),
-        );
+        let redrive = self
+            .dead_letters
+            .as_ref()
+            .map(|target| json!({"dead_letter_queue": beside(target), "max_receive_count": 3}));
         let redrive_allow = self.redrive_allow.map(|allow| match allow {
             RedriveAllow::Word(word) => json!({ "permission": word }),
             RedriveAllow::Queues(names) => {
@@ -418,7 +417,8 @@ impl Levels {
         };
         let mut snapshot = Vec::new();
         for target in ["root", "ou", "account"] {
-            let mut allow = json!({"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"});
+            let mut allow =
+                json!({"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"});
             if let Some(principal) = principal {
                 allow["Principal"] = json!(principal);
             }

@@ -329,7 +329,12 @@ fn ask_binary(case: &Case, snapshots: &[Value], differences: &mut Differences) {
                 .filter(|finding| finding.rule == *rule)
                 .map(|finding| {
                     let grades = finding.resources.iter().filter_map(|one| one.grade.clone());
-                    let word = grades.min_by_key(|grade| ["wired", "permitted"].iter().position(|g| g == grade).unwrap_or(2));
+                    let word = grades.min_by_key(|grade| {
+                        ["wired", "permitted"]
+                            .iter()
+                            .position(|g| g == grade)
+                            .unwrap_or(2)
+                    });
                     (
                         finding.subject.arn.clone(),
                         word.unwrap_or_else(|| finding.severity.clone()),
