@@ -11,6 +11,7 @@ mod refusals;
 mod simulate;
 mod snapshots;
 mod terminal;
+mod who_can;
 
 /// Nothing in the text acts on a terminal or hides: no escape, no C1 control, no bidirectional or zero-width mark.
 fn assert_harmless(text: &str) {
