@@ -179,25 +179,38 @@ impl<'a> Asker<'a> {
     ) -> Formula {
         let decrypt = [KeyUse::Decrypt];
         let own = self.unlocks(comer, side, audited, audited.lock, &decrypt, record);
-        audited.moved_from.iter().fold(own.clone(), |all, source| {
+        let mut asked = vec![(audited.lock, own.clone())];
+        let mut all = own.clone();
+        for source in &audited.sent_to {
             let Some(from) = self.access.queues.get(*source) else {
-                return all;
+                continue;
             };
             if all.is_never() {
-                return all;
+                break;
             }
-            let unlocks = self.unlocks(comer, side, from, from.lock, &decrypt, record);
+            // Many queues can share one dead-letter queue and one key.
+            let known = asked
+                .iter()
+                .find(|(lock, _)| *lock == from.lock && !self.access.contexts_matter);
+            let unlocks = if let Some((_, unlocks)) = known {
+                unlocks.clone()
+            } else {
+                let unlocks = self.unlocks(comer, side, from, from.lock, &decrypt, record);
+                asked.push((from.lock, unlocks.clone()));
+                unlocks
+            };
             if unlocks.is_always() || (from.lock == audited.lock && unlocks == own) {
-                return all;
+                continue;
             }
-            all.and(unlocks.or(Formula::open(
+            all = all.and(unlocks.or(Formula::open(
                 OpenReason::Message,
                 format!(
                     "the message was not moved here from queue {}, whose key it may not use",
                     from.queue.arn.name()
                 ),
-            )))
-        })
+            )));
+        }
+        all
     }
 
     /// When the comer may use a lock in every one of these ways.

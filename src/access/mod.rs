@@ -19,7 +19,7 @@ mod redrive;
 mod rights;
 mod sides;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub use action::{
@@ -62,6 +62,8 @@ pub struct Access<'a> {
     tags_matter: bool,
     /// Whether anything but identity policies looks at a key in which a user's access key and session differ.
     sessions_matter: bool,
+    /// Whether some policy tells messages under one key apart by the queue that they were sent to.
+    contexts_matter: bool,
 }
 
 /// A queue with its policy parsed.
@@ -79,6 +81,8 @@ pub struct AuditedQueue<'a> {
     lock: Lock,
     /// The queues whose messages SQS moves here after too many receives, by index.
     moved_from: Vec<usize>,
+    /// Those, and the queues whose messages come here by way of them.
+    sent_to: Vec<usize>,
 }
 
 impl<'a> Access<'a> {
@@ -98,6 +102,7 @@ impl<'a> Access<'a> {
             rows: Vec::new(),
             tags_matter: false,
             sessions_matter: false,
+            contexts_matter: false,
         };
         let tags_matter = access
             .every_document()
@@ -105,8 +110,12 @@ impl<'a> Access<'a> {
         let sessions_matter = access
             .shared_documents()
             .any(|document| looks_at(document, is_of_session));
+        let contexts_matter = access
+            .every_document()
+            .any(|document| looks_at(document, |key| key.starts_with("kms:encryptioncontext:")));
         access.tags_matter = tags_matter;
         access.sessions_matter = sessions_matter;
+        access.contexts_matter = contexts_matter;
         access.rows = access.decide_all();
         let outsiders: Vec<Vec<Outsider>> = {
             let asker = Asker::new(&access);
@@ -260,6 +269,7 @@ fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<A
             account,
             lock: key::lock(queue, accounts, keys),
             moved_from: Vec::new(),
+            sent_to: Vec::new(),
         })
         .collect();
     let places: HashMap<&Arn, usize> = queues
@@ -282,7 +292,34 @@ fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<A
             audited.moved_from.push(source);
         }
     }
+    let sent_to: Vec<Vec<usize>> = (0..queues.len())
+        .map(|queue| sent_to(&queues, queue))
+        .collect();
+    for (audited, sent_to) in queues.iter_mut().zip(sent_to) {
+        audited.sent_to = sent_to;
+    }
     queues
+}
+
+/// The queues to which messages were sent that are now in another: a dead-letter queue can have one of its own, and two
+/// queues can be each other's.
+fn sent_to(queues: &[AuditedQueue<'_>], queue: usize) -> Vec<usize> {
+    let sources = |queue: usize| {
+        queues
+            .get(queue)
+            .map_or(&[][..], |audited| &audited.moved_from)
+    };
+    let mut found = Vec::new();
+    let mut seen = HashSet::from([queue]);
+    let mut next = sources(queue).to_vec();
+    while let Some(source) = next.pop() {
+        if seen.insert(source) {
+            found.push(source);
+            next.extend(sources(source));
+        }
+    }
+    found.sort_unstable();
+    found
 }
 
 fn queue_policy(queue: &Queue) -> Option<Policy> {
