@@ -26,7 +26,7 @@ pub(crate) struct Principal {
     pub(crate) verdict: Verdict,
     pub(crate) conditions: Vec<String>,
     pub(crate) workloads: Vec<String>,
-    pub(crate) because: Vec<Statement>,
+    pub(crate) because: Vec<Proof>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Statement {
+pub(crate) struct Proof {
     pub(crate) layer: Layer,
     pub(crate) policy: String,
     pub(crate) statement: String,
@@ -134,7 +134,7 @@ impl Principal {
             because: holder
                 .because
                 .iter()
-                .map(|proof| Statement {
+                .map(|proof| Proof {
                     layer: word(proof.layer.as_str()),
                     policy: proof.policy.to_string(),
                     statement: proof.statement.to_string(),

@@ -20,7 +20,7 @@ use crate::patscan::Patscan;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Section {
+struct Topic {
     section: String,
     /// Accounts by letter, into which those of each case are merged.
     #[serde(default)]
@@ -110,7 +110,7 @@ impl Differences {
     }
 }
 
-fn sections() -> Vec<Section> {
+fn topics() -> Vec<Topic> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/capabilities");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -144,13 +144,13 @@ fn merge(base: &mut Value, patch: &Value) {
 }
 
 /// The snapshots of a case: of account A, and of the others that it names.
-fn snapshots(section: &Section, case: &Case) -> Vec<Value> {
+fn snapshots(topic: &Topic, case: &Case) -> Vec<Value> {
     let mut letters: BTreeSet<&str> = case.accounts.keys().map(String::as_str).collect();
     letters.insert("A");
     letters
         .into_iter()
         .map(|letter| {
-            let mut account = section
+            let mut account = topic
                 .base
                 .get(letter)
                 .cloned()
@@ -377,15 +377,15 @@ fn ask_binary(case: &Case, snapshots: &[Value], differences: &mut Differences) {
 
 #[test]
 fn every_worked_case_gets_the_capabilities_that_the_semantics_give() {
-    let sections = sections();
+    let topics = topics();
     let mut ids = BTreeSet::new();
     let mut wrong = BTreeMap::new();
-    for section in &sections {
-        assert!(!section.section.is_empty());
-        for case in &section.cases {
+    for topic in &topics {
+        assert!(!topic.section.is_empty());
+        for case in &topic.cases {
             assert!(ids.insert(&case.id), "there are two cases {}", case.id);
             assert!(!case.why.is_empty(), "{} says no reason", case.id);
-            let snapshots = snapshots(section, case);
+            let snapshots = snapshots(topic, case);
             let mut differences = Differences::default();
             ask_library(case, &snapshots, &mut differences);
             ask_binary(case, &snapshots, &mut differences);
