@@ -4,10 +4,11 @@
 //! console".
 
 use super::asker::{Asker, Comer};
+use super::context::Caller;
 use super::sides::{QueueSide, RequesterSide};
 use super::{Access, AuditedQueue, Capability};
 use crate::account::{Queue, RedriveAllow};
-use crate::policy::Formula;
+use crate::policy::{Formula, Requester};
 
 /// Whether SQS moves messages that were received too often from one queue to the other. No policy is asked (DL1), but the
 /// dead-letter queue says whose it will be (DL2), and both are of one account, region and type (DL3).
@@ -56,9 +57,9 @@ impl Access<'_> {
         };
         let asker = Asker::new(self);
         let side = RequesterSide::of(principal, self.tags_matter);
-        let any_caller = self.callers(principal).into_iter().map(|caller| {
+        let redrives = |requester: &Requester, caller: Caller<'_>| {
             let comer = Comer {
-                requester: &principal.requester,
+                requester,
                 caller,
                 account: Some(principal.account),
             };
@@ -75,7 +76,25 @@ impl Access<'_> {
                     capable(to, Capability::Send),
                 ])
                 .fold(Formula::Always, Formula::and)
+                .settled()
+        };
+        let any = self
+            .callers(principal)
+            .into_iter()
+            .map(|caller| redrives(&principal.requester, caller))
+            .fold(Formula::Never, Formula::or)
+            .settled();
+        if any.is_never() || any.is_always() {
+            return any;
+        }
+        // What depends on the session one of its workloads may have for sure.
+        let is_sure = principal.workloads.iter().any(|workload| {
+            let caller = Caller::Workload {
+                role: principal,
+                workload,
+            };
+            redrives(&principal.requester_as(workload), caller).is_always()
         });
-        any_caller.fold(Formula::Never, Formula::or).settled()
+        if is_sure { Formula::Always } else { any }
     }
 }
