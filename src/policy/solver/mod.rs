@@ -6,6 +6,8 @@
 //! holds.
 
 mod budget;
+#[cfg(test)]
+mod by_trial;
 mod key;
 mod walk;
 
