@@ -312,6 +312,14 @@ mod tests {
         ]));
     }
 
+    #[test]
+    fn thousands_of_conditions_do_not_exhaust_the_stack() {
+        let conditions = (0..3_000)
+            .map(|number| when("Null", &format!("aws:PrincipalTag/{number}"), &["false"]))
+            .collect();
+        assert!(Formula::All(conditions).is_satisfiable());
+    }
+
     // The next three take minutes without a budget.
 
     #[test]
