@@ -9,6 +9,7 @@ mod budget;
 #[cfg(test)]
 mod by_trial;
 mod key;
+mod memory;
 mod walk;
 
 use super::condition::Test;
@@ -132,7 +133,8 @@ impl<'a> Search<'a> {
             let same = other.key == asked.key && other.test.call() == asked.test.call();
             same.then_some((other.test, chosen.literal.holds))
         }));
-        key::can_satisfy(&asked.key, &group, &mut self.budget)
+        let answer = memory::can_satisfy(&asked.key, &group);
+        !self.budget.spend(answer.work as usize) || answer.can_satisfy
     }
 }
 
