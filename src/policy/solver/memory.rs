@@ -12,10 +12,10 @@ use super::super::condition::Test;
 use super::budget::Budget;
 use super::key;
 
-/// From how much work on an answer is kept; questions of real policies stay below.
-const HARD: u32 = 2_000;
-/// How many are kept, before all are forgotten.
-const MOST: usize = 256;
+/// From how much work on an answer is kept: finding it again is work as well.
+const HARD: u32 = 100;
+/// How many tests are kept in all questions together, before all are forgotten; some twenty megabytes.
+const MOST: usize = 40_000;
 
 /// A question about one key with its answer.
 struct Entry {
@@ -31,13 +31,20 @@ pub(super) struct Answer {
     pub(super) work: u32,
 }
 
+#[derive(Default)]
+struct Memory {
+    entries: HashMap<u64, Entry>,
+    /// The number of tests in all entries.
+    tests: usize,
+}
+
 thread_local! {
-    static HARD_ANSWERS: RefCell<HashMap<u64, Entry>> = RefCell::new(HashMap::new());
+    static HARD_ANSWERS: RefCell<Memory> = RefCell::default();
 }
 
 /// [`key::can_satisfy`], remembered.
 pub(super) fn can_satisfy(key: &str, group: &[(&Test, bool)]) -> Answer {
-    let is_empty = HARD_ANSWERS.with_borrow(HashMap::is_empty);
+    let is_empty = HARD_ANSWERS.with_borrow(|memory| memory.entries.is_empty());
     if !is_empty && let Some(answer) = recall(key, group) {
         return answer;
     }
@@ -56,19 +63,20 @@ pub(super) fn can_satisfy(key: &str, group: &[(&Test, bool)]) -> Answer {
                 .collect(),
             answer,
         };
-        HARD_ANSWERS.with_borrow_mut(|answers| {
-            if answers.len() >= MOST {
-                answers.clear();
+        HARD_ANSWERS.with_borrow_mut(|memory| {
+            if memory.tests + group.len() > MOST {
+                *memory = Memory::default();
             }
-            answers.insert(digest(key, group), entry);
+            memory.tests += group.len();
+            memory.entries.insert(digest(key, group), entry);
         });
     }
     answer
 }
 
 fn recall(key: &str, group: &[(&Test, bool)]) -> Option<Answer> {
-    HARD_ANSWERS.with_borrow(|answers| {
-        let entry = answers.get(&digest(key, group))?;
+    HARD_ANSWERS.with_borrow(|memory| {
+        let entry = memory.entries.get(&digest(key, group))?;
         let same = entry.key == key
             && entry.group.len() == group.len()
             && entry
