@@ -129,6 +129,14 @@ pub struct Operator {
 impl Operator {
     /// Reads an operator, letter case ignored (assumption C-OPCASE); `None` when there is no such operator.
     pub(super) fn parse(text: &str, assumed: &mut Assumptions) -> Option<Self> {
+        if let Some((_, base, negated)) = OPERATORS.iter().find(|(name, ..)| *name == text) {
+            return Some(Self {
+                quantifier: Quantifier::Single,
+                base: *base,
+                negated: *negated,
+                if_exists: false,
+            });
+        }
         let lower = text.to_ascii_lowercase();
         let (prefix, quantifier, rest) = if let Some(rest) = lower.strip_prefix("forallvalues:") {
             ("ForAllValues:", Quantifier::ForAllValues, rest)

@@ -29,11 +29,11 @@ enum Form {
 impl Glob {
     /// A pattern in which `*` and `?` are wildcards.
     pub fn new(pattern: &str) -> Self {
-        if !pattern.contains(['*', '?']) {
+        if !has_wildcards(pattern) {
             return Self::literal(pattern);
         }
         if let Some(prefix) = pattern.strip_suffix('*')
-            && !prefix.contains(['*', '?'])
+            && !has_wildcards(prefix)
         {
             return Self(Form::Prefix(prefix.into()));
         }
@@ -110,6 +110,10 @@ impl Glob {
             Form::General(tokens) => matches_tokens(tokens, text),
         }
     }
+}
+
+fn has_wildcards(pattern: &str) -> bool {
+    pattern.bytes().any(|byte| matches!(byte, b'*' | b'?'))
 }
 
 /// The two-pointer match: on a mismatch only the latest `*` is asked to take one character more, since an earlier one
