@@ -50,7 +50,7 @@ impl Operands {
                         } else {
                             Glob::literal(&text)
                         };
-                        Value::new(operator.base, &text, pattern, &mut assumed)
+                        Value::new(operator.base, text, pattern, &mut assumed)
                     })
                     .collect();
                 let test = Test {
@@ -187,7 +187,7 @@ impl Clause {
                     } else {
                         text.clone()
                     };
-                    values.push(Value::new(operator.base, &shown, glob, assumed));
+                    values.push(Value::new(operator.base, shown, glob, assumed));
                 }
                 Resolved::Missing => {}
                 Resolved::Open { widest, .. } => {

@@ -197,18 +197,17 @@ impl ActionPattern {
 }
 
 impl ActionSet {
-    fn new(negated: bool, texts: Vec<String>, assumed: &mut Assumptions) -> Self {
+    fn new(negated: bool, texts: &[&str], assumed: &mut Assumptions) -> Self {
         if texts.is_empty() {
             assumed.insert(Assumption::EmptyList);
         }
-        let patterns = texts
-            .iter()
-            .map(|text| ActionPattern::new(text, assumed))
-            .collect();
         Self {
             negated,
-            texts,
-            patterns,
+            texts: texts.iter().map(|&text| text.to_owned()).collect(),
+            patterns: texts
+                .iter()
+                .map(|text| ActionPattern::new(text, assumed))
+                .collect(),
         }
     }
 
@@ -498,17 +497,14 @@ impl<'a> StatementReader<'a> {
     }
 
     /// A text or a list of texts.
-    fn texts(&mut self, name: &str) -> Option<Vec<String>> {
-        let texts = match self.member(name)? {
-            Json::String(text) => Some(vec![text.to_string()]),
-            Json::Array(items) => items
-                .iter()
-                .map(|item| match item {
-                    Json::String(text) => Some(text.to_string()),
-                    _ => None,
-                })
-                .collect(),
+    fn texts(&mut self, name: &str) -> Option<Vec<&'a str>> {
+        let text = |value: &'a Json<'a>| match value {
+            Json::String(text) => Some(&**text),
             _ => None,
+        };
+        let texts = match self.member(name)? {
+            Json::Array(items) => items.iter().map(text).collect(),
+            single => text(single).map(|text| vec![text]),
         };
         if texts.is_none() {
             self.wrong.push(format!(
@@ -545,8 +541,8 @@ impl<'a> StatementReader<'a> {
         let read = self
             .one_of("Action", "NotAction")
             .and_then(|(name, negated)| Some((negated, self.texts(name)?)));
-        let (negated, texts) = read.unwrap_or_else(|| (false, vec!["*".to_owned()]));
-        ActionSet::new(negated, texts, &mut self.assumed)
+        let (negated, texts) = read.unwrap_or_else(|| (false, vec!["*"]));
+        ActionSet::new(negated, &texts, &mut self.assumed)
     }
 
     fn resources(&mut self, version: Version, kind: PolicyKind) -> Option<ResourceSet> {

@@ -21,6 +21,9 @@ pub(super) enum Json<'a> {
 /// A key of an object, and its value.
 pub(super) type Member<'a> = (Cow<'a, str>, Json<'a>);
 
+/// A statement has five or six elements.
+const USUAL_MEMBERS: usize = 6;
+
 /// Objects of up to this many members are compared pair by pair, which needs no memory.
 const FEW: usize = 16;
 
@@ -134,7 +137,7 @@ impl<'de> Deserialize<'de> for Json<'de> {
                 Ok(Json::Array(items))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
-                let mut members = Vec::new();
+                let mut members = Vec::with_capacity(USUAL_MEMBERS);
                 while let Some((Text(key), value)) = map.next_entry()? {
                     members.push((key, value));
                 }
