@@ -76,8 +76,8 @@ pub(crate) struct Vocabulary {
     pub(crate) principals: &'static [&'static str],
     /// JSON of `NotPrincipal` elements for Deny statements; may be empty.
     pub(crate) not_principals: &'static [&'static str],
-    /// Whether multivalued keys always come with a set operator, as AWS demands (S6).
-    pub(crate) proper_sets: bool,
+    /// Whether only what AWS documents the outcome of is said: multivalued keys come with a set operator (S6).
+    pub(crate) documented: bool,
 }
 
 fn of(choices: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
@@ -109,7 +109,7 @@ fn clause(vocabulary: Vocabulary) -> impl Strategy<Value = (String, &'static str
                     return ("Null".to_owned(), key.name, json!(absent));
                 }
                 let prefix =
-                    if key.sort == Sort::Texts && prefix.is_empty() && vocabulary.proper_sets {
+                    if key.sort == Sort::Texts && prefix.is_empty() && vocabulary.documented {
                         "ForAnyValue:"
                     } else {
                         prefix
