@@ -132,13 +132,14 @@ impl Clause {
             && is_multivalued(&self.key_lower)
         {
             assumed.insert(Assumption::NoSetOperator);
-            return if operator.negated {
-                Formula::open(
+            return match &lookup {
+                _ if operator.negated => Formula::open(
                     OpenReason::Undocumented(Assumption::NoSetOperator),
                     format!("{} {operator} without a set operator", self.key),
-                )
-            } else {
-                Formula::Never
+                ),
+                // No value satisfies it, absence may.
+                Lookup::Open(domain) if operator.when_absent() => is_absent(&self.key, domain),
+                _ => Formula::Never,
             };
         }
         let templates = match &self.operands {
@@ -238,6 +239,28 @@ fn outcome<'a>(test: &Test, lookup: &'a Lookup<'_>) -> Result<bool, &'a Domain> 
         Lookup::Many(values) => Ok(test.holds_for_all(values)),
         Lookup::Open(domain) => Err(domain),
     }
+}
+
+/// The request does not carry the key.
+fn is_absent(key: &str, domain: &Domain) -> Formula {
+    let base = Base::Null;
+    let test = Test {
+        operator: Operator {
+            quantifier: Quantifier::Single,
+            base,
+            negated: false,
+            if_exists: false,
+        },
+        key: key.to_owned(),
+        values: vec![Value::new(
+            base,
+            "true",
+            Glob::literal("true"),
+            &mut Assumptions::default(),
+        )],
+        domain: domain.clone(),
+    };
+    open_test(test, domain)
 }
 
 fn open_test(test: Test, domain: &Domain) -> Formula {
