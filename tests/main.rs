@@ -14,6 +14,7 @@ mod collect;
 mod decisions;
 mod emulator;
 mod fixtures;
+mod generated;
 mod patscan;
 mod properties;
 mod rules;
