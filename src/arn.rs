@@ -29,14 +29,17 @@ impl Arn {
     /// # Errors
     /// When the text has fewer than six fields, does not begin with `arn:`, or names no partition, service or resource.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
-        let arn = Self(Arc::from(text));
-        let complete = text.starts_with("arn:")
-            && text.splitn(6, ':').count() == 6
-            && !arn.partition().is_empty()
-            && !arn.service().is_empty()
-            && !arn.resource().is_empty();
+        let mut fields = text.splitn(6, ':');
+        let mut present = || fields.next().is_some_and(|field| !field.is_empty());
+        let begins = text.starts_with("arn:") && present() && present() && present();
+        // Region and account may be empty.
+        let complete = begins && {
+            present();
+            present();
+            present()
+        };
         if complete {
-            Ok(arn)
+            Ok(Self(Arc::from(text)))
         } else {
             Err(ArnError {
                 text: text.chars().take(200).collect(),

@@ -1,10 +1,12 @@
-//! The worked cases of `fixtures/decisions/`, decided through `patscan simulate`'s own code.
+//! The worked cases of `fixtures/decisions/`, decided through `patscan simulate`'s own code and by the binary itself.
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::PathBuf;
 
 use serde_json::Value;
+
+use crate::patscan::Patscan;
 
 struct Case {
     id: String,
@@ -61,20 +63,30 @@ fn difference(decision: &Value, expect: &Value) -> Option<String> {
     None
 }
 
-#[test]
-fn every_worked_case_gets_the_decision_that_its_table_gives() {
-    let cases = cases();
-    assert!(cases.len() > 700, "only {} cases were read", cases.len());
-    let input: String = cases
+/// The requests of all cases, a line each.
+fn input(cases: &[Case]) -> String {
+    cases
         .iter()
         .map(|case| case.request.to_string() + "\n")
-        .collect();
+        .collect()
+}
+
+/// The library's answers, none of which may be an error.
+fn answers(input: &str) -> String {
     let mut output = Vec::new();
     let broken =
         patscan::commands::simulate::decide_lines(BufReader::new(input.as_bytes()), &mut output)
             .unwrap();
     let output = String::from_utf8(output).unwrap();
-    let decisions: Vec<Value> = output
+    assert_eq!(broken, 0, "{output}");
+    output
+}
+
+#[test]
+fn every_worked_case_gets_the_decision_that_its_table_gives() {
+    let cases = cases();
+    assert!(cases.len() > 700, "only {} cases were read", cases.len());
+    let decisions: Vec<Value> = answers(&input(&cases))
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -83,11 +95,7 @@ fn every_worked_case_gets_the_decision_that_its_table_gives() {
         .iter()
         .zip(&decisions)
         .filter_map(|(case, decision)| {
-            let difference = match decision["error"].as_str() {
-                Some(error) => Some(error.to_owned()),
-                None => difference(decision, &case.expect),
-            };
-            Some((case.id.as_str(), difference?))
+            Some((case.id.as_str(), difference(decision, &case.expect)?))
         })
         .collect();
     assert!(
@@ -96,5 +104,29 @@ fn every_worked_case_gets_the_decision_that_its_table_gives() {
         wrong.len(),
         cases.len()
     );
-    assert_eq!(broken, 0);
+}
+
+#[test]
+fn the_binary_answers_every_worked_case_as_the_library_does() {
+    let input = input(&cases());
+    let expected = answers(&input);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("requests.jsonl");
+    std::fs::write(&file, &input).unwrap();
+    for run in [
+        Patscan::new(["simulate"]).arg(&file).run(),
+        Patscan::new(["simulate", "-"]).stdin(&input).run(),
+    ] {
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        assert!(run.stdout == expected, "the answers differ");
+    }
+}
+
+#[test]
+fn what_was_decided_before_changes_no_answer() {
+    let input = input(&cases());
+    let expected = answers(&input);
+    // By the third time every policy comes out of what is kept of earlier lines.
+    let again = answers(&input.repeat(3));
+    assert!(again == expected.repeat(3), "the answers differ");
 }

@@ -8,11 +8,13 @@
     reason = "a test that meets data it does not expect has failed; helpers are not covered by clippy.toml's exceptions for tests"
 )]
 
+mod capabilities;
 mod cli;
 mod collect;
 mod decisions;
 mod emulator;
 mod fixtures;
+mod generated;
 mod patscan;
 mod properties;
 mod rules;

@@ -58,11 +58,11 @@ impl Patscan {
     }
 
     /// Something to read on standard input.
-    pub(crate) fn stdin(mut self, text: &str) -> Self {
+    pub(crate) fn stdin(mut self, input: &(impl AsRef<[u8]> + ?Sized)) -> Self {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let text = text.to_owned();
+        let input = input.as_ref().to_owned();
         // A run that fails early reads nothing.
-        std::thread::spawn(move || writer.write_all(text.as_bytes()).ok());
+        std::thread::spawn(move || writer.write_all(&input).ok());
         self.command.stdin(reader);
         self
     }

@@ -187,7 +187,7 @@ struct Likeness<'a> {
     owner: usize,
     lock: Lock,
     tags: Option<Vec<(String, &'a str)>>,
-    moved_from: &'a [usize],
+    sent_to: &'a [usize],
     /// The queue itself, where it is like no other.
     only: Option<usize>,
 }
@@ -195,28 +195,17 @@ struct Likeness<'a> {
 /// A number for each queue, equal for queues that fare alike wherever the same statements reach them.
 pub(super) fn profiles(access: &Access<'_>, concerns: &[Concern]) -> Vec<u32> {
     let tag_keys = looked_at_tags(access);
-    let personal_keys: BTreeSet<usize> = (0..access.keys.len())
-        .filter(|key| looks_at_queue(access, *key))
-        .collect();
     let mut numbers: BTreeMap<Likeness<'_>, u32> = BTreeMap::new();
     let profiles = access.queues.iter().zip(concerns).enumerate();
     profiles
         .map(|(index, (audited, concern))| {
-            let binds_queue =
-                |lock: Lock| matches!(lock, Lock::Key(key) if personal_keys.contains(&key));
-            let from_elsewhere = audited.moved_from.iter().any(|source| {
-                access
-                    .queues
-                    .get(*source)
-                    .is_some_and(|source| source.lock != Lock::Open)
-            });
-            let only = concern.broad
-                || binds_queue(audited.lock)
-                || audited
-                    .moved_from
-                    .iter()
-                    .filter_map(|source| access.queues.get(*source))
-                    .any(|source| binds_queue(source.lock));
+            let has_key = |audited: &AuditedQueue<'_>| matches!(audited.lock, Lock::Key(_));
+            let mut sources = audited
+                .sent_to
+                .iter()
+                .filter_map(|source| access.queues.get(*source));
+            let from_elsewhere = sources.clone().any(|source| source.lock != Lock::Open);
+            let in_context = access.contexts_matter && (has_key(audited) || sources.any(has_key));
             let arn = &audited.queue.arn;
             let likeness = Likeness {
                 partition: arn.partition(),
@@ -225,12 +214,12 @@ pub(super) fn profiles(access: &Access<'_>, concerns: &[Concern]) -> Vec<u32> {
                 owner: audited.account,
                 lock: audited.lock,
                 tags: relevant_tags(audited, &tag_keys),
-                moved_from: if from_elsewhere {
-                    &audited.moved_from
+                sent_to: if from_elsewhere {
+                    &audited.sent_to
                 } else {
                     &[]
                 },
-                only: only.then_some(index),
+                only: (concern.broad || in_context).then_some(index),
             };
             let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             *numbers.entry(likeness).or_insert(next)
@@ -261,21 +250,4 @@ fn relevant_tags<'a>(
         .collect();
     relevant.sort();
     Some(relevant)
-}
-
-/// Whether the policy or a grant of a key looks at the queue that a message is of.
-fn looks_at_queue(access: &Access<'_>, key: usize) -> bool {
-    access.keys.get(key).is_some_and(|audited| {
-        audited
-            .policies
-            .iter()
-            .flat_map(|policy| policy.document.readings.iter().flatten())
-            .flat_map(Statement::context_keys)
-            .any(is_of_message)
-    })
-}
-
-/// Whether the key's value in a call to KMS differs between queues of one region.
-pub(super) fn is_of_message(key: &str) -> bool {
-    key.starts_with("kms:encryptioncontext:")
 }

@@ -165,7 +165,8 @@ impl<'a> Asker<'a> {
         self.unlocks(comer, side, audited, audited.lock, &both, record)
     }
 
-    /// Receiving takes the queue's key; for messages that were moved here from another queue, that queue's (K4).
+    /// Receiving takes the queue's key; for messages that were moved here from another queue, that queue's (K4). Where both
+    /// share one key the messages still differ in their encryption context (K7).
     fn may_read(
         &'a self,
         comer: Comer<'_>,
@@ -175,25 +176,38 @@ impl<'a> Asker<'a> {
     ) -> Formula {
         let decrypt = [KeyUse::Decrypt];
         let own = self.unlocks(comer, side, audited, audited.lock, &decrypt, record);
-        audited.moved_from.iter().fold(own, |all, source| {
+        let mut asked = vec![(audited.lock, own.clone())];
+        let mut all = own.clone();
+        for source in &audited.sent_to {
             let Some(from) = self.access.queues.get(*source) else {
-                return all;
+                continue;
             };
-            if all.is_never() || from.lock == audited.lock {
-                return all;
+            if all.is_never() {
+                break;
             }
-            let unlocks = self.unlocks(comer, side, from, from.lock, &decrypt, record);
-            if unlocks.is_always() {
-                return all;
+            // Many queues can share one dead-letter queue and one key.
+            let known = asked
+                .iter()
+                .find(|(lock, _)| *lock == from.lock && !self.access.contexts_matter);
+            let unlocks = if let Some((_, unlocks)) = known {
+                unlocks.clone()
+            } else {
+                let unlocks = self.unlocks(comer, side, from, from.lock, &decrypt, record);
+                asked.push((from.lock, unlocks.clone()));
+                unlocks
+            };
+            if unlocks.is_always() || (from.lock == audited.lock && unlocks == own) {
+                continue;
             }
-            all.and(unlocks.or(Formula::open(
+            all = all.and(unlocks.or(Formula::open(
                 OpenReason::Message,
                 format!(
                     "the message was not moved here from queue {}, whose key it may not use",
                     from.queue.arn.name()
                 ),
-            )))
-        })
+            )));
+        }
+        all
     }
 
     /// When the comer may use a lock in every one of these ways.

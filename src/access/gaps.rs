@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::key::Lock;
 use super::{Access, Policy};
-use crate::account::{Account, Encryption, Gap, GapEffect, Organization};
+use crate::account::{Account, ControlLevel, Encryption, Gap, GapEffect, Organization};
 use crate::policy::PolicyKind;
 
 /// Where a document was read, and what its loss means.
@@ -166,12 +166,16 @@ const NOT_COLLECTED: &str = "NotCollected";
 fn unread_controls(account: &Account) -> Option<Gap> {
     let operation = match &account.organization {
         None => "DescribeOrganization",
-        Some(Organization::Member(membership))
-            if membership.service_controls.is_none() || membership.resource_controls.is_none() =>
-        {
-            "ListPoliciesForTarget"
+        // Nothing binds the management account, so nothing is missing.
+        Some(Organization::Member(membership)) if membership.management_account == account.id => {
+            return None;
         }
-        Some(_) => return None,
+        Some(Organization::Member(membership)) => {
+            [&membership.service_controls, &membership.resource_controls]
+                .into_iter()
+                .find_map(|levels| unread_part(levels.as_deref()))?
+        }
+        Some(Organization::None) => return None,
     };
     if is_told(account, "organizations") {
         return None;
@@ -184,6 +188,19 @@ fn unread_controls(account: &Account) -> Option<Gap> {
         "service and resource control policies were not collected: access can only be smaller than shown; scan again"
             .to_owned(),
     ))
+}
+
+/// The call that would have read what is missing of the control policies of one type.
+fn unread_part(levels: Option<&[ControlLevel]>) -> Option<&'static str> {
+    // Where a policy type is in force something is attached at every level (SCP2).
+    let Some(levels) = levels.filter(|levels| levels.iter().all(|one| !one.policies.is_empty()))
+    else {
+        return Some("ListPoliciesForTarget");
+    };
+    let mut policies = levels.iter().flat_map(|level| &level.policies);
+    policies
+        .any(|policy| policy.document.is_none())
+        .then_some("DescribePolicy")
 }
 
 /// Whether the coverage says already that something of the service is missing, or that it was left out on request.

@@ -395,7 +395,7 @@ fn locked(access: &Access<'_>) -> QueueSet {
         .zip(0..)
         .filter(|(audited, _)| {
             let mut sources = audited
-                .moved_from
+                .sent_to
                 .iter()
                 .filter_map(|source| access.queues.get(*source));
             has_key(audited) || sources.any(has_key)

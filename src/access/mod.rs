@@ -23,7 +23,7 @@ mod redrive;
 mod rights;
 mod sides;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -49,7 +49,7 @@ use self::rights::Row;
 use crate::account::{Account, Organization, Queue};
 use crate::arn::Arn;
 use crate::entity::Kind;
-use crate::policy::{Document, PolicyKind, ResourcePattern};
+use crate::policy::{Document, PolicyKind, ResourcePattern, Statement};
 
 /// Access to the queues of the audited accounts.
 #[derive(Debug)]
@@ -71,6 +71,8 @@ pub struct Access<'a> {
     tags_matter: bool,
     /// Whether anything but identity policies looks at a key in which a user's access key and session differ.
     sessions_matter: bool,
+    /// Whether some policy tells messages under one key apart by the queue that they were sent to.
+    contexts_matter: bool,
 }
 
 /// A queue with its policy parsed.
@@ -88,6 +90,8 @@ pub struct AuditedQueue<'a> {
     lock: Lock,
     /// The queues whose messages SQS moves here after too many receives, by index.
     moved_from: Vec<usize>,
+    /// Those, and the queues whose messages come here by way of them.
+    sent_to: Vec<usize>,
 }
 
 impl<'a> Access<'a> {
@@ -110,6 +114,7 @@ impl<'a> Access<'a> {
             rows: Vec::new(),
             tags_matter: false,
             sessions_matter: false,
+            contexts_matter: false,
         };
         let tags_matter = access
             .every_document()
@@ -117,8 +122,12 @@ impl<'a> Access<'a> {
         let sessions_matter = access
             .shared_documents()
             .any(|document| looks_at(document, is_of_session));
+        let contexts_matter = access
+            .every_document()
+            .any(|document| looks_at(document, |key| key.starts_with("kms:encryptioncontext:")));
         access.tags_matter = tags_matter;
         access.sessions_matter = sessions_matter;
+        access.contexts_matter = contexts_matter;
         access.rows = matrix::rows(&access);
         let outsiders: Vec<Vec<Outsider>> = {
             let asker = Asker::new(&access);
@@ -240,6 +249,7 @@ fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<A
             account,
             lock: key::lock(queue, accounts, keys),
             moved_from: Vec::new(),
+            sent_to: Vec::new(),
         })
         .collect();
     let places: HashMap<&Arn, usize> = queues
@@ -262,7 +272,34 @@ fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<A
             audited.moved_from.push(source);
         }
     }
+    let sent_to: Vec<Vec<usize>> = (0..queues.len())
+        .map(|queue| sent_to(&queues, queue))
+        .collect();
+    for (audited, sent_to) in queues.iter_mut().zip(sent_to) {
+        audited.sent_to = sent_to;
+    }
     queues
+}
+
+/// The queues to which messages were sent that are now in another: a dead-letter queue can have one of its own, and two
+/// queues can be each other's.
+fn sent_to(queues: &[AuditedQueue<'_>], queue: usize) -> Vec<usize> {
+    let sources = |queue: usize| {
+        queues
+            .get(queue)
+            .map_or(&[][..], |audited| &audited.moved_from)
+    };
+    let mut found = Vec::new();
+    let mut seen = HashSet::from([queue]);
+    let mut next = sources(queue).to_vec();
+    while let Some(source) = next.pop() {
+        if seen.insert(source) {
+            found.push(source);
+            next.extend(sources(source));
+        }
+    }
+    found.sort_unstable();
+    found
 }
 
 fn queue_policy(queue: &Queue) -> Option<Policy> {
@@ -279,12 +316,12 @@ fn queue_policy(queue: &Queue) -> Option<Policy> {
     })
 }
 
-/// Whether some condition of the document is about such a key.
+/// Whether some condition or variable of the document is about such a key.
 fn looks_at(document: &Document, is_wanted: impl Fn(&str) -> bool) -> bool {
     document
         .readings
         .iter()
         .flatten()
-        .flat_map(|statement| &statement.conditions)
-        .any(|clause| is_wanted(clause.key_lower()))
+        .flat_map(Statement::context_keys)
+        .any(is_wanted)
 }

@@ -4,10 +4,11 @@
 //! console".
 
 use super::asker::{Asker, Comer};
+use super::context::Caller;
 use super::sides::{QueueSide, RequesterSide};
 use super::{Access, AuditedQueue, Capability};
 use crate::account::{Queue, RedriveAllow};
-use crate::policy::Formula;
+use crate::policy::{Formula, Requester};
 
 /// Whether SQS moves messages that were received too often from one queue to the other. No policy is asked (DL1), but the
 /// dead-letter queue says whose it will be (DL2), and both are of one account, region and type (DL3).
@@ -56,29 +57,44 @@ impl Access<'_> {
         };
         let asker = Asker::new(self);
         let side = RequesterSide::of(principal, principal.policies.iter(), self.tags_matter);
-        let any_caller = self
+        let redrives = |requester: &Requester, caller: Caller<'_>| {
+            let comer = Comer {
+                requester,
+                caller,
+                account: Some(principal.account),
+            };
+            let capable = |audited: &AuditedQueue<'_>, capability| {
+                let queue_side = QueueSide::of(audited, self.tags_matter);
+                asker.when(comer, &side, audited, &queue_side, capability, None)
+            };
+            ["sqs:startmessagemovetask", "sqs:getqueueattributes"]
+                .into_iter()
+                .map(|action| asker.action(comer, principal, from, action))
+                .chain([
+                    capable(from, Capability::Receive),
+                    capable(from, Capability::Delete),
+                    capable(to, Capability::Send),
+                ])
+                .fold(Formula::Always, Formula::and)
+                .settled()
+        };
+        let any = self
             .callers(principal, &principal.policies)
             .into_iter()
-            .map(|caller| {
-                let comer = Comer {
-                    requester: &principal.requester,
-                    caller,
-                    account: Some(principal.account),
-                };
-                let capable = |audited: &AuditedQueue<'_>, capability| {
-                    let queue_side = QueueSide::of(audited, self.tags_matter);
-                    asker.when(comer, &side, audited, &queue_side, capability, None)
-                };
-                ["sqs:startmessagemovetask", "sqs:getqueueattributes"]
-                    .into_iter()
-                    .map(|action| asker.action(comer, principal, from, action))
-                    .chain([
-                        capable(from, Capability::Receive),
-                        capable(from, Capability::Delete),
-                        capable(to, Capability::Send),
-                    ])
-                    .fold(Formula::Always, Formula::and)
-            });
-        any_caller.fold(Formula::Never, Formula::or).settled()
+            .map(|caller| redrives(&principal.requester, caller))
+            .fold(Formula::Never, Formula::or)
+            .settled();
+        if any.is_never() || any.is_always() {
+            return any;
+        }
+        // What depends on the session one of its workloads may have for sure.
+        let is_sure = principal.workloads.iter().any(|workload| {
+            let caller = Caller::Workload {
+                role: principal,
+                workload,
+            };
+            redrives(&principal.requester_as(workload), caller).is_always()
+        });
+        if is_sure { Formula::Always } else { any }
     }
 }

@@ -7,6 +7,7 @@ use super::condition::{Base, Operator, Quantifier, Test, Value};
 use super::context::{ContextKeys, Domain, Lookup, is_multivalued};
 use super::document::Version;
 use super::formula::{Formula, OpenReason};
+use super::glob::Glob;
 use super::template::{Resolved, Template};
 
 /// One operator applied to one key.
@@ -19,8 +20,58 @@ pub struct Clause {
     key: String,
     /// In lower case: names of keys are case-insensitive (C5).
     key_lower: String,
-    values: Vec<(String, Template)>,
+    operands: Operands,
     assumed: Assumptions,
+}
+
+/// The values, as far as they can be made ready before a request is there.
+#[derive(Debug, Clone, PartialEq)]
+enum Operands {
+    /// They hold no variables: the test is complete. With what was assumed in reading them.
+    Fixed(Test, Assumptions),
+    /// Their texts as written, with the variables found in them.
+    Templates(Vec<(String, Template)>),
+}
+
+impl Operands {
+    fn new(operator: Option<Operator>, key: &str, texts: Vec<String>, version: Version) -> Self {
+        // Where an operator takes no variables, `${…}` is plain text, as in the older version.
+        let takes_variables = version == Version::V2012
+            && operator.is_some_and(Operator::takes_variables)
+            && texts.iter().any(|text| text.contains("${"));
+        match operator {
+            Some(operator) if !takes_variables => {
+                let mut assumed = Assumptions::default();
+                let values = texts
+                    .into_iter()
+                    .map(|text| {
+                        let pattern = if operator.has_wildcards() {
+                            Glob::new(&text)
+                        } else {
+                            Glob::literal(&text)
+                        };
+                        Value::new(operator.base, text, pattern, &mut assumed)
+                    })
+                    .collect();
+                let test = Test {
+                    operator,
+                    key: key.to_owned(),
+                    values,
+                    domain: Domain::ANYTHING,
+                };
+                Self::Fixed(test, assumed)
+            }
+            _ => Self::Templates(
+                texts
+                    .into_iter()
+                    .map(|text| {
+                        let template = Template::new(&text, version);
+                        (text, template)
+                    })
+                    .collect(),
+            ),
+        }
+    }
 }
 
 impl Clause {
@@ -30,23 +81,12 @@ impl Clause {
         if values.is_empty() {
             assumed.insert(Assumption::EmptyValues);
         }
-        let version = match parsed {
-            Some(operator) if operator.takes_variables() => version,
-            // Elsewhere `${…}` is plain text, as in the older version.
-            _ => Version::V2008,
-        };
         Self {
             operator: parsed,
             operator_text: operator.to_owned(),
             key: key.to_owned(),
             key_lower: key.to_lowercase(),
-            values: values
-                .into_iter()
-                .map(|value| {
-                    let template = Template::new(&value, version);
-                    (value, template)
-                })
-                .collect(),
+            operands: Operands::new(parsed, key, values, version),
             assumed,
         }
     }
@@ -68,12 +108,21 @@ impl Clause {
 
     /// The values as written.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.values.iter().map(|(text, _)| text.as_str())
+        let (fixed, templates) = match &self.operands {
+            Operands::Fixed(test, _) => (test.values.as_slice(), &[][..]),
+            Operands::Templates(templates) => (&[][..], templates.as_slice()),
+        };
+        let fixed = fixed.iter().map(|value| value.text.as_str());
+        fixed.chain(templates.iter().map(|(text, _)| text.as_str()))
     }
 
     /// The keys of the variables in its values, in lower case.
     pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
-        self.values
+        let templates = match &self.operands {
+            Operands::Fixed(..) => &[][..],
+            Operands::Templates(templates) => templates,
+        };
+        templates
             .iter()
             .flat_map(|(_, template)| template.variables())
     }
@@ -94,38 +143,40 @@ impl Clause {
             && is_multivalued(&self.key_lower)
         {
             assumed.insert(Assumption::NoSetOperator);
-            return if operator.negated {
-                Formula::open(
+            return match &lookup {
+                _ if operator.negated => Formula::open(
                     OpenReason::Undocumented(Assumption::NoSetOperator),
                     format!("{} {operator} without a set operator", self.key),
-                )
-            } else {
-                Formula::Never
+                ),
+                // No value satisfies it, absence may.
+                Lookup::Open(domain) if operator.when_absent() => absence(&self.key, domain),
+                _ => Formula::Never,
             };
         }
-        let (values, open_variables) = self.resolve(operator, keys, assumed);
-        let mut test = Test {
+        let templates = match &self.operands {
+            Operands::Fixed(test, values_assumed) => {
+                assumed.extend(*values_assumed);
+                return match outcome(test, &lookup) {
+                    Ok(holds) => Formula::constant(holds),
+                    Err(domain) => open_test(test.clone(), domain),
+                };
+            }
+            Operands::Templates(templates) => templates,
+        };
+        let (values, open_variables) = self.resolve(templates, operator, keys, assumed);
+        let test = Test {
             operator,
             key: self.key.clone(),
             values,
             domain: Domain::ANYTHING,
         };
-        let known = match &lookup {
-            Lookup::Absent => Some(test.holds_when_absent()),
-            Lookup::One(value) => Some(test.holds_for_all(&[value])),
-            Lookup::Many(values) => Some(test.holds_for_all(values)),
-            Lookup::Open(_) => None,
-        };
+        let known = outcome(&test, &lookup);
         if !open_variables.is_empty() {
-            return self.with_open_variables(operator, &lookup, known, &open_variables);
+            return self.with_open_variables(operator, &lookup, known.ok(), &open_variables);
         }
-        match (known, lookup) {
-            (Some(holds), _) => Formula::constant(holds),
-            (None, Lookup::Open(domain)) => {
-                test.domain = domain;
-                Formula::test(test).settled_condition()
-            }
-            (None, _) => Formula::Never,
+        match known {
+            Ok(holds) => Formula::constant(holds),
+            Err(domain) => open_test(test, domain),
         }
     }
 
@@ -133,13 +184,14 @@ impl Clause {
     /// missing is left out: nothing equals it (V6).
     fn resolve(
         &self,
+        templates: &[(String, Template)],
         operator: Operator,
         keys: &dyn ContextKeys,
         assumed: &mut Assumptions,
     ) -> (Vec<Value>, Vec<String>) {
-        let mut values = Vec::with_capacity(self.values.len());
+        let mut values = Vec::with_capacity(templates.len());
         let mut open = Vec::new();
-        for (text, template) in &self.values {
+        for (text, template) in templates {
             match template.resolve(keys, operator.has_wildcards(), assumed) {
                 Resolved::Fixed(glob) => {
                     let shown = if template.has_variables() {
@@ -147,7 +199,7 @@ impl Clause {
                     } else {
                         text.clone()
                     };
-                    values.push(Value::new(operator.base, &shown, glob, assumed));
+                    values.push(Value::new(operator.base, shown, glob, assumed));
                 }
                 Resolved::Missing => {}
                 // In another call the same variable is another unknown.
@@ -202,15 +254,53 @@ fn is_absent(lookup: &Lookup<'_>) -> bool {
     }
 }
 
+/// The outcome of a test for what is known of its key; otherwise what the key could be.
+fn outcome<'a>(test: &Test, lookup: &'a Lookup<'_>) -> Result<bool, &'a Domain> {
+    match lookup {
+        Lookup::Absent => Ok(test.holds_when_absent()),
+        Lookup::One(value) => Ok(test.holds_for_all(&[value])),
+        Lookup::Many(values) => Ok(test.holds_for_all(values)),
+        Lookup::Open(domain) => Err(domain),
+    }
+}
+
+/// The request does not carry the key.
+fn absence(key: &str, domain: &Domain) -> Formula {
+    let base = Base::Null;
+    let test = Test {
+        operator: Operator {
+            quantifier: Quantifier::Single,
+            base,
+            negated: false,
+            if_exists: false,
+        },
+        key: key.to_owned(),
+        values: vec![Value::new(
+            base,
+            "true",
+            Glob::literal("true"),
+            &mut Assumptions::default(),
+        )],
+        domain: domain.clone(),
+    };
+    open_test(test, domain)
+}
+
+fn open_test(test: Test, domain: &Domain) -> Formula {
+    Formula::test(Test {
+        domain: domain.clone(),
+        ..test
+    })
+    .settled_condition()
+}
+
 impl fmt::Display for Clause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ", self.key, self.operator_text)?;
-        match self.values.as_slice() {
-            [(value, _)] => f.write_str(value),
-            values => {
-                let texts: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
-                write!(f, "[{}]", texts.join(", "))
-            }
+        let texts: Vec<&str> = self.values().collect();
+        match texts.as_slice() {
+            [text] => f.write_str(text),
+            texts => write!(f, "[{}]", texts.join(", ")),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Condition operators, and tests of one context key. Implements "IAM JSON policy elements: Condition operators".
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -131,6 +132,14 @@ pub struct Operator {
 impl Operator {
     /// Reads an operator, letter case ignored (assumption C-OPCASE); `None` when there is no such operator.
     pub(super) fn parse(text: &str, assumed: &mut Assumptions) -> Option<Self> {
+        if let Some((_, base, negated)) = OPERATORS.iter().find(|(name, ..)| *name == text) {
+            return Some(Self {
+                quantifier: Quantifier::Single,
+                base: *base,
+                negated: *negated,
+                if_exists: false,
+            });
+        }
         let lower = text.to_ascii_lowercase();
         let (prefix, quantifier, rest) = if let Some(rest) = lower.strip_prefix("forallvalues:") {
             ("ForAllValues:", Quantifier::ForAllValues, rest)
@@ -281,8 +290,16 @@ impl AddressRange {
 
 impl Value {
     /// Makes a policy value ready; `pattern` is the text after substitution of variables.
-    pub(super) fn new(base: Base, text: &str, pattern: Glob, assumed: &mut Assumptions) -> Self {
-        let plain = || pattern.to_string();
+    pub(super) fn new(
+        base: Base,
+        text: impl Into<String>,
+        pattern: Glob,
+        assumed: &mut Assumptions,
+    ) -> Self {
+        let plain = || match pattern.as_literal() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(pattern.to_string()),
+        };
         let matcher = match base {
             Base::StringEquals | Base::StringLike => Matcher::Text(pattern),
             Base::StringEqualsIgnoreCase => {
@@ -298,18 +315,23 @@ impl Value {
             }
             Base::Numeric(_) => Number::parse(&plain()).map_or(Matcher::Nothing, Matcher::Number),
             Base::Date(_) => instant(&plain()).map_or(Matcher::Nothing, Matcher::Instant),
-            Base::Bool | Base::Null => match plain().to_ascii_lowercase().as_str() {
-                "true" => Matcher::Bool(true),
-                "false" => Matcher::Bool(false),
-                _ => Matcher::Nothing,
-            },
+            Base::Bool | Base::Null => {
+                let plain = plain();
+                if plain.eq_ignore_ascii_case("true") {
+                    Matcher::Bool(true)
+                } else if plain.eq_ignore_ascii_case("false") {
+                    Matcher::Bool(false)
+                } else {
+                    Matcher::Nothing
+                }
+            }
             Base::Binary => Matcher::Binary(plain().trim_end_matches('=').to_owned()),
             Base::IpAddress => {
                 AddressRange::parse(&plain()).map_or(Matcher::Nothing, Matcher::Range)
             }
         };
         Self {
-            text: text.to_owned(),
+            text: text.into(),
             matcher,
         }
     }

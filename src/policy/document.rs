@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::assumption::{Assumption, Assumptions};
 use super::clause::Clause;
 use super::glob::Glob;
-use super::json::{Json, Keep};
+use super::json::{Json, Keep, Member};
 use super::principal::PrincipalEntry;
 use super::resource::ResourcePattern;
 
@@ -136,6 +136,8 @@ pub struct ActionSet {
 #[derive(Debug, Clone, PartialEq)]
 enum ActionPattern {
     Everything,
+    /// One action, in lower case.
+    Exactly(String),
     /// Both in lower case.
     Named {
         service: Glob,
@@ -160,6 +162,9 @@ impl ActionPattern {
                     && !name.is_empty()
                     && !lower.contains(char::is_whitespace) =>
             {
+                if !lower.contains(['*', '?']) {
+                    return Self::Exactly(lower);
+                }
                 if service.contains(['*', '?']) {
                     assumed.insert(Assumption::ActionPrefixWildcard);
                 }
@@ -175,51 +180,51 @@ impl ActionPattern {
         }
     }
 
-    fn matches(&self, service: &str, name: &str) -> bool {
+    /// `action` is `service:name` in lower case.
+    fn matches(&self, action: &str) -> bool {
         match self {
             Self::Everything => true,
-            Self::Named {
-                service: service_pattern,
-                name: name_pattern,
-            } => service_pattern.matches(service) && name_pattern.matches(name),
+            Self::Exactly(text) => text == action,
+            Self::Named { service, name } => {
+                action
+                    .split_once(':')
+                    .is_some_and(|(action_service, action_name)| {
+                        service.matches(action_service) && name.matches(action_name)
+                    })
+            }
             Self::Nothing => false,
         }
     }
 }
 
 impl ActionSet {
-    fn new(negated: bool, texts: Vec<String>, assumed: &mut Assumptions) -> Self {
+    fn new(negated: bool, texts: &[&str], assumed: &mut Assumptions) -> Self {
         if texts.is_empty() {
             assumed.insert(Assumption::EmptyList);
         }
-        let patterns = texts
-            .iter()
-            .map(|text| ActionPattern::new(text, assumed))
-            .collect();
         Self {
             negated,
-            texts,
-            patterns,
+            texts: texts.iter().map(|&text| text.to_owned()).collect(),
+            patterns: texts
+                .iter()
+                .map(|text| ActionPattern::new(text, assumed))
+                .collect(),
         }
     }
 
     /// Whether an action is in the set; `action` is `service:name` in lower case.
     pub fn contains(&self, action: &str) -> bool {
-        let Some((service, name)) = action.split_once(':') else {
-            return false;
-        };
-        self.patterns
-            .iter()
-            .any(|pattern| pattern.matches(service, name))
-            != self.negated
+        action.contains(':')
+            && self.patterns.iter().any(|pattern| pattern.matches(action)) != self.negated
     }
 
     /// The actions that one of its patterns matches, `texts` giving the order; `action` is in lower case.
     pub fn pattern_matches(&self, index: usize, action: &str) -> bool {
-        match (self.patterns.get(index), action.split_once(':')) {
-            (Some(pattern), Some((service, name))) => pattern.matches(service, name),
-            _ => false,
-        }
+        action.contains(':')
+            && self
+                .patterns
+                .get(index)
+                .is_some_and(|pattern| pattern.matches(action))
     }
 
     /// Whether what it matches hangs on a rule without a public page: an empty list, a pattern with white space.
@@ -358,7 +363,7 @@ impl Document {
 }
 
 fn read_document(
-    tree: &Json,
+    tree: &Json<'_>,
     kind: PolicyKind,
     problems: &mut Vec<Problem>,
     assumed: &mut Assumptions,
@@ -408,13 +413,13 @@ fn read_document(
 
 /// The elements of a statement while it is read, and what is wrong with them.
 struct StatementReader<'a> {
-    members: &'a [(String, Json)],
+    members: &'a [Member<'a>],
     wrong: Vec<String>,
     assumed: Assumptions,
 }
 
 fn read_statement(
-    item: &Json,
+    item: &Json<'_>,
     number: usize,
     version: Version,
     kind: PolicyKind,
@@ -434,7 +439,7 @@ fn read_statement(
         assumed: Assumptions::default(),
     };
     let label: Arc<str> = match reader.member("Sid") {
-        Some(Json::String(sid)) if !sid.is_empty() => Arc::from(sid.as_str()),
+        Some(Json::String(sid)) if !sid.is_empty() => Arc::from(&**sid),
         _ => Arc::from(format!("#{number}")),
     };
     reader.check_names();
@@ -483,7 +488,7 @@ const ELEMENTS: [&str; 9] = [
 ];
 
 impl<'a> StatementReader<'a> {
-    fn member(&self, name: &str) -> Option<&'a Json> {
+    fn member(&self, name: &str) -> Option<&'a Json<'a>> {
         self.members
             .iter()
             .find(|(key, _)| key == name)
@@ -497,7 +502,7 @@ impl<'a> StatementReader<'a> {
 
     fn check_names(&mut self) {
         for (key, _) in self.members {
-            if ELEMENTS.contains(&key.as_str()) {
+            if ELEMENTS.contains(&&**key) {
                 continue;
             }
             if ELEMENTS
@@ -511,17 +516,14 @@ impl<'a> StatementReader<'a> {
     }
 
     /// A text or a list of texts.
-    fn texts(&mut self, name: &str) -> Option<Vec<String>> {
-        let texts = match self.member(name)? {
-            Json::String(text) => Some(vec![text.clone()]),
-            Json::Array(items) => items
-                .iter()
-                .map(|item| match item {
-                    Json::String(text) => Some(text.clone()),
-                    _ => None,
-                })
-                .collect(),
+    fn texts(&mut self, name: &str) -> Option<Vec<&'a str>> {
+        let text = |value: &'a Json<'a>| match value {
+            Json::String(text) => Some(&**text),
             _ => None,
+        };
+        let texts = match self.member(name)? {
+            Json::Array(items) => items.iter().map(text).collect(),
+            single => text(single).map(|text| vec![text]),
         };
         if texts.is_none() {
             self.wrong.push(format!(
@@ -558,8 +560,8 @@ impl<'a> StatementReader<'a> {
         let read = self
             .one_of("Action", "NotAction")
             .and_then(|(name, negated)| Some((negated, self.texts(name)?)));
-        let (negated, texts) = read.unwrap_or_else(|| (false, vec!["*".to_owned()]));
-        ActionSet::new(negated, texts, &mut self.assumed)
+        let (negated, texts) = read.unwrap_or_else(|| (false, vec!["*"]));
+        ActionSet::new(negated, &texts, &mut self.assumed)
     }
 
     fn resources(&mut self, version: Version, kind: PolicyKind) -> Option<ResourceSet> {
@@ -613,13 +615,13 @@ impl<'a> StatementReader<'a> {
         }
     }
 
-    fn entries(&mut self, element: &Json, negated: bool) -> Option<PrincipalElement> {
+    fn entries(&mut self, element: &Json<'_>, negated: bool) -> Option<PrincipalElement> {
         let mut entries = Vec::new();
         match element {
             Json::String(text) if text == "*" => entries.push(PrincipalEntry::Everyone),
             Json::Object(members) => {
                 for (key, value) in members {
-                    let values: Vec<&Json> = match value {
+                    let values: Vec<&Json<'_>> = match value {
                         Json::Array(items) => items.iter().collect(),
                         single => vec![single],
                     };
@@ -627,11 +629,11 @@ impl<'a> StatementReader<'a> {
                         let Json::String(text) = value else {
                             return self.invalid("a principal in it is not a text");
                         };
-                        entries.push(match key.as_str() {
+                        entries.push(match &**key {
                             "AWS" => PrincipalEntry::aws(text),
-                            "Service" => PrincipalEntry::Service(text.clone()),
-                            "Federated" => PrincipalEntry::Federated(text.clone()),
-                            "CanonicalUser" => PrincipalEntry::Unmatchable(text.clone()),
+                            "Service" => PrincipalEntry::Service(text.to_string()),
+                            "Federated" => PrincipalEntry::Federated(text.to_string()),
+                            "CanonicalUser" => PrincipalEntry::Unmatchable(text.to_string()),
                             _ => return self.invalid("AWS has no such type of principal"),
                         });
                     }
@@ -677,9 +679,10 @@ impl<'a> StatementReader<'a> {
 }
 
 /// Texts, numbers and booleans are values; a single one and a list of one are the same.
-fn condition_values(values: &Json) -> Option<Vec<String>> {
-    let text = |value: &Json| match value {
-        Json::String(text) | Json::Number(text) => Some(text.clone()),
+fn condition_values(values: &Json<'_>) -> Option<Vec<String>> {
+    let text = |value: &Json<'_>| match value {
+        Json::String(text) => Some(text.to_string()),
+        Json::Number(text) => Some(text.clone()),
         Json::Bool(value) => Some(value.to_string()),
         _ => None,
     };

@@ -29,24 +29,21 @@ enum Form {
 impl Glob {
     /// A pattern in which `*` and `?` are wildcards.
     pub fn new(pattern: &str) -> Self {
-        if !pattern.contains(['*', '?']) {
+        if !has_wildcards(pattern) {
             return Self::literal(pattern);
         }
         if let Some(prefix) = pattern.strip_suffix('*')
-            && !prefix.contains(['*', '?'])
+            && !has_wildcards(prefix)
         {
             return Self(Form::Prefix(prefix.into()));
         }
-        Self::from_tokens(
-            pattern
-                .chars()
-                .map(|character| match character {
-                    '*' => Token::Run,
-                    '?' => Token::One,
-                    literal => Token::Char(literal),
-                })
-                .collect(),
-        )
+        let mut tokens = Vec::with_capacity(pattern.len());
+        tokens.extend(pattern.chars().map(|character| match character {
+            '*' => Token::Run,
+            '?' => Token::One,
+            literal => Token::Char(literal),
+        }));
+        Self::from_tokens(tokens)
     }
 
     /// A pattern that matches this text only.
@@ -75,22 +72,22 @@ impl Glob {
 
     pub(super) fn from_tokens(mut tokens: Vec<Token>) -> Self {
         tokens.dedup_by(|next, previous| *next == Token::Run && *previous == Token::Run);
-        let text_of = |tokens: &[Token]| {
-            tokens
-                .iter()
-                .map(|token| match token {
-                    Token::Char(character) => Some(*character),
-                    Token::One | Token::Run => None,
-                })
-                .collect::<Option<String>>()
+        let wildcard = tokens
+            .iter()
+            .position(|token| !matches!(token, Token::Char(_)));
+        let text = || {
+            let characters = tokens.iter().filter_map(|token| match token {
+                Token::Char(character) => Some(*character),
+                Token::One | Token::Run => None,
+            });
+            characters.collect::<String>().into()
         };
-        if let Some(text) = text_of(&tokens) {
-            return Self(Form::Exact(text.into()));
-        }
-        if let Some((Token::Run, start)) = tokens.split_last()
-            && let Some(prefix) = text_of(start)
-        {
-            return Self(Form::Prefix(prefix.into()));
+        match wildcard {
+            None => return Self(Form::Exact(text())),
+            Some(at) if at + 1 == tokens.len() && tokens.last() == Some(&Token::Run) => {
+                return Self(Form::Prefix(text()));
+            }
+            Some(_) => {}
         }
         Self(Form::General(tokens.into()))
     }
@@ -132,6 +129,10 @@ impl Glob {
             Form::General(tokens) => matches_tokens(tokens, text),
         }
     }
+}
+
+fn has_wildcards(pattern: &str) -> bool {
+    pattern.bytes().any(|byte| matches!(byte, b'*' | b'?'))
 }
 
 /// The two-pointer match: on a mismatch only the latest `*` is asked to take one character more, since an earlier one

@@ -1,22 +1,33 @@
 //! A JSON tree that remembers duplicate keys, which ordinary maps lose.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value; objects keep every member in order.
+/// A JSON value that borrows its texts, where they hold no escapes; objects keep every member in order.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Json {
+pub(super) enum Json<'a> {
     Null,
     Bool(bool),
     /// The text of the number.
     Number(String),
-    String(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    String(Cow<'a, str>),
+    Array(Vec<Json<'a>>),
+    Object(Vec<Member<'a>>),
 }
+
+/// A key of an object, and its value.
+pub(super) type Member<'a> = (Cow<'a, str>, Json<'a>);
+
+/// A statement has five or six elements.
+const USUAL_MEMBERS: usize = 6;
+
+/// Objects of up to this many members are compared pair by pair, which needs no memory.
+const FEW: usize = 16;
 
 /// Which of several members with one key a reader keeps. AWS does not document its choice (assumption A-DUP).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +36,8 @@ pub(super) enum Keep {
     Last,
 }
 
-impl Json {
-    pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
+impl<'a> Json<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
@@ -34,9 +45,7 @@ impl Json {
     pub(super) fn has_duplicate_keys(&self) -> bool {
         match self {
             Self::Object(members) => {
-                let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
-                keys.sort_unstable();
-                keys.windows(2).any(|pair| pair.first() == pair.last())
+                has_equal_keys(members)
                     || members.iter().any(|(_, value)| value.has_duplicate_keys())
             }
             Self::Array(items) => items.iter().any(Self::has_duplicate_keys),
@@ -49,7 +58,7 @@ impl Json {
         match self {
             Self::Object(members) => {
                 // The first member of a key gives the order, whichever is kept.
-                let mut order: Vec<&str> = Vec::new();
+                let mut order: Vec<&Cow<'a, str>> = Vec::new();
                 let mut kept: HashMap<&str, &Self> = HashMap::with_capacity(members.len());
                 for (key, value) in members {
                     match kept.entry(key) {
@@ -67,8 +76,8 @@ impl Json {
                     order
                         .into_iter()
                         .filter_map(|key| {
-                            let value = kept.get(key)?.without_duplicates(keep);
-                            Some((key.to_owned(), value))
+                            let value = kept.get(&**key)?.without_duplicates(keep);
+                            Some((key.clone(), value))
                         })
                         .collect(),
                 )
@@ -84,48 +93,69 @@ impl Json {
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
+fn has_equal_keys(members: &[Member<'_>]) -> bool {
+    if members.len() <= FEW {
+        return members.iter().enumerate().any(|(index, (key, _))| {
+            members
+                .iter()
+                .skip(index + 1)
+                .any(|(other, _)| other == key)
+        });
+    }
+    let mut keys: Vec<&str> = members.iter().map(|(key, _)| &**key).collect();
+    keys.sort_unstable();
+    keys.windows(2).any(|pair| pair.first() == pair.last())
+}
+
+/// A text of the input, borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TreeVisitor;
 
         impl<'de> Visitor<'de> for TreeVisitor {
-            type Value = Json;
+            type Value = Json<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON value")
             }
-            fn visit_unit<E>(self) -> Result<Json, E> {
+            fn visit_unit<E>(self) -> Result<Json<'de>, E> {
                 Ok(Json::Null)
             }
-            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+            fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
                 Ok(Json::Bool(value))
             }
-            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+            fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
                 Ok(Json::Number(value.to_string()))
             }
-            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+            fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
                 Ok(Json::Number(value.to_string()))
             }
-            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+            fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
                 Ok(Json::Number(value.to_string()))
             }
-            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-                Ok(Json::String(value.to_owned()))
+            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+                Ok(Json::String(Cow::Borrowed(value)))
             }
-            fn visit_string<E>(self, value: String) -> Result<Json, E> {
-                Ok(Json::String(value))
+            fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+                Ok(Json::String(Cow::Owned(value.to_owned())))
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+            fn visit_string<E>(self, value: String) -> Result<Json<'de>, E> {
+                Ok(Json::String(Cow::Owned(value)))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = seq.next_element()? {
                     items.push(item);
                 }
                 Ok(Json::Array(items))
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
+                let mut members = Vec::with_capacity(USUAL_MEMBERS);
+                while let Some((Text(key), value)) = map.next_entry()? {
+                    members.push((key, value));
                 }
                 Ok(Json::Object(members))
             }

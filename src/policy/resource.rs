@@ -30,6 +30,7 @@ enum Form {
 #[derive(Debug, Clone, PartialEq)]
 struct ArnPattern {
     whole: Glob,
+    /// None are needed for a complete ARN without wildcards, which is one text and nothing else.
     fields: Vec<Glob>,
     /// Whether there were six fields before padding.
     complete: bool,
@@ -50,6 +51,8 @@ impl ResourcePattern {
     pub(super) fn new(text: &str, version: Version, kind: PolicyKind) -> Self {
         let form = if text == "*" {
             Form::Everything
+        } else if !text.contains("${") {
+            Form::Fixed(ArnPattern::plain(text, kind))
         } else if let Some(variable) = Self::with_variables(text, version) {
             variable
         } else {
@@ -264,6 +267,29 @@ fn last_field(text: &str) -> &str {
 }
 
 impl ArnPattern {
+    /// The pattern of a text without variables and escapes.
+    fn plain(text: &str, kind: PolicyKind) -> Self {
+        let (head, resource) = (head(text), last_field(text));
+        let complete = !resource.is_empty();
+        if complete && !text.contains(['*', '?']) {
+            return Self {
+                whole: Glob::literal(text),
+                fields: Vec::new(),
+                complete,
+                expands: false,
+                wild_service: false,
+            };
+        }
+        let mut fields = Vec::with_capacity(6);
+        fields.extend(head.split(':').map(Glob::new));
+        if complete {
+            fields.push(Glob::new(resource));
+        }
+        let text = if complete { text } else { head };
+        let expands = text.ends_with('*') || text.contains("*:");
+        Self::of(Glob::new(text), fields, complete, expands, kind)
+    }
+
     /// `resource` is empty when `head` has fewer than five fields.
     fn new(head: &str, resource: Vec<Token>, kind: PolicyKind) -> Self {
         let mut fields: Vec<Glob> = head.split(':').map(Glob::new).collect();
@@ -273,18 +299,29 @@ impl ArnPattern {
             whole.push(Token::Char(':'));
             whole.extend(resource.iter().copied());
             fields.push(Glob::from_tokens(resource));
-        } else if kind == PolicyKind::Identity {
-            fields.resize(6, Glob::any());
         }
         let expands = whole.last() == Some(&Token::Run)
             || whole
                 .windows(2)
                 .any(|pair| pair == [Token::Run, Token::Char(':')]);
+        Self::of(Glob::from_tokens(whole), fields, complete, expands, kind)
+    }
+
+    fn of(
+        whole: Glob,
+        mut fields: Vec<Glob>,
+        complete: bool,
+        expands: bool,
+        kind: PolicyKind,
+    ) -> Self {
+        if !complete && kind == PolicyKind::Identity {
+            fields.resize(6, Glob::any());
+        }
         let wild_service = fields
             .get(1..3)
             .is_some_and(|fields| fields.iter().any(|field| field.as_literal().is_none()));
         Self {
-            whole: Glob::from_tokens(whole),
+            whole,
             fields,
             complete,
             expands,
@@ -302,13 +339,7 @@ impl ArnPattern {
             let trailing = self.whole.tokens().last() == Some(&Token::Run);
             return Formula::constant(trailing && self.whole.matches(resource));
         }
-        let by_field = self.fields.len() == 6
-            && resource.splitn(6, ':').count() == 6
-            && self
-                .fields
-                .iter()
-                .zip(resource.splitn(6, ':'))
-                .all(|(pattern, field)| pattern.matches(field));
+        let by_field = self.matches_by_field(resource);
         let matched = by_field || self.whole.matches(resource);
         if !matched {
             Formula::Never
@@ -318,7 +349,7 @@ impl ArnPattern {
                 OpenReason::Undocumented(Assumption::ServiceWildcard),
                 format!("AWS honours the pattern {}", self.whole),
             )
-        } else if by_field || self.expands {
+        } else if by_field || self.expands || self.fields.is_empty() {
             Formula::Always
         } else {
             Formula::open(
@@ -328,11 +359,24 @@ impl ArnPattern {
         }
     }
 
+    fn matches_by_field(&self, resource: &str) -> bool {
+        let mut fields = resource.splitn(6, ':');
+        self.fields.len() == 6
+            && self
+                .fields
+                .iter()
+                .all(|pattern| fields.next().is_some_and(|field| pattern.matches(field)))
+    }
+
     /// Actions without resource-level support are evaluated against `*` (R11): an ARN pattern does not allow them, unless
     /// it covers every resource of an account, which the SQS documentation shows for `ListQueues`.
     fn matches_no_resource(&self, assumed: &mut Assumptions) -> Formula {
         let covers_account = self.fields.get(5).is_some_and(Glob::matches_everything);
-        if self.fields.get(2).and_then(Glob::as_literal) == Some("sqs") {
+        let service = match self.whole.as_literal() {
+            Some(text) => text.split(':').nth(2),
+            None => self.fields.get(2).and_then(Glob::as_literal),
+        };
+        if service == Some("sqs") {
             assumed.insert(Assumption::ListQueuesResource);
         }
         Formula::constant(covers_account)
@@ -394,6 +438,35 @@ mod tests {
                 Formula::constant(expected),
                 "{pattern}"
             );
+        }
+    }
+
+    #[test]
+    fn a_plain_text_is_the_pattern_that_its_parts_are() {
+        for text in [
+            QUEUE,
+            "arn:aws:sqs:*:111122223333:*",
+            "arn:aws:sqs:eu-west-1:111122223333:",
+            "arn:aws:sqs:eu-west-1:111122223333:a:b*",
+            "arn:aws:sqs:eu-west-1",
+            "arn:aws:sqs:**",
+            "arn:aws:s?s:*",
+            "orders",
+            "",
+            "::::::",
+        ] {
+            for kind in [PolicyKind::Identity, PolicyKind::Resource] {
+                let plain = ArnPattern::plain(text, kind);
+                let parts = ArnPattern::new(head(text), Glob::new(last_field(text)).tokens(), kind);
+                for resource in [QUEUE, "arn:aws:sqs:eu-west-1:111122223333:a:b", "*", ""] {
+                    let outcome = |pattern: &ArnPattern| {
+                        let mut assumed = Assumptions::default();
+                        let formula = pattern.matches(resource, kind, &mut assumed);
+                        (formula, assumed)
+                    };
+                    assert_eq!(outcome(&plain), outcome(&parts), "{text} {resource}");
+                }
+            }
         }
     }
 

@@ -289,7 +289,7 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> 
 /// Those of the writer.
 pub(crate) fn write_json_line(
     value: &impl serde::Serialize,
-    out: &mut dyn Write,
+    out: &mut impl Write,
 ) -> io::Result<()> {
     json::write_line(value, out)
 }

@@ -9,70 +9,70 @@ use crate::patscan::{Patscan, fixture, fixtures};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Report {
-    pub(super) schema: String,
-    pub(super) tool: Tool,
-    pub(super) generated_at: String,
-    pub(super) accounts: Vec<Account>,
-    pub(super) coverage: Coverage,
-    pub(super) summary: Summary,
-    pub(super) findings: Vec<Finding>,
+pub(crate) struct Report {
+    pub(crate) schema: String,
+    pub(crate) tool: Tool,
+    pub(crate) generated_at: String,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) coverage: Coverage,
+    pub(crate) summary: Summary,
+    pub(crate) findings: Vec<Finding>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Tool {
-    pub(super) name: String,
-    pub(super) version: String,
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    pub(crate) version: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Account {
-    pub(super) id: String,
-    pub(super) alias: Option<String>,
-    pub(super) partition: String,
-    pub(super) regions: Vec<String>,
-    pub(super) scanned_at: String,
-    pub(super) counts: Counts,
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) alias: Option<String>,
+    pub(crate) partition: String,
+    pub(crate) regions: Vec<String>,
+    pub(crate) scanned_at: String,
+    pub(crate) counts: Counts,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Counts {
-    pub(super) users: usize,
-    pub(super) groups: usize,
-    pub(super) roles: usize,
-    pub(super) queues: usize,
-    pub(super) functions: usize,
-    pub(super) instances: usize,
+pub(crate) struct Counts {
+    pub(crate) users: usize,
+    pub(crate) groups: usize,
+    pub(crate) roles: usize,
+    pub(crate) queues: usize,
+    pub(crate) functions: usize,
+    pub(crate) instances: usize,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Coverage {
-    pub(super) complete: bool,
-    pub(super) gaps: Vec<Gap>,
-    pub(super) notes: Vec<Note>,
-    pub(super) skipped: Vec<Skipped>,
+pub(crate) struct Coverage {
+    pub(crate) complete: bool,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Gap {
-    pub(super) account: String,
-    pub(super) region: String,
-    pub(super) service: String,
-    pub(super) operation: String,
-    pub(super) resource: Option<String>,
-    pub(super) error: String,
-    pub(super) effect: Effect,
-    pub(super) detail: String,
+pub(crate) struct Gap {
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) service: String,
+    pub(crate) operation: String,
+    pub(crate) resource: Option<String>,
+    pub(crate) error: String,
+    pub(crate) effect: Effect,
+    pub(crate) detail: String,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     MayHide,
     MayOverstate,
 }
@@ -80,7 +80,7 @@ pub(super) enum Effect {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "what is read is what is checked")]
-pub(super) struct Note {
+pub(crate) struct Note {
     account: String,
     region: String,
     service: String,
@@ -90,14 +90,14 @@ pub(super) struct Note {
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Skipped {
-    pub(super) account: String,
-    pub(super) service: String,
+pub(crate) struct Skipped {
+    pub(crate) account: String,
+    pub(crate) service: String,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Summary {
+pub(crate) struct Summary {
     critical: usize,
     high: usize,
     medium: usize,
@@ -107,73 +107,73 @@ pub(super) struct Summary {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Finding {
-    pub(super) id: String,
-    pub(super) rule: String,
-    pub(super) severity: String,
-    pub(super) title: String,
-    pub(super) detail: String,
-    pub(super) account: String,
-    pub(super) region: String,
-    pub(super) subject: Entity,
-    pub(super) principals: Vec<Principal>,
-    pub(super) resources: Vec<Resource>,
+pub(crate) struct Finding {
+    pub(crate) id: String,
+    pub(crate) rule: String,
+    pub(crate) severity: String,
+    pub(crate) title: String,
+    pub(crate) detail: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) subject: Entity,
+    pub(crate) principals: Vec<Principal>,
+    pub(crate) resources: Vec<Resource>,
     #[serde(default)]
-    pub(super) more_resources: u64,
-    pub(super) verdict: Verdict,
-    pub(super) conditions: Vec<String>,
-    pub(super) evidence: Vec<Evidence>,
-    pub(super) remedy: Remedy,
-    pub(super) status: String,
-    pub(super) change: String,
+    pub(crate) more_resources: u64,
+    pub(crate) verdict: Verdict,
+    pub(crate) conditions: Vec<String>,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) remedy: Remedy,
+    pub(crate) status: String,
+    pub(crate) change: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Entity {
-    pub(super) kind: String,
-    pub(super) arn: String,
+pub(crate) struct Entity {
+    pub(crate) kind: String,
+    pub(crate) arn: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Principal {
-    pub(super) kind: String,
-    pub(super) arn: String,
-    pub(super) workloads: Vec<Entity>,
+pub(crate) struct Principal {
+    pub(crate) kind: String,
+    pub(crate) arn: String,
+    pub(crate) workloads: Vec<Entity>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Resource {
-    pub(super) kind: String,
-    pub(super) arn: String,
-    pub(super) verdict: Verdict,
-    pub(super) grade: Option<String>,
+pub(crate) struct Resource {
+    pub(crate) kind: String,
+    pub(crate) arn: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) grade: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Allowed,
     Conditional,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Evidence {
-    pub(super) capability: String,
-    pub(super) resource: String,
-    pub(super) layer: String,
-    pub(super) policy: String,
-    pub(super) statement: String,
-    pub(super) effect: String,
+pub(crate) struct Evidence {
+    pub(crate) capability: String,
+    pub(crate) resource: String,
+    pub(crate) layer: String,
+    pub(crate) policy: String,
+    pub(crate) statement: String,
+    pub(crate) effect: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Remedy {
-    pub(super) summary: String,
+pub(crate) struct Remedy {
+    pub(crate) summary: String,
 }
 
 #[derive(Deserialize)]
@@ -221,7 +221,7 @@ struct Loop {
 }
 
 /// Reads a report by the contract.
-pub(super) fn report(text: &str) -> Report {
+pub(crate) fn report(text: &str) -> Report {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 

@@ -11,7 +11,7 @@ use crate::patscan::{Patscan, Run};
 /// Clears the screen, sets the title, ends the line, turns the direction, hides, and does the same by C1 controls.
 const EVIL: &str = "a\u{1b}[2J\u{1b}]0;t\u{7}\n\r\u{8}\u{202e}\u{2066}\u{200b}\u{feff}\u{9b}31m\u{9d}\u{85}\u{2028}\u{7f}z";
 
-fn evil(what: &str) -> String {
+pub(super) fn evil(what: &str) -> String {
     format!("{what}{EVIL}")
 }
 
@@ -21,8 +21,13 @@ fn arn(kind: &str) -> String {
     format!("{start}{}", "x".repeat(fill))
 }
 
-fn hostile_account() -> Value {
-    let queue = format!("arn:aws:sqs:eu-west-1:111122223333:{EVIL}");
+/// The ARN of the one queue.
+pub(super) fn hostile_queue() -> String {
+    format!("arn:aws:sqs:eu-west-1:111122223333:{EVIL}")
+}
+
+pub(super) fn hostile_account() -> Value {
+    let queue = hostile_queue();
     let function = format!("arn:aws:lambda:eu-west-1:111122223333:function:{EVIL}");
     let trust = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
@@ -64,7 +69,7 @@ fn hostile_account() -> Value {
 }
 
 /// The account in a file whose own name is hostile.
-fn hostile_file(account: &Value) -> (tempfile::TempDir, PathBuf) {
+pub(super) fn hostile_file(account: &Value) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a\u{1b}[31m\u{202e}\n.json");
     let snapshot = json!({"schema": "patscan.snapshot/v1", "account": account});

@@ -2,7 +2,7 @@
 
 mod account;
 mod catalogue;
-mod contract;
+pub(crate) mod contract;
 mod exit_codes;
 mod hostile;
 mod malformed;
@@ -11,6 +11,7 @@ mod refusals;
 mod simulate;
 mod snapshots;
 mod terminal;
+mod who_can;
 
 /// Nothing in the text acts on a terminal or hides: no escape, no C1 control, no bidirectional or zero-width mark.
 fn assert_harmless(text: &str) {

@@ -1,7 +1,9 @@
 //! Something that behaves like AWS: [`Moto`], an emulator with state, and [`Canned`], answers by plan.
 
 mod canned;
+mod ministack;
 mod moto;
+mod server;
 
 use std::time::Duration;
 

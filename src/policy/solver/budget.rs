@@ -4,8 +4,8 @@
 /// nanoseconds. Questions of real policies take a few hundred; a scan asks some for every principal and queue, so this is
 /// what a hostile policy can cost each of them.
 const OF_A_DECISION: u32 = 100_000;
-/// The same for a question about one condition by itself, of which a policy can have a hundred.
-const OF_A_CONDITION: u32 = 10_000;
+/// The same for what such a question asks about one key, and for a condition by itself, of which a policy can have a hundred.
+const OF_A_KEY: u32 = 20_000;
 
 /// The work left for a question.
 pub(in super::super) struct Budget {
@@ -20,9 +20,16 @@ impl Budget {
     }
 
     pub(in super::super) fn of_a_condition() -> Self {
-        Self {
-            left: OF_A_CONDITION,
-        }
+        Self { left: OF_A_KEY }
+    }
+
+    pub(super) fn of_a_key() -> Self {
+        Self { left: OF_A_KEY }
+    }
+
+    /// The work taken out of a budget for one key.
+    pub(super) fn spent_of_a_key(&self) -> u32 {
+        OF_A_KEY.saturating_sub(self.left)
     }
 
     /// Takes the work out of the budget; false once it is used up, and from then on.

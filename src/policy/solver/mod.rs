@@ -6,7 +6,10 @@
 //! holds.
 
 mod budget;
+#[cfg(test)]
+mod by_trial;
 mod key;
+mod memory;
 mod walk;
 
 use super::condition::Test;
@@ -130,7 +133,8 @@ impl<'a> Search<'a> {
             let same = other.key == asked.key && other.test.call() == asked.test.call();
             same.then_some((other.test, chosen.literal.holds))
         }));
-        key::can_satisfy(&asked.key, &group, &mut self.budget)
+        let answer = memory::can_satisfy(&asked.key, &group);
+        !self.budget.spend(answer.work as usize) || answer.can_satisfy
     }
 }
 
@@ -308,6 +312,14 @@ mod tests {
             when("StringLike", "aws:userid", &[&many]),
             when("StringNotLike", "aws:userid", &["*z*"]),
         ]));
+    }
+
+    #[test]
+    fn thousands_of_conditions_do_not_exhaust_the_stack() {
+        let conditions = (0..3_000)
+            .map(|number| when("Null", &format!("aws:PrincipalTag/{number}"), &["false"]))
+            .collect();
+        assert!(Formula::All(conditions).is_satisfiable());
     }
 
     // The next three take minutes without a budget.

@@ -3,7 +3,7 @@
 //! Each pattern is a nondeterministic automaton; all of them read one text side by side, character by character, and the
 //! sets of states that they can be in together are searched.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
 use super::super::condition::Matcher;
 use super::super::glob::{Glob, Token};
@@ -257,6 +257,22 @@ impl<'a> Automata<'a> {
             .all(|(matched, constraint)| *matched == constraint.wanted)
     }
 
+    /// How far the patterns of constraints that must match have come.
+    fn progress(&self, states: &[usize]) -> usize {
+        let mut furthest = vec![0; self.constraints.len()];
+        for &place in states {
+            let (start, constraint) = self.owner(place);
+            if let Some(furthest) = furthest.get_mut(constraint) {
+                *furthest = (place - start).max(*furthest);
+            }
+        }
+        furthest
+            .iter()
+            .zip(self.constraints)
+            .filter_map(|(furthest, constraint)| constraint.wanted.then_some(furthest))
+            .sum()
+    }
+
     /// Whether no text that begins with what was read can be one that is looked for: a constraint that must match has no
     /// pattern left, or one that must not has a pattern that will match whatever follows.
     fn is_dead(&self, states: &[usize]) -> bool {
@@ -292,9 +308,9 @@ pub(super) fn some_text(constraints: &[Constraint<'_>], budget: &mut Budget) -> 
     }
     let start = automata.closed(automata.starts.iter().copied());
     let mut seen = HashSet::from([start.clone()]);
-    let mut pending = vec![start];
-    // Depth first: a character that some pattern names brings that pattern nearer to its end.
-    while let Some(states) = pending.pop() {
+    // The text that has brought the patterns furthest goes on first: it is most likely to end well.
+    let mut pending = BinaryHeap::from([(0, start)]);
+    while let Some((_, states)) = pending.pop() {
         if automata.is_dead(&states) {
             continue;
         }
@@ -309,9 +325,31 @@ pub(super) fn some_text(constraints: &[Constraint<'_>], budget: &mut Budget) -> 
             let next = automata.step(&states, character);
             if !seen.contains(&next) {
                 seen.insert(next.clone());
-                pending.push(next);
+                pending.push((automata.progress(&next), next));
             }
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_way_to_a_text_is_found_among_many_wrong_turns() {
+        let pattern = |text: &str| Matcher::Text(Glob::new(text));
+        // The letter that begins the pattern anew is always tempting.
+        let wanted = pattern(&format!("*z????{}abc{}", "Y".repeat(90), "?".repeat(9)));
+        let unwanted = [pattern("*x*"), pattern("*w???????????????")];
+        let mut budget = Budget::of_a_condition();
+        assert!(some_text(
+            &[
+                Constraint::new([&wanted], true),
+                Constraint::new(&unwanted, false)
+            ],
+            &mut budget
+        ));
+        assert!(budget.spend(0), "it was given up");
+    }
 }
