@@ -13,6 +13,7 @@ mod collect;
 mod decisions;
 mod emulator;
 mod fixtures;
+mod generated_account;
 mod patscan;
 mod properties;
 mod rules;
