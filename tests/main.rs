@@ -16,4 +16,5 @@ mod fixtures;
 mod generated_account;
 mod patscan;
 mod properties;
+mod random_account;
 mod rules;
