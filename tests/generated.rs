@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
+use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Map, Value, json};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -257,5 +258,14 @@ pub(crate) fn add(request: &mut Value, layer: &str, policy: &Value) {
             }
             request[layer].as_array_mut().unwrap().push(policy.clone());
         }
+    }
+}
+
+/// How many cases a law is tried on, and where the seed of one that fails is kept.
+pub(crate) fn cases() -> ProptestConfig {
+    ProptestConfig {
+        cases: std::env::var("PATSCAN_CASES").map_or(200, |cases| cases.parse().unwrap()),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
     }
 }

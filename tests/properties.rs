@@ -7,20 +7,11 @@ use std::io::BufReader;
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
-use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Value, json};
 
 use crate::generated::{
-    ACCOUNT, BOTH, Key, LAYERS, Owner, QUEUE, Sort, Vocabulary, add, policies, policy,
+    ACCOUNT, BOTH, Key, LAYERS, Owner, QUEUE, Sort, Vocabulary, add, cases, policies, policy,
 };
-
-fn cases() -> ProptestConfig {
-    ProptestConfig {
-        cases: std::env::var("PATSCAN_CASES").map_or(200, |cases| cases.parse().unwrap()),
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::default()
-    }
-}
 
 const KEYS: [Key; 11] = [
     Key {

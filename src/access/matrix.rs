@@ -28,8 +28,10 @@ use super::{Access, AuditedQueue};
 use crate::entity::Kind;
 use crate::policy::{Atom, ContextKeys, Document, Formula, Lookup, OpenReason, Requester};
 
-/// Queues that a policy may reach to be one principal's own matter.
+/// Queues that a policy may reach to be one principal's own matter, at most.
 const NARROW: u64 = 64;
+/// The same as a part of all queues, so that a small account is decided in the same ways as a large one.
+const NARROW_PART: u64 = 8;
 
 /// The rights of every principal.
 pub(super) fn rows(access: &Access<'_>) -> Vec<Row> {
@@ -235,9 +237,10 @@ impl<'a> Matrix<'a> {
             singles: named_by.cloned().unwrap_or_default(),
         };
         let mut is_personal = self.personal;
+        let narrow = NARROW.min(self.ground.index.all().len() / NARROW_PART);
         for policy in &principal.policies {
             let extent = self.extent(principal, &policy.document);
-            if extent.touches.len() <= NARROW {
+            if extent.touches.len() <= narrow {
                 plan.apart |= &extent.touches;
                 plan.cuts.extend(extent.cuts.iter().cloned());
                 plan.singles |= &extent.singles;

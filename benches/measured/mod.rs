@@ -1,0 +1,145 @@
+//! What is measured, on what: shared by the benches, which differ in how they measure.
+
+#[path = "../../examples/generate-account/account/mod.rs"]
+mod account;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use chrono::DateTime;
+use patscan::access::Access;
+use patscan::account::{Account, PolicyText, from_slice};
+use patscan::audit::audit;
+use patscan::graph::Graph;
+use patscan::policy::{Document, PolicyKind};
+use patscan::report::{self, Format, Style};
+use serde::Serialize;
+
+use self::account::{Size, generate};
+
+const SIZES: &str = "PATSCAN_BENCH_SIZES";
+
+/// The sizes to measure: those that the environment names, or two that take a minute; the smallest where nothing is
+/// measured and benches only have to run (`cargo test --benches`).
+pub(crate) fn sizes() -> Vec<usize> {
+    match std::env::var(SIZES) {
+        Ok(sizes) => sizes
+            .split(',')
+            .map(|size| {
+                size.trim().parse().unwrap_or_else(|_| {
+                    panic!("{SIZES} is `{sizes}`; give numbers like `100,1000,10000`")
+                })
+            })
+            .collect(),
+        Err(_) if std::env::args().any(|argument| argument == "--bench") => vec![100, 1000],
+        Err(_) => vec![100],
+    }
+}
+
+/// A generated account in every form in which a stage takes it.
+pub(crate) struct Input {
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) snapshot: Vec<u8>,
+    documents: Vec<(PolicyText, PolicyKind)>,
+    loops_to_find: usize,
+}
+
+#[derive(Serialize)]
+struct Snapshot<'a> {
+    schema: &'static str,
+    account: &'a Account,
+}
+
+impl Input {
+    /// So many roles and as many queues, a fifth of it users, half of it functions.
+    pub(crate) fn of(size: usize) -> Self {
+        let generated = generate(&Size {
+            roles: size,
+            users: size / 5,
+            queues: size,
+            functions: size / 2,
+            seed: 1,
+        });
+        let account = generated.account;
+        let snapshot = serde_json::to_vec_pretty(&Snapshot {
+            schema: "patscan.snapshot/v1",
+            account: &account,
+        });
+        Self {
+            snapshot: snapshot.unwrap(),
+            documents: documents(&account),
+            accounts: vec![account],
+            loops_to_find: generated.narrow_loops.len(),
+        }
+    }
+
+    pub(crate) fn bytes_of_documents(&self) -> usize {
+        let texts = self.documents.iter();
+        texts.map(|(text, _)| text.as_str().len()).sum()
+    }
+
+    pub(crate) fn pairs(&self) -> usize {
+        let accounts = self.accounts.iter();
+        accounts
+            .map(|account| (account.roles.len() + account.users.len()) * account.queues.len())
+            .sum()
+    }
+
+    /// Parses every document where it stands; gives the number of statements.
+    pub(crate) fn parse(&self) -> usize {
+        let parsed = self
+            .documents
+            .iter()
+            .map(|(text, kind)| Document::parse(text.as_str(), *kind));
+        parsed.map(|document| document.statements().len()).sum()
+    }
+
+    /// Computes who may do what.
+    pub(crate) fn access(&self) -> Access<'_> {
+        Access::compute(&self.accounts)
+    }
+
+    /// Finds the loops; gives the number of roles that have one.
+    pub(crate) fn loops(&self, access: &Access<'_>) -> usize {
+        let graph = Graph::new(access);
+        let roles: BTreeSet<usize> = graph.loops().map(|found| found.principal).collect();
+        assert!(
+            roles.len() >= self.loops_to_find,
+            "an answer without the loops that were put in is no answer"
+        );
+        roles.len()
+    }
+
+    /// All that `patscan analyze -f json` does but for the files; gives the length of the report.
+    pub(crate) fn analyze(&self) -> usize {
+        let account = from_slice(&self.snapshot, Path::new("generated")).unwrap();
+        let report = audit(&[account], &BTreeSet::new(), DateTime::UNIX_EPOCH);
+        let style = Style {
+            color: false,
+            width: 80,
+        };
+        let mut json = Vec::new();
+        report::write(&report, Format::Json, style, &mut json).unwrap();
+        json.len()
+    }
+}
+
+/// Every document of the account, those of managed policies once.
+fn documents(account: &Account) -> Vec<(PolicyText, PolicyKind)> {
+    let inline = (account.roles.iter().flat_map(|role| &role.inline))
+        .chain(account.users.iter().flat_map(|user| &user.inline))
+        .chain(account.groups.iter().flat_map(|group| &group.inline))
+        .map(|policy| &policy.document);
+    let managed = (account.policies.iter()).filter_map(|policy| policy.document.as_ref());
+    let trust = account.roles.iter().map(|role| &role.trust);
+    let queues =
+        (account.queues.iter()).filter_map(|queue| queue.attributes.as_ref()?.policy.as_ref());
+    let keys = account.keys.iter().filter_map(|key| key.policy.as_ref());
+    inline
+        .chain(managed)
+        .map(|text| (text, PolicyKind::Identity))
+        .chain(trust.map(|text| (text, PolicyKind::Trust)))
+        .chain(queues.chain(keys).map(|text| (text, PolicyKind::Resource)))
+        .map(|(text, kind)| (text.clone(), kind))
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! The generated accounts that benches measure on: always the same, as large as asked, and read like any other.
+
+#[path = "../examples/generate-account/account/mod.rs"]
+mod account;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use patscan::access::Access;
+use patscan::account::{Account, from_slice};
+use patscan::graph::Graph;
+use patscan::policy::{Document, PolicyKind};
+use serde_json::json;
+
+use self::account::{Generated, Size, generate};
+
+fn of_seed(seed: u64) -> Generated {
+    generate(&Size {
+        roles: 240,
+        users: 40,
+        queues: 210,
+        functions: 120,
+        seed,
+    })
+}
+
+fn bytes(account: &Account) -> Vec<u8> {
+    serde_json::to_vec(&json!({"schema": "patscan.snapshot/v1", "account": account})).unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_account_and_another_seed_another() {
+    let first = bytes(&of_seed(1).account);
+    assert_eq!(first, bytes(&of_seed(1).account));
+    assert_ne!(first, bytes(&of_seed(2).account));
+}
+
+#[test]
+fn an_account_has_what_was_asked_for_under_names_of_their_own() {
+    for (roles, users, queues, functions) in [
+        (240, 40, 210, 120),
+        (1, 0, 0, 0),
+        (0, 0, 0, 3),
+        (0, 2, 1, 0),
+    ] {
+        let account = generate(&Size {
+            roles,
+            users,
+            queues,
+            functions,
+            seed: 3,
+        })
+        .account;
+        let count = |arns: BTreeSet<&str>| arns.len();
+        assert_eq!(
+            count(account.roles.iter().map(|role| role.arn.name()).collect()),
+            roles
+        );
+        assert_eq!(
+            count(account.users.iter().map(|user| user.arn.as_str()).collect()),
+            users
+        );
+        assert_eq!(
+            count(
+                account
+                    .queues
+                    .iter()
+                    .map(|queue| queue.arn.as_str())
+                    .collect()
+            ),
+            queues
+        );
+        assert_eq!(
+            count(
+                account
+                    .functions
+                    .iter()
+                    .map(|function| function.arn.as_str())
+                    .collect()
+            ),
+            functions
+        );
+    }
+}
+
+#[test]
+fn a_generated_account_reads_back_as_it_was() {
+    let account = of_seed(1).account;
+    let read = from_slice(&bytes(&account), Path::new("generated")).unwrap();
+    assert!(read == account);
+    assert!(account.coverage.is_complete());
+}
+
+#[test]
+fn every_document_of_a_generated_account_is_a_policy() {
+    let account = of_seed(1).account;
+    let identity = account
+        .policies
+        .iter()
+        .filter_map(|policy| policy.document.as_ref())
+        .chain(
+            account
+                .roles
+                .iter()
+                .flat_map(|role| &role.inline)
+                .map(|inline| &inline.document),
+        )
+        .chain(
+            account
+                .users
+                .iter()
+                .flat_map(|user| &user.inline)
+                .map(|inline| &inline.document),
+        )
+        .chain(
+            account
+                .groups
+                .iter()
+                .flat_map(|group| &group.inline)
+                .map(|inline| &inline.document),
+        )
+        .map(|text| (text, PolicyKind::Identity));
+    let trust = account
+        .roles
+        .iter()
+        .map(|role| (&role.trust, PolicyKind::Trust));
+    let of_queues = account
+        .queues
+        .iter()
+        .filter_map(|queue| queue.attributes.as_ref()?.policy.as_ref())
+        .chain(account.keys.iter().filter_map(|key| key.policy.as_ref()))
+        .map(|text| (text, PolicyKind::Resource));
+    for (text, kind) in identity.chain(trust).chain(of_queues) {
+        let document = Document::parse(text.as_str(), kind);
+        assert!(
+            document.readable && document.problems.is_empty(),
+            "{text:?}: {:?}",
+            document.problems
+        );
+    }
+}
+
+#[test]
+fn the_loops_that_were_put_in_are_found() {
+    let generated = generate(&Size {
+        roles: 600,
+        users: 0,
+        queues: 300,
+        functions: 300,
+        seed: 1,
+    });
+    let accounts = [generated.account];
+    let access = Access::compute(&accounts);
+    let graph = Graph::new(&access);
+    let found: BTreeSet<&str> = graph
+        .loops()
+        .filter_map(|found| Some(access.principals.get(found.principal)?.arn.as_str()))
+        .collect();
+    assert!(generated.narrow_loops.len() >= 3);
+    for role in &generated.narrow_loops {
+        assert!(found.contains(role.as_str()), "{role} loops");
+    }
+}
