@@ -388,13 +388,12 @@ impl<'l> Drawn<'l> {
         if self.random.chance(700) {
             let base = format!("{}-base", self.component.name);
             self.attached.push(customer(&base));
-        } else {
-            let document = self.own_storage();
-            self.inline.push(InlinePolicy {
-                name: "storage".to_owned(),
-                document,
-            });
         }
+        let document = self.runtime();
+        self.inline.push(InlinePolicy {
+            name: "runtime".to_owned(),
+            document,
+        });
         match trusted {
             Trusted::Functions => self
                 .attached
@@ -414,26 +413,57 @@ impl<'l> Drawn<'l> {
         }
     }
 
-    fn own_storage(&mut self) -> PolicyText {
-        let name = &self.component.name;
-        let table = self.random.hex(6);
+    /// Storage, secrets and deliveries of the role's own: most of what stands in policies has nothing to do with queues.
+    fn runtime(&mut self) -> PolicyText {
+        let (name, region) = (&self.component.name, self.component.region);
+        let own = self.random.hex(6);
+        let here = |service: &str, what: &str| {
+            format!("arn:aws:{service}:{region}:{ACCOUNT}:{what}{name}-{own}")
+        };
+        let files = format!("arn:aws:s3:::acme-{name}-{own}");
         typed(&[
             Statement::allow(&[
                 "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
+                "dynamodb:Query",
             ])
             .sid("Table")
-            .on(&[format!("arn:aws:dynamodb:*:{ACCOUNT}:table/{name}-{table}")]),
-            Statement::allow(&["s3:GetObject", "s3:PutObject"])
+            .on(&[
+                here("dynamodb", "table/"),
+                here("dynamodb", "table/") + "/index/*",
+            ]),
+            Statement::allow(&["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"])
                 .sid("Files")
-                .on(&[format!("arn:aws:s3:::acme-{name}/{table}/*")]),
+                .on(&[format!("{files}/*")])
+                .when(json!({"StringEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}})),
+            Statement::allow(&["s3:ListBucket", "s3:GetBucketLocation"])
+                .sid("Folder")
+                .on(&[&files]),
             Statement::allow(&["sns:Publish"])
                 .sid("Publish")
-                .on(&[format!(
-                    "arn:aws:sns:{}:{ACCOUNT}:{name}-topic",
-                    self.component.region
-                )]),
+                .on(&[here("sns", "")]),
+            Statement::allow(&[
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:DescribeSecret",
+            ])
+            .sid("Secrets")
+            .on(&[here("secretsmanager", "secret:") + "-??????"]),
+            Statement::allow(&[
+                "ssm:GetParameter",
+                "ssm:GetParameters",
+                "ssm:GetParametersByPath",
+            ])
+            .sid("Parameters")
+            .on(&[here("ssm", "parameter/") + "/*"]),
+            Statement::allow(&["logs:CreateLogStream", "logs:PutLogEvents"])
+                .sid("Logs")
+                .on(&[here("logs", "log-group:/app/") + ":*"]),
+            Statement::allow(&["events:PutEvents"])
+                .sid("Events")
+                .on(&[here("events", "event-bus/")])
+                .when(json!({"StringEquals": {"events:source": format!("acme.{name}")}})),
         ])
     }
 
