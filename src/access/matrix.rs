@@ -111,10 +111,22 @@ struct SharedKey {
     account: usize,
     is_user: bool,
     service_linked: bool,
-    boundary: Option<usize>,
-    policies: Vec<usize>,
+    boundary: Option<DocumentKey>,
+    policies: Vec<DocumentKey>,
     /// The principal itself, where the answer hangs on who asks.
     only: Option<usize>,
+}
+
+/// Tells documents apart, and those whose name comes up in what is open because of them by that name.
+type DocumentKey = (usize, Option<Arc<str>>);
+
+fn document_key(policy: &Policy) -> DocumentKey {
+    let document = &policy.document;
+    let is_named = !document.readable || document.readings.len() > 1;
+    (
+        address(document),
+        is_named.then(|| Arc::clone(&policy.name)),
+    )
 }
 
 /// Documents are shared by all who carry them, so that their address tells them apart.
@@ -222,10 +234,7 @@ impl<'a> Matrix<'a> {
                 account: principal.account,
                 is_user: principal.kind == Kind::User,
                 service_linked: principal.is_service_linked(),
-                boundary: principal
-                    .boundary
-                    .as_ref()
-                    .map(|boundary| address(&boundary.document)),
+                boundary: principal.boundary.as_ref().map(document_key),
                 policies: Vec::new(),
                 only: None,
             },
@@ -247,7 +256,7 @@ impl<'a> Matrix<'a> {
             } else {
                 is_personal |= self.ground.is_personal(&policy.document);
                 plan.wide.push(policy);
-                plan.shared.policies.push(address(&policy.document));
+                plan.shared.policies.push(document_key(policy));
                 plan.extents.push(extent);
             }
         }

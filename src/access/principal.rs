@@ -138,36 +138,63 @@ impl Trust {
     }
 }
 
-/// The managed policies of an account, each parsed once.
-pub(super) struct PolicyShelf {
-    documents: HashMap<Arn, Policy>,
+/// Identity policy documents, each text parsed once however many carry it.
+#[derive(Default)]
+struct Documents<'a> {
+    parsed: HashMap<&'a str, Arc<Document>>,
+}
+
+impl<'a> Documents<'a> {
+    fn of(&mut self, text: &'a PolicyText) -> Arc<Document> {
+        let document = self
+            .parsed
+            .entry(text.as_str())
+            .or_insert_with(|| Arc::new(Document::parse(text.as_str(), PolicyKind::Identity)));
+        Arc::clone(document)
+    }
+
+    fn inline(&mut self, kind: Kind, owner: &Arn, policies: &'a [InlinePolicy]) -> Vec<Policy> {
+        policies
+            .iter()
+            .map(|policy| Policy {
+                name: Arc::from(inline_name(kind, owner, &policy.name)),
+                owner: owner.shared(),
+                document: self.of(&policy.document),
+            })
+            .collect()
+    }
+}
+
+/// The managed policies of an account.
+struct PolicyShelf {
+    policies: HashMap<Arn, Policy>,
 }
 
 impl PolicyShelf {
-    pub(super) fn new(policies: &[ManagedPolicy]) -> Self {
-        let documents = policies
+    fn new<'a>(policies: &'a [ManagedPolicy], documents: &mut Documents<'a>) -> Self {
+        let policies = policies
             .iter()
             .map(|policy| {
                 let document = match &policy.document {
-                    Some(text) => Document::parse(text.as_str(), PolicyKind::Identity),
-                    None => unread(),
+                    Some(text) => documents.of(text),
+                    None => Arc::new(unread()),
                 };
                 (
                     policy.arn.clone(),
                     Policy {
                         name: policy.arn.shared(),
                         owner: policy.arn.shared(),
-                        document: Arc::new(document),
+                        document,
                     },
                 )
             })
             .collect();
-        Self { documents }
+        Self { policies }
     }
 
     /// The policy; one that is attached but was never collected says nothing that is known.
-    pub(super) fn policy(&self, arn: &Arn) -> Policy {
-        self.documents.get(arn).cloned().unwrap_or_else(|| Policy {
+    fn policy(&self, arn: &Arn) -> Policy {
+        self.policies.get(arn).cloned().unwrap_or_else(|| Policy {
             name: arn.shared(),
             owner: arn.shared(),
             document: Arc::new(unread()),
@@ -186,17 +213,7 @@ pub fn inline_name(kind: Kind, owner: &Arn, policy: &str) -> String {
 
 /// The inline policies of a user, group or role.
 pub fn inline_policies(kind: Kind, owner: &Arn, policies: &[InlinePolicy]) -> Vec<Policy> {
-    policies
-        .iter()
-        .map(|policy| {
-            Policy::parse(
-                inline_name(kind, owner, &policy.name),
-                owner.shared(),
-                policy.document.as_str(),
-                PolicyKind::Identity,
-            )
-        })
-        .collect()
+    Documents::default().inline(kind, owner, policies)
 }
 
 fn requester(kind: RequesterKind, arn: &Arn, id: &str, has_boundary: bool) -> Requester {
@@ -211,21 +228,23 @@ fn requester(kind: RequesterKind, arn: &Arn, id: &str, has_boundary: bool) -> Re
 
 /// The users and roles of an account, sorted by ARN.
 pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> {
-    let shelf = PolicyShelf::new(&account.policies);
+    let mut documents = Documents::default();
+    let shelf = PolicyShelf::new(&account.policies, &mut documents);
     let attached = |arns: &[Arn]| arns.iter().map(|arn| shelf.policy(arn)).collect::<Vec<_>>();
     let groups: HashMap<&str, Vec<Policy>> = account
         .groups
         .iter()
         .map(|group| {
-            let mut policies = inline_policies(Kind::Group, &group.arn, &group.inline);
+            let mut policies = documents.inline(Kind::Group, &group.arn, &group.inline);
             policies.extend(attached(&group.attached));
             (group.arn.name(), policies)
         })
         .collect();
     let mut workloads = workloads_by_role(account);
 
-    let users = account.users.iter().map(|user| {
-        let mut policies = inline_policies(Kind::User, &user.arn, &user.inline);
+    let mut principals: Vec<Principal<'_>> = Vec::new();
+    principals.extend(account.users.iter().map(|user| {
+        let mut policies = documents.inline(Kind::User, &user.arn, &user.inline);
         policies.extend(attached(&user.attached));
         for group in &user.groups {
             match groups.get(group.as_str()) {
@@ -254,9 +273,9 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             workloads: Vec::new(),
             account: index,
         }
-    });
-    let roles = account.roles.iter().map(|role| {
-        let mut policies = inline_policies(Kind::Role, &role.arn, &role.inline);
+    }));
+    principals.extend(account.roles.iter().map(|role| {
+        let mut policies = documents.inline(Kind::Role, &role.arn, &role.inline);
         policies.extend(attached(&role.attached));
         Principal {
             arn: &role.arn,
@@ -279,8 +298,7 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             workloads: workloads.remove(&role.arn).unwrap_or_default(),
             account: index,
         }
-    });
-    let mut principals: Vec<Principal<'_>> = users.chain(roles).collect();
+    }));
     principals.sort_by(|a, b| a.arn.cmp(b.arn));
     principals
 }
