@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::context::{AnyPrincipal, is_same_for_all};
-use super::extent::Ground;
+use super::context::AnyPrincipal;
+use super::extent::{Ground, Look, looks_of};
 use super::key::Lock;
 use super::{Access, AuditedQueue};
 use crate::arn::Arn;
@@ -17,13 +17,13 @@ use crate::policy::{
 
 /// Whom a queue policy concerns among the users and roles of the audited accounts.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Concern {
+pub(super) struct Concern<'d> {
     /// Whether it concerns principals that it does not name.
     pub(super) broad: bool,
     /// Whether it may allow something to such principals.
     pub(super) allows: bool,
-    /// Whether what it says to them hangs on who asks, beyond kind and account.
-    pub(super) personal: bool,
+    /// What it looks at that differs between such principals.
+    pub(super) looks: Vec<Look<'d>>,
     /// The principals that it names, by index.
     pub(super) named: BTreeSet<usize>,
 }
@@ -70,12 +70,12 @@ impl<'a> Roster<'a> {
 }
 
 /// Whom the policy of a queue concerns.
-pub(super) fn concern(
+pub(super) fn concern<'d>(
     ground: &Ground<'_>,
     roster: &Roster<'_>,
-    audited: &AuditedQueue<'_>,
+    audited: &'d AuditedQueue<'_>,
     keys: &AnyPrincipal<'_>,
-) -> Concern {
+) -> Concern<'d> {
     let mut concern = Concern::default();
     let Some(policy) = &audited.policy else {
         return concern;
@@ -121,15 +121,15 @@ fn may_apply(
         .is_never()
 }
 
-impl Concern {
-    fn add(&mut self, statement: &Statement, roster: &Roster<'_>, own: &str) {
+impl<'d> Concern<'d> {
+    fn add(&mut self, statement: &'d Statement, roster: &Roster<'_>, own: &str) {
         let allows = statement.effect == Effect::Allow;
         let mut broad = false;
         match &statement.principal {
             None => broad = true,
             Some(element) if element.negated => {
                 broad = true;
-                self.personal = true;
+                self.looks.push(Look::Exempt(statement));
             }
             Some(element) => {
                 for entry in &element.entries {
@@ -140,7 +140,7 @@ impl Concern {
         if broad {
             self.broad = true;
             self.allows |= allows;
-            self.personal |= statement.context_keys().any(|key| !is_same_for_all(key));
+            self.looks.extend(looks_of(statement));
         }
     }
 
@@ -193,7 +193,7 @@ struct Likeness<'a> {
 }
 
 /// A number for each queue, equal for queues that fare alike wherever the same statements reach them.
-pub(super) fn profiles(access: &Access<'_>, concerns: &[Concern]) -> Vec<u32> {
+pub(super) fn profiles(access: &Access<'_>, concerns: &[Concern<'_>]) -> Vec<u32> {
     let tag_keys = looked_at_tags(access);
     let mut numbers: BTreeMap<Likeness<'_>, u32> = BTreeMap::new();
     let profiles = access.queues.iter().zip(concerns).enumerate();

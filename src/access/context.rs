@@ -428,13 +428,25 @@ impl ContextKeys for AnyPrincipal<'_> {
     }
 }
 
-/// The keys of one caller's requests, whatever the queue: what differs from queue to queue is open, and what differs between
-/// a user's access key and session.
+/// The keys of one caller's requests, whatever the queue: what differs from queue to queue is open.
 pub(super) struct WhateverQueue<'a>(pub(super) RequestContext<'a>);
 
 impl ContextKeys for WhateverQueue<'_> {
     fn lookup(&self, key: &str) -> Lookup<'_> {
-        if key.starts_with("aws:resource") || key == "aws:requestedregion" || is_of_session(key) {
+        if key.starts_with("aws:resource") || key == "aws:requestedregion" {
+            OPEN
+        } else {
+            self.0.lookup(key)
+        }
+    }
+}
+
+/// The same, whether a user comes with an access key or with a session: what differs between the two is open.
+pub(super) struct WhateverSession<'a>(pub(super) WhateverQueue<'a>);
+
+impl ContextKeys for WhateverSession<'_> {
+    fn lookup(&self, key: &str) -> Lookup<'_> {
+        if is_of_session(key) {
             OPEN
         } else {
             self.0.lookup(key)

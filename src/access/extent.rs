@@ -6,7 +6,10 @@ use super::action::Capability;
 use super::context::is_same_for_all;
 use super::index::{QueueIndex, QueueSet, Reached};
 use super::sides::KeyUse;
-use crate::policy::{ContextKeys, Document, Effect, PolicyKind, Reach, ResourceSet, Statement};
+use crate::policy::{
+    Clause, ContextKeys, Document, Effect, PolicyKind, Reach, ResourcePattern, ResourceSet,
+    Statement,
+};
 
 /// The queues that a document has a say on.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +22,36 @@ pub(super) struct Extent {
     pub(super) allows: QueueSet,
     /// Where any statement may apply.
     pub(super) touches: QueueSet,
+}
+
+/// Something that a policy looks at and that may be another for each principal.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Look<'d> {
+    /// A condition on such a key, with fixed values: its outcome is all that matters.
+    Outcome(&'d Clause),
+    /// The value of such a key.
+    Value(&'d str),
+    /// Whether a principal element that exempts some means the principal.
+    Exempt(&'d Statement),
+}
+
+/// What one statement looks at that may be another for each principal.
+pub(super) fn looks_of(statement: &Statement) -> impl Iterator<Item = Look<'_>> {
+    let of_clauses = statement.conditions.iter().flat_map(|clause| {
+        let keys = || std::iter::once(clause.key_lower()).chain(clause.variables());
+        let personal = keys().filter(|key| !is_same_for_all(key));
+        if clause.variables().next().is_some() {
+            personal.map(Look::Value).collect::<Vec<_>>()
+        } else {
+            personal.map(|_| Look::Outcome(clause)).collect()
+        }
+    });
+    let patterns = statement.resources.iter().flat_map(|set| &set.patterns);
+    let of_resources = patterns
+        .flat_map(ResourcePattern::variables)
+        .filter(|key| !is_same_for_all(key))
+        .map(Look::Value);
+    of_clauses.chain(of_resources)
 }
 
 /// What extents are measured against.
@@ -61,14 +94,15 @@ impl<'a> Ground<'a> {
         self.is_about_queues(statement) || self.is_about_keys(statement)
     }
 
-    /// Whether what the document says hangs on who asks, beyond kind and account: then no two principals share an answer.
-    pub(super) fn is_personal(&self, document: &Document) -> bool {
+    /// What the document looks at that differs from principal to principal beyond kind and account.
+    pub(super) fn looks<'d>(&self, document: &'d Document) -> Vec<Look<'d>> {
         document
             .readings
             .iter()
             .flatten()
             .filter(|statement| self.concerns(statement))
-            .any(|statement| statement.context_keys().any(|key| !is_same_for_all(key)))
+            .flat_map(looks_of)
+            .collect()
     }
 
     /// Whether the extent is another for each requester.

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,11 +15,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::apart::{Concern, Roster, concern, profiles};
 use super::asker::{Asker, Comer, needing_receipt};
 use super::context::{
-    AnyPrincipal, Caller, RequestContext, Target, WhateverQueue, is_settled_by_session,
+    AnyPrincipal, Caller, RequestContext, Target, WhateverQueue, WhateverSession,
+    is_settled_by_session,
 };
 use super::control::Controls;
 use super::decide::Policy;
-use super::extent::{Extent, Ground};
+use super::extent::{Extent, Ground, Look};
 use super::index::QueueSet;
 use super::key::Lock;
 use super::principal::Principal;
@@ -26,7 +28,9 @@ use super::rights::{Formulas, Group, Groups, Row};
 use super::sides::{QueueSide, RequesterSide};
 use super::{Access, AuditedQueue};
 use crate::entity::Kind;
-use crate::policy::{Atom, ContextKeys, Document, Formula, Lookup, OpenReason, Requester};
+use crate::policy::{
+    Assumptions, Atom, ContextKeys, Document, Formula, Lookup, OpenReason, Requester,
+};
 
 /// Queues that a policy may reach to be one principal's own matter, at most.
 const NARROW: u64 = 64;
@@ -51,9 +55,9 @@ pub(super) fn rows_pair_by_pair(access: &Access<'_>) -> Vec<Row> {
         let parts = each
             .map(|(_, number)| QueueSet::from_iter([number]))
             .collect();
-        let who = Asking::new(access, &asker, &sides, principal, &principal.policies);
+        let who = Asking::new(access, &asker, principal, &principal.policies);
         Row {
-            shared: Arc::new(who.groups(parts)),
+            shared: Arc::new(who.groups(parts, |queue| sides.get(queue as usize))),
             ..Row::default()
         }
     });
@@ -76,12 +80,16 @@ struct Matrix<'a> {
     ground: Ground<'a>,
     /// For each queue a number that is equal for queues that fare alike wherever the same statements reach them.
     profiles: Vec<u32>,
-    /// Queues whose policy may allow something to principals that it does not name.
+    /// The side of a queue whose policy concerns nobody.
+    nobodys: QueueSide<'a>,
+    /// Queues whose policy concerns principals that it does not name.
+    broad: QueueSet,
+    /// Those of them where it may allow something to such principals.
     open_to_many: QueueSet,
     /// For each principal the queues whose policies name it.
     named_by: HashMap<usize, QueueSet>,
-    /// Whether the answer hangs on who asks, whatever the own policies say.
-    personal: bool,
+    /// What differs from principal to principal and is looked at whatever the own policies say.
+    looks: Vec<Look<'a>>,
     /// The extents of documents without variables, by their address: documents are shared by all who carry them.
     extents: HashMap<usize, Extent>,
     /// The control policies of all accounts, with their extent where it is the same for everyone.
@@ -113,8 +121,8 @@ struct SharedKey {
     service_linked: bool,
     boundary: Option<DocumentKey>,
     policies: Vec<DocumentKey>,
-    /// The principal itself, where the answer hangs on who asks.
-    only: Option<usize>,
+    /// What of it is looked at that differs from principal to principal, in words.
+    looked_at: String,
 }
 
 /// Tells documents apart, and those whose name comes up in what is open because of them by that name.
@@ -138,7 +146,7 @@ impl<'a> Matrix<'a> {
     fn new(access: &'a Access<'a>) -> Self {
         let ground = Ground::new(&access.index, locked(access), access.tags_matter);
         let roster = Roster::new(access);
-        let concerns: Vec<Concern> = access
+        let concerns: Vec<Concern<'a>> = access
             .queues
             .iter()
             .map(|audited| {
@@ -149,9 +157,13 @@ impl<'a> Matrix<'a> {
                 concern(&ground, &roster, audited, &keys)
             })
             .collect();
+        let mut broad = QueueSet::new();
         let mut open_to_many = QueueSet::new();
         let mut named_by: HashMap<usize, QueueSet> = HashMap::new();
         for (concern, number) in concerns.iter().zip(0..) {
+            if concern.broad {
+                broad.insert(number);
+            }
             if concern.broad && concern.allows {
                 open_to_many.insert(number);
             }
@@ -166,11 +178,14 @@ impl<'a> Matrix<'a> {
             .map(|policy| &*policy.document)
             .collect();
         let of_keys = access.keys.iter().flat_map(|key| &key.policies);
-        let personal = concerns.iter().any(|concern| concern.personal)
-            || of_keys
-                .map(|policy| &*policy.document)
-                .chain(controls.iter().copied())
-                .any(|document| ground.is_personal(document));
+        let mut looks: Vec<Look<'_>> = of_keys
+            .map(|policy| &*policy.document)
+            .chain(controls.iter().copied())
+            .flat_map(|document| ground.looks(document))
+            .collect();
+        for concern in &concerns {
+            looks.extend(&concern.looks);
+        }
         let extents = measured(access, &ground);
         let controls = controls
             .into_iter()
@@ -184,10 +199,12 @@ impl<'a> Matrix<'a> {
             asker: Asker::new(access),
             sides: queue_sides(access),
             profiles: profiles(access, &concerns),
+            nobodys: QueueSide::without_policy(access.tags_matter),
             ground,
+            broad,
             open_to_many,
             named_by,
-            personal,
+            looks,
             extents,
             controls,
         }
@@ -236,7 +253,7 @@ impl<'a> Matrix<'a> {
                 service_linked: principal.is_service_linked(),
                 boundary: principal.boundary.as_ref().map(document_key),
                 policies: Vec::new(),
-                only: None,
+                looked_at: String::new(),
             },
             wide: Vec::new(),
             extents: Vec::new(),
@@ -245,7 +262,7 @@ impl<'a> Matrix<'a> {
             cuts: Vec::new(),
             singles: named_by.cloned().unwrap_or_default(),
         };
-        let mut is_personal = self.personal;
+        let mut looks = self.looks.clone();
         let narrow = NARROW.min(self.ground.index.all().len() / NARROW_PART);
         for policy in &principal.policies {
             let extent = self.extent(principal, &policy.document);
@@ -254,7 +271,7 @@ impl<'a> Matrix<'a> {
                 plan.cuts.extend(extent.cuts.iter().cloned());
                 plan.singles |= &extent.singles;
             } else {
-                is_personal |= self.ground.is_personal(&policy.document);
+                looks.extend(self.ground.looks(&policy.document));
                 plan.wide.push(policy);
                 plan.shared.policies.push(document_key(policy));
                 plan.extents.push(extent);
@@ -262,7 +279,7 @@ impl<'a> Matrix<'a> {
         }
         plan.giving = plan.extents.len();
         if let Some(boundary) = &principal.boundary {
-            is_personal |= self.ground.is_personal(&boundary.document);
+            looks.extend(self.ground.looks(&boundary.document));
             plan.extents
                 .push(self.extent(principal, &boundary.document));
         }
@@ -272,7 +289,11 @@ impl<'a> Matrix<'a> {
                 None => Cow::Owned(self.personal_extent(principal, control)),
             });
         }
-        plan.shared.only = is_personal.then_some(index);
+        plan.shared.looked_at = self.looked_at(index, principal, &looks);
+        // Whom a policy names besides others has no answer there that those could share.
+        if named_by.is_some_and(|named| !named.is_disjoint(&self.broad)) {
+            let _ = write!(plan.shared.looked_at, "named {index}");
+        }
         Some(plan)
     }
 
@@ -286,22 +307,77 @@ impl<'a> Matrix<'a> {
 
     /// The extent of a document whose variables the principal fills.
     fn personal_extent(&self, principal: &Principal<'_>, document: &Document) -> Extent {
-        let Some(any_queue) = self.access.queues.first() else {
-            return Extent::default();
-        };
         let caller = match principal.kind {
             Kind::User => Caller::UserWithKey(principal),
             _ => Caller::Role(principal),
         };
-        let keys = WhateverQueue(RequestContext {
+        let Some(keys) = self.whatever_queue(principal.account, caller) else {
+            return Extent::default();
+        };
+        self.ground.extent(document, &WhateverSession(keys))
+    }
+
+    /// The keys of a caller's requests to some queue of the account.
+    fn whatever_queue<'c>(
+        &'c self,
+        account: usize,
+        caller: Caller<'c>,
+    ) -> Option<WhateverQueue<'c>> {
+        Some(WhateverQueue(RequestContext {
             caller,
-            target: Target::Queue(any_queue.queue),
-            callers_organization: self.access.organization(principal.account),
+            target: Target::Queue(self.access.queues.first()?.queue),
+            callers_organization: self.access.organization(account),
             targets_organization: None,
-            now: self.access.scanned_at(principal.account),
+            now: self.access.scanned_at(account),
             carries_tags: false,
-        });
-        self.ground.extent(document, &keys)
+        }))
+    }
+
+    /// What policies see of the principal that they see otherwise of another, in words: principals of whom they see the same
+    /// fare alike.
+    fn looked_at(&self, index: usize, principal: &Principal<'_>, looks: &[Look<'_>]) -> String {
+        let mut seen = String::new();
+        let callers = match principal.kind {
+            Kind::User => vec![
+                Caller::UserWithKey(principal),
+                Caller::UserWithSession(principal),
+            ],
+            _ => vec![Caller::Role(principal)],
+        };
+        let mut is_open = false;
+        for caller in callers {
+            let Some(keys) = self.whatever_queue(principal.account, caller) else {
+                continue;
+            };
+            for look in looks {
+                let formula = match look {
+                    Look::Outcome(clause) => clause.when(&keys),
+                    Look::Exempt(statement) => statement
+                        .matches_principal(&principal.requester, &mut Assumptions::default())
+                        .any(),
+                    Look::Value(key) => {
+                        let value = keys.lookup(key);
+                        is_open |= matches!(value, Lookup::Open(_));
+                        // Writing to a `String` cannot fail.
+                        let _ = write!(seen, "{value:?};");
+                        continue;
+                    }
+                };
+                match formula {
+                    Formula::Always => seen.push('y'),
+                    Formula::Never => seen.push('n'),
+                    open => {
+                        is_open = true;
+                        let _ = write!(seen, "{open:?};");
+                    }
+                }
+            }
+        }
+        // What is open for any session may be settled by the session of a workload, and those are the principal's own.
+        if is_open && !principal.workloads.is_empty() {
+            let _ = write!(seen, "{index}");
+        }
+        seen
     }
 
     /// What everyone has who shares the plan, on all queues.
@@ -320,7 +396,15 @@ impl<'a> Matrix<'a> {
         let cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
         let parts = self.cut(&domain, cuts, &singles);
         let policies = plan.wide.iter().copied();
-        Asking::new(self.access, &self.asker, &self.sides, principal, policies).groups(parts)
+        let who = Asking::new(self.access, &self.asker, principal, policies);
+        // A policy that concerns nobody but those whom it names is no policy to the others, and these are decided apart.
+        who.groups(parts, |queue| {
+            if self.broad.contains(queue) {
+                self.sides.get(queue as usize)
+            } else {
+                Some(&self.nobodys)
+            }
+        })
     }
 
     /// What a principal has on the queues that are its own matter.
@@ -335,7 +419,8 @@ impl<'a> Matrix<'a> {
         let shared_cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
         let parts = self.cut(&plan.apart, plan.cuts.iter().chain(shared_cuts), &singles);
         let policies = &principal.policies;
-        Asking::new(self.access, &self.asker, &self.sides, principal, policies).groups(parts)
+        let who = Asking::new(self.access, &self.asker, principal, policies);
+        who.groups(parts, |queue| self.sides.get(queue as usize))
     }
 
     /// Cuts the domain into parts: queues of one part are in the same sets, are like each other, and are none of the
@@ -447,7 +532,6 @@ impl ContextKeys for NoKeys {
 struct Asking<'s> {
     asker: &'s Asker<'s>,
     access: &'s Access<'s>,
-    sides: &'s [QueueSide<'s>],
     principal: &'s Principal<'s>,
     side: RequesterSide<'s>,
     callers: Vec<Caller<'s>>,
@@ -457,7 +541,6 @@ impl<'s> Asking<'s> {
     fn new(
         access: &'s Access<'s>,
         asker: &'s Asker<'s>,
-        sides: &'s [QueueSide<'s>],
         principal: &'s Principal<'s>,
         policies: impl IntoIterator<Item = &'s Policy, IntoIter: Clone>,
     ) -> Self {
@@ -465,27 +548,31 @@ impl<'s> Asking<'s> {
         Self {
             asker,
             access,
-            sides,
             principal,
             callers: access.callers(principal, policies.clone()),
             side: RequesterSide::of(principal, policies, access.tags_matter),
         }
     }
 
-    /// The rights on every part, queues of one part faring alike.
-    fn groups(&self, parts: Vec<QueueSet>) -> Vec<Group> {
+    /// The rights on every part, queues of one part faring alike; `side_of` gives the side of the queue that stands for a
+    /// part.
+    fn groups(
+        &self,
+        parts: Vec<QueueSet>,
+        side_of: impl Fn(u32) -> Option<&'s QueueSide<'s>>,
+    ) -> Vec<Group> {
         let mut groups = Groups::default();
         for part in parts {
-            if let Some(group) = self.group(part) {
+            let Some(queue) = part.min() else { continue };
+            if let Some(group) = side_of(queue).and_then(|side| self.group(part, queue, side)) {
                 groups.add(group);
             }
         }
         groups.into_vec()
     }
 
-    fn group(&self, queues: QueueSet) -> Option<Group> {
-        let index = queues.min()? as usize;
-        let (audited, queue_side) = (self.access.queues.get(index)?, self.sides.get(index)?);
+    fn group(&self, queues: QueueSet, queue: u32, queue_side: &'s QueueSide<'s>) -> Option<Group> {
+        let audited = self.access.queues.get(queue as usize)?;
         if self.side.allows_nothing && queue_side.allows_nothing {
             return None;
         }

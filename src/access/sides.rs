@@ -152,6 +152,13 @@ pub(super) struct QueueSide<'a> {
 }
 
 impl<'a> QueueSide<'a> {
+    pub(super) fn without_policy(tags_matter: bool) -> Self {
+        Self {
+            policy: ByAction::new(tags_matter, |_| Candidates::default()),
+            allows_nothing: true,
+        }
+    }
+
     pub(super) fn of(audited: &'a AuditedQueue<'_>, tags_matter: bool) -> Self {
         let policy = ByAction::new(tags_matter, |action| {
             Candidates::of(&audited.policy, action)

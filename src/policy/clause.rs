@@ -117,7 +117,7 @@ impl Clause {
     }
 
     /// The keys of the variables in its values, in lower case.
-    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
         let templates = match &self.operands {
             Operands::Fixed(..) => &[][..],
             Operands::Templates(templates) => templates,
@@ -125,6 +125,11 @@ impl Clause {
         templates
             .iter()
             .flat_map(|(_, template)| template.variables())
+    }
+
+    /// When the clause holds in requests with these keys.
+    pub fn when(&self, keys: &dyn ContextKeys) -> Formula {
+        self.evaluate(keys, &mut Assumptions::default())
     }
 
     /// When the clause holds.

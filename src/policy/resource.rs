@@ -89,7 +89,7 @@ impl ResourcePattern {
     }
 
     /// The keys of its variables, in lower case.
-    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
         let template = match &self.form {
             Form::Variable { resource, .. } => Some(resource),
             Form::Everything | Form::Fixed(_) => None,
