@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::context::AnyPrincipal;
 use super::extent::{Ground, Look, looks_of};
-use super::key::Lock;
+use super::key::{AuditedKey, Lock};
 use super::{Access, AuditedQueue};
 use crate::arn::Arn;
 use crate::entity::Kind;
@@ -59,14 +59,58 @@ impl<'a> Roster<'a> {
     }
 
     /// The user or role of an ARN.
-    pub(super) fn of_arn(&self, arn: &Arn) -> Option<usize> {
+    fn of_arn(&self, arn: &Arn) -> Option<usize> {
         self.by_arn.get(arn).copied()
     }
 
+    /// The principals that an entry names one by one.
+    fn named(&self, entry: &PrincipalEntry) -> Vec<usize> {
+        match entry {
+            PrincipalEntry::User(arn) => self.of_arn(arn).into_iter().collect(),
+            PrincipalEntry::Role(arn) => self.role(arn.account(), arn.name()).to_vec(),
+            PrincipalEntry::Session(session) => self.role(&session.account, &session.role).to_vec(),
+            PrincipalEntry::UniqueId(id) => {
+                self.by_id.get(id.as_str()).cloned().unwrap_or_default()
+            }
+            PrincipalEntry::Everyone
+            | PrincipalEntry::Account { .. }
+            | PrincipalEntry::FederatedUser(_)
+            | PrincipalEntry::Service(_)
+            | PrincipalEntry::Federated(_)
+            | PrincipalEntry::Unmatchable(_) => Vec::new(),
+        }
+    }
+
     /// The role of an account by its name; names are unique without their path.
-    pub(super) fn role<'n>(&'n self, account: &'n str, name: &'n str) -> &'n [usize] {
+    fn role<'n>(&'n self, account: &'n str, name: &'n str) -> &'n [usize] {
         self.roles.get(&(account, name)).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whom the policy and the grants of a key name, and what they look at that differs between others.
+pub(super) fn concern_of_key<'d>(
+    ground: &Ground<'_>,
+    roster: &Roster<'_>,
+    audited: &'d AuditedKey<'_>,
+) -> Concern<'d> {
+    let mut concern = Concern::default();
+    for policy in &audited.policies {
+        for statement in policy.document.readings.iter().flatten() {
+            if !ground.is_about_keys(statement) {
+                continue;
+            }
+            concern.looks.extend(looks_of(statement));
+            match &statement.principal {
+                Some(element) if element.negated => concern.looks.push(Look::Exempt(statement)),
+                element => {
+                    for entry in element.iter().flat_map(|element| &element.entries) {
+                        concern.named.extend(roster.named(entry));
+                    }
+                }
+            }
+        }
+    }
+    concern
 }
 
 /// Whom the policy of a queue concerns.
@@ -153,28 +197,15 @@ impl<'d> Concern<'d> {
         own: &str,
     ) -> bool {
         match entry {
-            PrincipalEntry::Everyone => return true,
+            PrincipalEntry::Everyone => true,
             // To its own account a queue policy allows nothing that the account's policies do not (B.3).
-            PrincipalEntry::Account { account, .. } if account == own => return !allows,
-            PrincipalEntry::Account { account, .. } => {
-                return roster.accounts.contains(account.as_str());
+            PrincipalEntry::Account { account, .. } if account == own => !allows,
+            PrincipalEntry::Account { account, .. } => roster.accounts.contains(account.as_str()),
+            _ => {
+                self.named.extend(roster.named(entry));
+                false
             }
-            PrincipalEntry::User(arn) => self.named.extend(roster.of_arn(arn)),
-            PrincipalEntry::Role(arn) => self.named.extend(roster.role(arn.account(), arn.name())),
-            PrincipalEntry::Session(session) => {
-                self.named
-                    .extend(roster.role(&session.account, &session.role));
-            }
-            PrincipalEntry::UniqueId(id) => {
-                self.named
-                    .extend(roster.by_id.get(id.as_str()).into_iter().flatten());
-            }
-            PrincipalEntry::FederatedUser(_)
-            | PrincipalEntry::Service(_)
-            | PrincipalEntry::Federated(_)
-            | PrincipalEntry::Unmatchable(_) => {}
         }
-        false
     }
 }
 

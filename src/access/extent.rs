@@ -20,8 +20,10 @@ pub(super) struct Extent {
     pub(super) singles: QueueSet,
     /// Where an Allow may apply.
     pub(super) allows: QueueSet,
-    /// Where any statement may apply.
+    /// Where any statement about queues may apply.
     pub(super) touches: QueueSet,
+    /// Whether it says something about keys, which matters wherever one encrypts.
+    pub(super) keys: bool,
 }
 
 /// Something that a policy looks at and that may be another for each principal.
@@ -83,7 +85,8 @@ impl<'a> Ground<'a> {
             .any(|action| statement.actions.contains(action))
     }
 
-    fn is_about_keys(&self, statement: &Statement) -> bool {
+    /// Whether the statement is about the keys of queues.
+    pub(super) fn is_about_keys(&self, statement: &Statement) -> bool {
         !self.locked.is_empty()
             && [KeyUse::Generate, KeyUse::Decrypt]
                 .into_iter()
@@ -120,13 +123,12 @@ impl<'a> Ground<'a> {
         if !document.readable {
             extent.allows = self.index.all().clone();
             extent.touches = self.index.all().clone();
+            extent.keys = true;
             return extent;
         }
         for statement in document.readings.iter().flatten() {
             // A key is the same for every queue that it encrypts, so statements about keys cut nothing.
-            if self.is_about_keys(statement) {
-                extent.touches |= &self.locked;
-            }
+            extent.keys |= self.is_about_keys(statement);
             if self.is_about_queues(statement) {
                 self.add(&mut extent, statement, document.kind, keys);
             }

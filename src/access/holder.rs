@@ -1,6 +1,6 @@
 //! Everyone who has a capability on one queue, each with the proof: the answer of `patscan who-can`.
 
-use super::{Access, Capability, Proof};
+use super::{Access, Capability, Proof, Provers};
 use crate::entity::{Entity, Kind};
 use crate::policy::Formula;
 
@@ -21,8 +21,9 @@ impl Access<'_> {
     /// Who has the capability on the queue, sorted: users and roles of the audited accounts, and whom the queue policy names
     /// besides. What only an unreadable policy could give is left out: a gap says that it is unknown.
     pub fn holders(&self, queue: usize, capability: Capability) -> Vec<Holder> {
+        let provers = self.provers();
         let mut holders: Vec<Holder> = (0..self.principals.len())
-            .filter_map(|principal| self.principal_holds(principal, queue, capability))
+            .filter_map(|principal| self.principal_holds(&provers, principal, queue, capability))
             .chain(self.outsiders_hold(queue, capability))
             .collect();
         holders.sort_by(|a, b| {
@@ -37,6 +38,7 @@ impl Access<'_> {
 
     fn principal_holds(
         &self,
+        provers: &Provers<'_>,
         index: usize,
         queue: usize,
         capability: Capability,
@@ -61,7 +63,7 @@ impl Access<'_> {
             entity: Entity::new(principal.kind, principal.arn.shared()),
             when: when.clone(),
             workloads,
-            because: self.prover(index)?.prove(queue, capability),
+            because: provers.of(index)?.prove(queue, capability),
         })
     }
 

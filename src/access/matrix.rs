@@ -12,7 +12,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::apart::{Concern, Roster, concern, profiles};
+use super::apart::{Concern, Roster, concern, concern_of_key, profiles};
 use super::asker::{Asker, Comer, needing_receipt};
 use super::context::{
     AnyPrincipal, Caller, RequestContext, Target, WhateverQueue, WhateverSession,
@@ -88,6 +88,8 @@ struct Matrix<'a> {
     open_to_many: QueueSet,
     /// For each principal the queues whose policies name it.
     named_by: HashMap<usize, QueueSet>,
+    /// For each principal the queues whose keys name it.
+    named_by_key: HashMap<usize, QueueSet>,
     /// What differs from principal to principal and is looked at whatever the own policies say.
     looks: Vec<Look<'a>>,
     /// The extents of documents without variables, by their address: documents are shared by all who carry them.
@@ -144,7 +146,11 @@ fn address(document: &Arc<Document>) -> usize {
 
 impl<'a> Matrix<'a> {
     fn new(access: &'a Access<'a>) -> Self {
-        let ground = Ground::new(&access.index, locked(access), access.tags_matter);
+        let ground = Ground::new(
+            &access.index,
+            locked(access, |lock| matches!(lock, Lock::Key(_))),
+            access.tags_matter,
+        );
         let roster = Roster::new(access);
         let concerns: Vec<Concern<'a>> = access
             .queues
@@ -177,12 +183,19 @@ impl<'a> Matrix<'a> {
             .flat_map(Controls::policies)
             .map(|policy| &*policy.document)
             .collect();
-        let of_keys = access.keys.iter().flat_map(|key| &key.policies);
-        let mut looks: Vec<Look<'_>> = of_keys
-            .map(|policy| &*policy.document)
-            .chain(controls.iter().copied())
+        let mut looks: Vec<Look<'_>> = controls
+            .iter()
             .flat_map(|document| ground.looks(document))
             .collect();
+        let mut named_by_key: HashMap<usize, QueueSet> = HashMap::new();
+        for (index, key) in access.keys.iter().enumerate() {
+            let concern = concern_of_key(&ground, &roster, key);
+            let queues = locked(access, |lock| lock == Lock::Key(index));
+            for principal in concern.named {
+                *named_by_key.entry(principal).or_default() |= &queues;
+            }
+            looks.extend(concern.looks);
+        }
         for concern in &concerns {
             looks.extend(&concern.looks);
         }
@@ -204,6 +217,7 @@ impl<'a> Matrix<'a> {
             broad,
             open_to_many,
             named_by,
+            named_by_key,
             looks,
             extents,
             controls,
@@ -262,12 +276,32 @@ impl<'a> Matrix<'a> {
             cuts: Vec::new(),
             singles: named_by.cloned().unwrap_or_default(),
         };
+        if let Some(queues) = self.named_by_key.get(&index) {
+            plan.apart |= queues;
+        }
         let mut looks = self.looks.clone();
         let narrow = NARROW.min(self.ground.index.all().len() / NARROW_PART);
-        for policy in &principal.policies {
-            let extent = self.extent(principal, &policy.document);
-            if extent.touches.len() <= narrow {
+        let carried: Vec<(&Policy, Cow<'_, Extent>)> = principal
+            .policies
+            .iter()
+            .map(|policy| (policy, self.extent(principal, &policy.document)))
+            .collect();
+        // Where something may be allowed besides what narrow policies about queues allow.
+        let mut domain = self.open_to_many.clone();
+        for (_, extent) in &carried {
+            if extent.keys || extent.touches.len() > narrow {
+                domain |= &extent.allows;
+            }
+        }
+        let locked = domain & &self.ground.locked;
+        for (policy, extent) in carried {
+            // What is said about keys matters on encrypted queues only, and there only where messages can be reached at all.
+            let reaches_keys = extent.keys && locked.len() > narrow;
+            if extent.touches.len() <= narrow && !reaches_keys {
                 plan.apart |= &extent.touches;
+                if extent.keys {
+                    plan.apart |= &locked;
+                }
                 plan.cuts.extend(extent.cuts.iter().cloned());
                 plan.singles |= &extent.singles;
             } else {
@@ -291,7 +325,9 @@ impl<'a> Matrix<'a> {
         }
         plan.shared.looked_at = self.looked_at(index, principal, &looks);
         // Whom a policy names besides others has no answer there that those could share.
-        if named_by.is_some_and(|named| !named.is_disjoint(&self.broad)) {
+        if named_by.is_some_and(|named| !named.is_disjoint(&self.broad))
+            || self.named_by_key.contains_key(&index)
+        {
             let _ = write!(plan.shared.looked_at, "named {index}");
         }
         Some(plan)
@@ -483,9 +519,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// The queues whose messages some customer managed key encrypts, or encrypted before they were moved there.
-fn locked(access: &Access<'_>) -> QueueSet {
-    let has_key = |audited: &AuditedQueue<'_>| matches!(audited.lock, Lock::Key(_));
+/// The queues whose messages such a lock guards, or guarded before they were moved there.
+fn locked(access: &Access<'_>, is_such: impl Fn(Lock) -> bool) -> QueueSet {
+    let has_key = |audited: &AuditedQueue<'_>| is_such(audited.lock);
     access
         .queues
         .iter()

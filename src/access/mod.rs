@@ -37,7 +37,7 @@ pub use holder::Holder;
 pub use index::QueueSet;
 pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
-pub use proof::{Proof, Prover};
+pub use proof::{Proof, Prover, Provers};
 pub use rights::{Rights, SessionRights, SessionsOn};
 
 use self::asker::Asker;

@@ -41,23 +41,40 @@ impl Proof {
 /// Proves what one principal may do, queue by queue.
 pub struct Prover<'a> {
     access: &'a Access<'a>,
-    asker: Asker<'a>,
+    asker: &'a Asker<'a>,
     /// The index of the principal.
     index: usize,
     principal: &'a Principal<'a>,
     side: RequesterSide<'a>,
 }
 
+/// Proves what principals may do, one after the other.
+pub struct Provers<'a> {
+    access: &'a Access<'a>,
+    asker: Asker<'a>,
+}
+
 impl Access<'_> {
-    /// What proves the rights of a principal; none when there is no such principal.
-    pub fn prover(&self, index: usize) -> Option<Prover<'_>> {
-        let principal = self.principals.get(index)?;
-        Some(Prover {
+    /// What proves rights.
+    pub fn provers(&self) -> Provers<'_> {
+        Provers {
             access: self,
             asker: Asker::new(self),
+        }
+    }
+}
+
+impl Provers<'_> {
+    /// What proves the rights of a principal; none when there is no such principal.
+    pub fn of(&self, index: usize) -> Option<Prover<'_>> {
+        let access = self.access;
+        let principal = access.principals.get(index)?;
+        Some(Prover {
+            access,
+            asker: &self.asker,
             index,
             principal,
-            side: RequesterSide::of(principal, principal.policies.iter(), self.tags_matter),
+            side: RequesterSide::of(principal, principal.policies.iter(), access.tags_matter),
         })
     }
 }

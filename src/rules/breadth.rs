@@ -60,6 +60,9 @@ pub(super) fn of_identity_statement(
     matched: &dyn Fn(&ResourcePattern) -> u64,
 ) -> Option<Breadth> {
     let resources = statement.resources.as_ref()?;
+    if names_everything_in_full(statement) {
+        return None;
+    }
     let scope = scope(statement, matched);
     let mut reasons = Vec::new();
     if resources.negated {
@@ -96,6 +99,23 @@ pub(super) fn of_identity_statement(
         }
     }
     breadth(statement, reasons, scope != Scope::Nowhere)
+}
+
+/// Whether every action and every resource of a statement is written out: then nothing about it can be too wide.
+fn names_everything_in_full(statement: &Statement) -> bool {
+    let in_full = |text: &str| !text.contains(['*', '?', '$']);
+    let is_one = |pattern: &ResourcePattern| {
+        let mut fields = pattern.text().splitn(6, ':').skip(4);
+        in_full(pattern.text())
+            && fields.next().is_some_and(|account| !account.is_empty())
+            && fields.next().is_some()
+    };
+    !statement.actions.negated
+        && statement.actions.texts.iter().all(|text| in_full(text))
+        && statement
+            .resources
+            .as_ref()
+            .is_some_and(|set| !set.negated && set.patterns.iter().all(is_one))
 }
 
 /// What is too wide about a statement of a queue policy, which is about its queue alone.

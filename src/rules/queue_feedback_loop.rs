@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::{Audit, count, evidence, principal_ref, short};
-use crate::access::{Capability, Principal, QueueSet};
+use crate::access::{Capability, Principal, Provers, QueueSet};
 use crate::account::Account;
 use crate::finding::{
     Certainty, Entity, Finding, Grade, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef, Severity,
@@ -18,6 +18,7 @@ const MOST_PROVED: usize = 20;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let provers = audit.access.provers();
     let mut loops = audit.graph.loops().peekable();
     while let Some(first) = loops.next() {
         let principal = first.principal;
@@ -25,7 +26,7 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
         while let Some(next) = loops.next_if(|next| next.principal == principal) {
             of_principal.push(next);
         }
-        findings.extend(finding(audit, principal, &of_principal));
+        findings.extend(finding(audit, &provers, principal, &of_principal));
     }
     findings.extend(
         audit
@@ -50,10 +51,15 @@ fn severity(principal: &Principal<'_>, found: &Loop) -> Severity {
     base.lowered(u8::from(found.deletes != Some(Certainty::Allowed)))
 }
 
-fn finding(audit: &Audit<'_>, index: usize, loops: &[Loop]) -> Option<Finding> {
+fn finding(
+    audit: &Audit<'_>,
+    provers: &Provers<'_>,
+    index: usize,
+    loops: &[Loop],
+) -> Option<Finding> {
     let principal = audit.access.principals.get(index)?;
     let account = audit.access.account(principal.account)?;
-    let rights = audit.access.prover(index)?;
+    let rights = provers.of(index)?;
     let subject = Entity::new(principal.kind, principal.arn.shared());
     let gravest = loops.iter().map(|found| severity(principal, found)).max()?;
     let certainty = loops.iter().map(|found| found.certainty).max()?;
