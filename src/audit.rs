@@ -19,18 +19,27 @@ pub fn audit(
     trusted: &BTreeSet<AccountId>,
     generated_at: DateTime<Utc>,
 ) -> Report {
-    let access = Access::compute(accounts);
-    let graph = Graph::new(&access);
+    report(&Access::compute(accounts), trusted, generated_at)
+}
+
+/// The report on what access was found.
+pub fn report(
+    access: &Access<'_>,
+    trusted: &BTreeSet<AccountId>,
+    generated_at: DateTime<Utc>,
+) -> Report {
+    let accounts = access.accounts;
+    let graph = Graph::new(access);
     let findings = rules::check_all(&Audit {
         accounts,
-        access: &access,
+        access,
         graph: &graph,
         trusted,
     });
     let (flows, more_flows) = flows(&graph);
     let mut report = Report::new(generated_at, accounts, findings, flows);
     report.more_flows = more_flows;
-    report.coverage = coverage(&access);
+    report.coverage = coverage(access);
     report
 }
 

@@ -1,12 +1,18 @@
 //! The rights that are computed from structure are those that deciding every pair by itself gives, on random accounts and on
 //! the fixtures.
 
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
 use patscan::access::{Access, Capability, SessionRights, SessionsOn};
-use patscan::account::Account;
+use patscan::account::{self, Account};
+use patscan::audit;
 use patscan::policy::Formula;
+use patscan::report::{self, Format, Style};
 use proptest::prelude::*;
 
 use crate::generated::cases;
+use crate::patscan::fixtures;
 use crate::random_account::accounts;
 
 /// What is told of a formula: whether it is plain, and its words.
@@ -70,5 +76,25 @@ proptest! {
     #[test]
     fn structure_gives_what_every_pair_by_itself_gives(accounts in accounts()) {
         check(&accounts)?;
+    }
+}
+
+#[test]
+fn the_fixtures_give_the_same_report_in_either_way() {
+    for entry in std::fs::read_dir(fixtures()).unwrap() {
+        let file = entry.unwrap().path().join("snapshot.json");
+        let accounts = [account::read(&file).unwrap()];
+        let written = |access: &Access<'_>| {
+            let report = audit::report(access, &BTreeSet::new(), DateTime::UNIX_EPOCH);
+            let mut json = Vec::new();
+            report::write(&report, Format::Json, Style::default(), &mut json).unwrap();
+            String::from_utf8(json).unwrap()
+        };
+        assert_eq!(
+            written(&Access::compute(&accounts)),
+            written(&Access::compute_pair_by_pair(&accounts)),
+            "{}",
+            file.display()
+        );
     }
 }

@@ -121,8 +121,8 @@ impl<'a> Ground<'a> {
     pub(super) fn extent(&self, document: &Document, keys: &dyn ContextKeys) -> Extent {
         let mut extent = Extent::default();
         if !document.readable {
-            extent.allows = self.index.all().clone();
-            extent.touches = self.index.all().clone();
+            extent.allows.clone_from(self.index.all());
+            extent.touches.clone_from(self.index.all());
             extent.keys = true;
             return extent;
         }

@@ -61,7 +61,7 @@ impl<'a> QueueIndex<'a> {
     pub(super) fn reached(&self, reach: &Reach<'_>) -> Reached {
         let mut reached = Reached::default();
         if reach.is_everything() {
-            reached.surely = self.all.clone();
+            reached.surely.clone_from(&self.all);
             return reached;
         }
         for (_, number) in self.candidates(reach) {

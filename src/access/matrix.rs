@@ -46,22 +46,24 @@ pub(super) fn rows(access: &Access<'_>) -> Vec<Row> {
     matrix.rows()
 }
 
-/// The rights of every principal, decided pair by pair: what [`rows`] must equal.
-pub(super) fn rows_pair_by_pair(access: &Access<'_>) -> Vec<Row> {
+/// The rights of every principal on some queues, decided pair by pair: what [`rows`] must equal.
+pub(super) fn rows_pair_by_pair(access: &Access<'_>, queues: &QueueSet) -> Vec<Row> {
     let asker = Asker::new(access);
-    let sides = queue_sides(access);
-    let rows = access.principals.iter().map(|principal| {
-        let each = access.queues.iter().zip(0..);
-        let parts = each
-            .map(|(_, number)| QueueSet::from_iter([number]))
-            .collect();
+    let sides: HashMap<u32, QueueSide<'_>> = queues
+        .iter()
+        .filter_map(|queue| {
+            let audited = access.queues.get(queue as usize)?;
+            Some((queue, QueueSide::of(audited, access.tags_matter)))
+        })
+        .collect();
+    in_parallel(&access.principals, |principal| {
+        let parts = queues.iter().map(|queue| QueueSet::from_iter([queue]));
         let who = Asking::new(access, &asker, principal, &principal.policies);
         Row {
-            shared: Arc::new(who.groups(parts, |queue| sides.get(queue as usize))),
+            shared: Arc::new(who.groups(parts.collect(), |queue| sides.get(&queue))),
             ..Row::default()
         }
-    });
-    rows.collect()
+    })
 }
 
 fn queue_sides<'s>(access: &'s Access<'_>) -> Vec<QueueSide<'s>> {
@@ -586,7 +588,7 @@ impl<'s> Asking<'s> {
             access,
             principal,
             callers: access.callers(principal, policies.clone()),
-            side: RequesterSide::of(principal, policies, access.tags_matter),
+            side: RequesterSide::of(principal, &policies, access.tags_matter),
         }
     }
 

@@ -24,6 +24,7 @@ mod rights;
 mod sides;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -97,6 +98,14 @@ pub struct AuditedQueue<'a> {
 impl<'a> Access<'a> {
     /// Decides every principal, queue and capability.
     pub fn compute(accounts: &'a [Account]) -> Self {
+        let mut access = Self::prepare(accounts);
+        access.rows = matrix::rows(&access);
+        access.decide_outsiders(0..access.queues.len());
+        access
+    }
+
+    /// Everything that decides, and nothing decided.
+    fn prepare(accounts: &'a [Account]) -> Self {
         let mut principals = Vec::new();
         for (index, account) in accounts.iter().enumerate() {
             principals.extend(principal::principals(account, index));
@@ -128,25 +137,55 @@ impl<'a> Access<'a> {
         access.tags_matter = tags_matter;
         access.sessions_matter = sessions_matter;
         access.contexts_matter = contexts_matter;
-        access.rows = matrix::rows(&access);
-        let outsiders: Vec<Vec<Outsider>> = {
-            let asker = Asker::new(&access);
-            (0..access.queues.len())
-                .map(|index| outsider::of_queue(&access, &asker, index))
-                .collect()
-        };
-        for (audited, outsiders) in access.queues.iter_mut().zip(outsiders) {
-            audited.outsiders = outsiders;
-        }
         access
     }
 
     /// The same, pair by pair instead of from structure: for tests, which compare the two.
     #[doc(hidden)]
     pub fn compute_pair_by_pair(accounts: &'a [Account]) -> Self {
-        let mut access = Self::compute(accounts);
-        access.rows = matrix::rows_pair_by_pair(&access);
+        let mut access = Self::prepare(accounts);
+        access.rows = matrix::rows_pair_by_pair(&access, &access.every_queue());
+        access.decide_outsiders(0..access.queues.len());
         access
+    }
+
+    /// Decides every principal and capability on the one queue that `choose` finds among all of them; on the others nobody
+    /// has any right then.
+    ///
+    /// # Errors
+    /// Those of `choose`.
+    pub fn of_one_queue<E>(
+        accounts: &'a [Account],
+        choose: impl FnOnce(&Self) -> Result<usize, E>,
+    ) -> Result<(Self, usize), E> {
+        let mut access = Self::prepare(accounts);
+        let queue = choose(&access)?;
+        let only = access.every_queue().iter().skip(queue).take(1).collect();
+        access.rows = matrix::rows_pair_by_pair(&access, &only);
+        access.decide_outsiders(queue..queue + 1);
+        Ok((access, queue))
+    }
+
+    fn every_queue(&self) -> QueueSet {
+        self.queues
+            .iter()
+            .zip(0..)
+            .map(|(_, number)| number)
+            .collect()
+    }
+
+    fn decide_outsiders(&mut self, queues: Range<usize>) {
+        let decided: Vec<(usize, Vec<Outsider>)> = {
+            let asker = Asker::new(self);
+            queues
+                .map(|index| (index, outsider::of_queue(self, &asker, index)))
+                .collect()
+        };
+        for (index, outsiders) in decided {
+            if let Some(audited) = self.queues.get_mut(index) {
+                audited.outsiders = outsiders;
+            }
+        }
     }
 
     /// The rights of a principal on queues, those without any left out: a group for queues on which it fares alike.

@@ -74,7 +74,7 @@ impl Provers<'_> {
             asker: &self.asker,
             index,
             principal,
-            side: RequesterSide::of(principal, principal.policies.iter(), access.tags_matter),
+            side: RequesterSide::of(principal, &principal.policies.iter(), access.tags_matter),
         })
     }
 }

@@ -56,7 +56,7 @@ impl Access<'_> {
             return Formula::Never;
         };
         let asker = Asker::new(self);
-        let side = RequesterSide::of(principal, principal.policies.iter(), self.tags_matter);
+        let side = RequesterSide::of(principal, &principal.policies.iter(), self.tags_matter);
         let redrives = |requester: &Requester, caller: Caller<'_>| {
             let comer = Comer {
                 requester,

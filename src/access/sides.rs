@@ -107,7 +107,7 @@ impl<'a> RequesterSide<'a> {
     /// The side of a principal with these of its identity policies.
     pub(super) fn of(
         principal: &'a Principal<'_>,
-        policies: impl Iterator<Item = &'a Policy> + Clone,
+        policies: &(impl Iterator<Item = &'a Policy> + Clone),
         tags_matter: bool,
     ) -> Self {
         Self::new(tags_matter, |action| Own {

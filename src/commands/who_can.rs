@@ -2,11 +2,12 @@
 
 use std::io;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use super::reporting::terminal_style;
 use super::{Outcome, accounts};
 use crate::access::{Access, Capability};
+use crate::account::Queue;
 use crate::arn::Arn;
 use crate::audit::coverage;
 use crate::cli::WhoCanArgs;
@@ -29,14 +30,16 @@ pub(super) fn run(args: WhoCanArgs) -> Result<Outcome> {
     let file = output.path.as_deref().map(super::open_file).transpose()?;
 
     let accounts = accounts::load(source, verbosity)?;
-    let access = Access::compute(&accounts);
-    let coverage = coverage(&access);
-    let queue = find(&access, &args.queue, coverage.complete())?;
+    let (access, queue) = Access::of_one_queue(&accounts, |access| find(access, &args.queue))?;
     let who_can = WhoCan {
-        queue: Entity::new(Kind::Queue, queue.arn.shared()),
+        queue: access
+            .queues
+            .get(queue)
+            .map(|audited| Entity::new(Kind::Queue, audited.queue.arn.shared()))
+            .context("the queue is gone")?,
         capability,
-        holders: access.holders(queue.index, capability),
-        coverage,
+        holders: access.holders(queue, capability),
+        coverage: coverage(&access),
     };
 
     match file {
@@ -80,14 +83,8 @@ fn capability(text: &str, queue: &str) -> Result<Capability> {
     )
 }
 
-/// A queue that was found.
-struct Found<'a> {
-    index: usize,
-    arn: &'a Arn,
-}
-
 /// The one queue that is meant by an ARN, a URL, a name, or `region/name` as reports write it.
-fn find<'a>(access: &Access<'a>, wanted: &str, complete: bool) -> Result<Found<'a>> {
+fn find(access: &Access<'_>, wanted: &str) -> Result<usize> {
     let all = || {
         access
             .queues
@@ -95,18 +92,17 @@ fn find<'a>(access: &Access<'a>, wanted: &str, complete: bool) -> Result<Found<'
             .enumerate()
             .map(|(index, audited)| (index, audited.queue))
     };
-    let meant: Vec<Found<'a>> = all()
+    let meant: Vec<(usize, &Queue)> = all()
         .filter(|(_, queue)| is_meant(wanted, &queue.arn, &queue.url))
-        .map(|(index, queue)| Found {
-            index,
-            arn: &queue.arn,
-        })
         .collect();
-    if let [only] = meant.as_slice() {
-        return Ok(Found { ..*only });
+    if let [(only, _)] = meant.as_slice() {
+        return Ok(*only);
     }
     if !meant.is_empty() {
-        let arns: Vec<String> = meant.iter().map(|found| found.arn.to_string()).collect();
+        let arns: Vec<String> = meant
+            .iter()
+            .map(|(_, queue)| queue.arn.to_string())
+            .collect();
         bail!(
             "`{wanted}` is the name of {} queues; name one by its ARN: {}",
             meant.len(),
@@ -124,7 +120,7 @@ fn find<'a>(access: &Access<'a>, wanted: &str, complete: bool) -> Result<Found<'
     let mut nearest = nearest_first(name, names);
     nearest.dedup();
     nearest.truncate(MOST_SUGGESTIONS);
-    let unread = if complete {
+    let unread = if coverage(access).complete() {
         ""
     } else {
         " (not everything could be read)"

@@ -158,8 +158,8 @@ impl<'a> Graph<'a> {
         Self {
             access,
             deliveries,
-            deliveries_of,
             wired,
+            deliveries_of,
             administrators,
         }
     }

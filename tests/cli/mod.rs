@@ -5,6 +5,7 @@ mod catalogue;
 pub(crate) mod contract;
 mod exit_codes;
 mod hostile;
+mod large;
 mod malformed;
 mod mistakes;
 mod refusals;

@@ -297,6 +297,7 @@ fn findings_are_written_with_all_they_hold() {
             })
             .collect();
         assert_eq!(resources, expected);
+        assert_eq!(read.more_resources, finding.more_resources);
         let evidence: Vec<[&str; 6]> = read
             .evidence
             .iter()
