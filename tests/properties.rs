@@ -569,8 +569,11 @@ proptest! {
         let ranks = ranks(&filled(&open, key));
         prop_assert!(!ranks.contains(&1), "{:?} {:#?}", ranks, decided);
         let (yes, no) = (ranks.contains(&2), ranks.contains(&0));
-        // Keys with several values, and variables that hang on the key, are left open rather than solved.
-        let is_solved = key.sort != Sort::Texts && !open.to_string().contains(&format!("${{{}", key.name));
+        // Keys with several values, and variables that hang on the key, are left open rather than solved. A key that AWS does
+        // not document may have several values once a set operator asks for them; the fillings here have one.
+        let text = open.to_string();
+        let may_be_many = key.sort == Sort::Texts || (!key.name.starts_with("aws:") && text.contains("ForA"));
+        let is_solved = !may_be_many && !text.contains(&format!("${{{}", key.name));
         match decided[0].rank {
             0 => prop_assert!(!yes, "{:?}", decided),
             2 => prop_assert!(!no, "{:?}", decided),
