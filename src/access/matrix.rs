@@ -8,29 +8,26 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::apart::{Concern, Roster, concern, concern_of_key, profiles};
-use super::asker::{Asker, Comer, needing_receipt};
+use super::asker::Asker;
+use super::asking::Asking;
 use super::context::{
     AnyPrincipal, Caller, RequestContext, Target, WhateverQueue, WhateverSession,
-    is_settled_by_session,
 };
 use super::control::Controls;
 use super::decide::Policy;
 use super::extent::{Extent, Ground, Look};
 use super::index::QueueSet;
 use super::key::Lock;
+use super::parallel::in_parallel;
 use super::principal::Principal;
-use super::rights::{Formulas, Group, Groups, Row};
-use super::sides::{QueueSide, RequesterSide};
+use super::rights::{Group, Row};
+use super::sides::QueueSide;
 use super::{Access, AuditedQueue};
 use crate::entity::Kind;
-use crate::policy::{
-    Assumptions, Atom, ContextKeys, Document, Formula, Lookup, OpenReason, Requester,
-};
+use crate::policy::{Assumptions, ContextKeys, Document, Formula, Lookup};
 
 /// Queues that a policy may reach to be one principal's own matter, at most.
 const NARROW: u64 = 64;
@@ -564,153 +561,4 @@ impl ContextKeys for NoKeys {
     fn lookup(&self, _: &str) -> Lookup<'_> {
         Lookup::Absent
     }
-}
-
-/// One principal with some of its policies, asked about queues.
-struct Asking<'s> {
-    asker: &'s Asker<'s>,
-    access: &'s Access<'s>,
-    principal: &'s Principal<'s>,
-    side: RequesterSide<'s>,
-    callers: Vec<Caller<'s>>,
-}
-
-impl<'s> Asking<'s> {
-    fn new(
-        access: &'s Access<'s>,
-        asker: &'s Asker<'s>,
-        principal: &'s Principal<'s>,
-        policies: impl IntoIterator<Item = &'s Policy, IntoIter: Clone>,
-    ) -> Self {
-        let policies = policies.into_iter();
-        Self {
-            asker,
-            access,
-            principal,
-            callers: access.callers(principal, policies.clone()),
-            side: RequesterSide::of(principal, &policies, access.tags_matter),
-        }
-    }
-
-    /// The rights on every part, queues of one part faring alike; `side_of` gives the side of the queue that stands for a
-    /// part.
-    fn groups(
-        &self,
-        parts: Vec<QueueSet>,
-        side_of: impl Fn(u32) -> Option<&'s QueueSide<'s>>,
-    ) -> Vec<Group> {
-        let mut groups = Groups::default();
-        for part in parts {
-            let Some(queue) = part.min() else { continue };
-            if let Some(group) = side_of(queue).and_then(|side| self.group(part, queue, side)) {
-                groups.add(group);
-            }
-        }
-        groups.into_vec()
-    }
-
-    fn group(&self, queues: QueueSet, queue: u32, queue_side: &'s QueueSide<'s>) -> Option<Group> {
-        let audited = self.access.queues.get(queue as usize)?;
-        if self.side.allows_nothing && queue_side.allows_nothing {
-            return None;
-        }
-        let ask = |requester: &Requester, caller: Caller<'_>| {
-            let comer = Comer {
-                requester,
-                caller,
-                account: Some(self.principal.account),
-            };
-            self.asker.formulas(comer, &self.side, audited, queue_side)
-        };
-        let any = self
-            .callers
-            .iter()
-            .map(|caller| ask(&self.principal.requester, *caller))
-            .reduce(either)
-            .map(needing_receipt)?;
-        let mut workloads = Vec::new();
-        if any.iter().any(depends_on_session) {
-            for (place, workload) in self.principal.workloads.iter().enumerate() {
-                let caller = Caller::Workload {
-                    role: self.principal,
-                    workload,
-                };
-                let requester = self.principal.requester_as(workload);
-                let formulas = needing_receipt(ask(&requester, caller));
-                if formulas != any {
-                    workloads.push((place, formulas));
-                }
-            }
-        }
-        Some(Group {
-            queues,
-            any,
-            workloads,
-        })
-    }
-}
-
-/// Whether the answer could be another for the session of one workload: what is open is not only about networks and times,
-/// which no workload settles.
-fn depends_on_session(formula: &Formula) -> bool {
-    let mut depends = false;
-    formula.each_literal(&mut |literal| {
-        depends |= match &*literal.atom {
-            Atom::Test(test) => is_settled_by_session(&test.key()),
-            Atom::Open { reason, .. } => *reason == OpenReason::Variable,
-        };
-    });
-    depends
-}
-
-/// What is there in either way.
-fn either(one: Formulas, other: Formulas) -> Formulas {
-    let mut others = other.into_iter();
-    one.map(
-        |formula| match (formula, others.next().unwrap_or(Formula::Never)) {
-            (Formula::Always, _) => Formula::Always,
-            (formula, other) => formula.or(other).settled(),
-        },
-    )
-}
-
-/// Items below which starting threads costs more than it gains.
-const WORTH_A_THREAD: usize = 256;
-
-/// The results for all items in their order, worked out on every processor.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    if items.len() < WORTH_A_THREAD || processors == 1 {
-        return items.iter().map(work).collect();
-    }
-    // Small pieces, taken one by one: items differ in cost, and one heavy piece would keep the others waiting.
-    let pieces: Vec<&[T]> = items
-        .chunks(items.len().div_ceil(processors * 16))
-        .collect();
-    let next = AtomicUsize::new(0);
-    let finished: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..processors)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut done = Vec::new();
-                    while let number = next.fetch_add(1, Ordering::Relaxed)
-                        && let Some(piece) = pieces.get(number)
-                    {
-                        done.push((number, piece.iter().map(&work).collect::<Vec<R>>()));
-                    }
-                    done
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| match worker.join() {
-                Ok(done) => done,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    });
-    let mut ordered = finished;
-    ordered.sort_by_key(|(number, _)| *number);
-    ordered.into_iter().flat_map(|(_, done)| done).collect()
 }

@@ -7,6 +7,7 @@
 mod action;
 mod apart;
 mod asker;
+mod asking;
 mod context;
 mod control;
 mod decide;
@@ -17,6 +18,7 @@ mod index;
 mod key;
 mod matrix;
 mod outsider;
+mod parallel;
 mod principal;
 mod proof;
 mod redrive;
