@@ -136,7 +136,7 @@ impl<'a> Asker<'a> {
                 .unwrap_or_default()
         };
         let (above_caller, above_queue) = (about(principal.account), about(audited.account));
-        let own = Own::of(principal, action);
+        let own = Own::of(principal, &principal.policies, action);
         let policy = Candidates::of(&audited.policy, action);
         let asked = Asked {
             action,

@@ -1,8 +1,9 @@
 //! Who may do what: accounts and their policies in, verdicts out.
 //!
-//! [`decide`] answers one request over all layers. [`Access`] asks it for every principal, queue and capability of the
-//! audited accounts, and for whom queue policies name besides ([`Outsider`]); it keeps what is not denied and can prove
-//! each answer by the statements behind it.
+//! [`decide`] answers one request over all layers. [`Access`] knows every principal's rights on every queue of the audited
+//! accounts, and those of whom queue policies name besides ([`Outsider`]): it asks [`decide`] once for queues on which a
+//! principal fares alike (`matrix`), keeps what is not denied, and can prove each answer by the statements behind it. What
+//! the decisions lacked is told as gaps.
 
 mod action;
 mod apart;

@@ -83,9 +83,14 @@ pub(super) struct Own<'a> {
 }
 
 impl<'a> Own<'a> {
-    pub(super) fn of(principal: &'a Principal<'_>, action: &str) -> Self {
+    /// The statements of a principal about an action, of its identity policies those of `policies`.
+    pub(super) fn of(
+        principal: &'a Principal<'_>,
+        policies: impl IntoIterator<Item = &'a Policy>,
+        action: &str,
+    ) -> Self {
         Self {
-            identity: Candidates::of(&principal.policies, action),
+            identity: Candidates::of(policies, action),
             boundary: principal
                 .boundary
                 .as_ref()
@@ -110,13 +115,8 @@ impl<'a> RequesterSide<'a> {
         policies: &(impl Iterator<Item = &'a Policy> + Clone),
         tags_matter: bool,
     ) -> Self {
-        Self::new(tags_matter, |action| Own {
-            identity: Candidates::of(policies.clone(), action),
-            boundary: principal
-                .boundary
-                .as_ref()
-                .map(|boundary| Candidates::limiting([boundary], action)),
-            session: None,
+        Self::new(tags_matter, |action| {
+            Own::of(principal, policies.clone(), action)
         })
     }
 
