@@ -121,6 +121,11 @@ pub(super) fn wrap(text: &str, limit: usize) -> Vec<String> {
                 let rest = break_off(&mut line).trim_start_matches(' ').to_owned();
                 used = width(&rest);
                 lines.push(std::mem::replace(&mut line, rest));
+                // What moved to the next line can leave no room for a wide character either.
+                if used + columns(character) > limit {
+                    lines.push(std::mem::take(&mut line));
+                    used = 0;
+                }
             }
             line.push(character);
             used += columns(character);
@@ -235,6 +240,11 @@ mod tests {
         let items = ["role a".to_owned(), "role b".to_owned(), "x".repeat(40)];
         assert_eq!(wrap_list(&items, 15), ["role a, role b,", "xxxxxx…xxxxxxx"]);
         assert!(wrap_list(&[], 15).is_empty());
+    }
+
+    #[test]
+    fn a_wide_character_after_a_broken_word_has_a_line_of_its_own() {
+        assert_eq!(wrap("+a\u{2ff0}", 2), ["+", "a", "\u{2ff0}"]);
     }
 
     proptest! {
