@@ -11,7 +11,7 @@ mod measured;
 use std::time::Duration;
 
 use criterion::{
-    BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+    BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 
 use self::measured::{Input, sizes};
@@ -25,6 +25,7 @@ fn stages(criterion: &mut Criterion) {
         measure(criterion, "access", size, &input, pairs, |input| {
             input.access().principals.len()
         });
+        measure_matrix(criterion, size, &input);
         let access = input.access();
         let principals = Throughput::Elements(access.principals.len() as u64);
         measure(criterion, "loops", size, &input, principals, |input| {
@@ -52,6 +53,29 @@ fn measure(
             input,
             |bencher, input| {
                 bencher.iter(|| run(input));
+            },
+        );
+    group.finish();
+}
+
+/// Deciding alone, from policies that are parsed.
+fn measure_matrix(criterion: &mut Criterion, size: usize, input: &Input) {
+    let mut group = criterion.benchmark_group("matrix");
+    group
+        .sampling_mode(SamplingMode::Flat)
+        .throughput(Throughput::Elements(input.pairs() as u64))
+        .bench_with_input(
+            BenchmarkId::from_parameter(size),
+            input,
+            |bencher, input| {
+                bencher.iter_batched(
+                    || input.prepared(),
+                    |mut access| {
+                        access.decide();
+                        access
+                    },
+                    BatchSize::PerIteration,
+                );
             },
         );
     group.finish();

@@ -94,6 +94,11 @@ impl Input {
         parsed.map(|document| document.statements().len()).sum()
     }
 
+    /// Everything parsed that decides, and nothing decided.
+    pub(crate) fn prepared(&self) -> Access<'_> {
+        Access::prepare(&self.accounts)
+    }
+
     /// Computes who may do what.
     pub(crate) fn access(&self) -> Access<'_> {
         Access::compute(&self.accounts)

@@ -1,18 +1,19 @@
-//! What sets queues apart for principals, besides their names: account, region, key, tags, and a policy that concerns them.
+//! What sets queues apart for principals, besides names and keys: account, region, tags, and a policy that concerns them.
 //!
 //! Most queue policies concern no user or role at all: they admit services, name the own account, or deny what never
-//! happens. Such a queue fares like one without a policy.
+//! happens. Such a queue fares like one without a policy. Of the others many say the same, each of its own queue.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use super::context::AnyPrincipal;
-use super::extent::{Ground, Look, looks_of};
-use super::key::{AuditedKey, Lock};
+use super::extent::{Ground, Look, looks_of, tags_of};
+use super::key::AuditedKey;
 use super::{Access, AuditedQueue};
 use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::policy::{
-    Assumptions, Effect, PrincipalEntry, Request, Requester, RequesterKind, Statement,
+    Assumptions, Effect, PolicyKind, PrincipalEntry, Request, Requester, RequesterKind, Statement,
 };
 
 /// Whom a queue policy concerns among the users and roles of the audited accounts.
@@ -26,6 +27,12 @@ pub(super) struct Concern<'d> {
     pub(super) looks: Vec<Look<'d>>,
     /// The principals that it names, by index.
     pub(super) named: BTreeSet<usize>,
+    /// What it says to principals that it does not name, in words that are equal where it says the same.
+    said: String,
+    /// Whether what it says may be another thing for each queue whatever the words.
+    alone: bool,
+    /// The keys of the queue's tags that it looks at, in lower case.
+    tags: BTreeSet<&'d str>,
 }
 
 /// The principals by the names that policies have for them.
@@ -127,15 +134,18 @@ pub(super) fn concern<'d>(
     if !policy.document.readable {
         concern.broad = true;
         concern.allows = true;
+        concern.alone = true;
         return concern;
     }
     for statement in policy.document.readings.iter().flatten() {
         if ground.is_about_queues(statement)
             && may_apply(statement, audited, policy.document.kind, keys)
         {
-            concern.add(statement, roster, audited.queue.arn.account());
+            concern.add(statement, roster, &audited.queue.arn);
         }
     }
+    // What is open between two readings is put in words with the policy's name.
+    concern.alone |= concern.broad && policy.document.readings.len() > 1;
     concern
 }
 
@@ -143,7 +153,7 @@ pub(super) fn concern<'d>(
 fn may_apply(
     statement: &Statement,
     audited: &AuditedQueue<'_>,
-    kind: crate::policy::PolicyKind,
+    kind: PolicyKind,
     keys: &AnyPrincipal<'_>,
 ) -> bool {
     // Who asks matters to the principal element only, which is looked at by itself.
@@ -166,7 +176,7 @@ fn may_apply(
 }
 
 impl<'d> Concern<'d> {
-    fn add(&mut self, statement: &'d Statement, roster: &Roster<'_>, own: &str) {
+    fn add(&mut self, statement: &'d Statement, roster: &Roster<'_>, queue: &Arn) {
         let allows = statement.effect == Effect::Allow;
         let mut broad = false;
         match &statement.principal {
@@ -177,7 +187,7 @@ impl<'d> Concern<'d> {
             }
             Some(element) => {
                 for entry in &element.entries {
-                    broad |= self.add_entry(entry, allows, roster, own);
+                    broad |= self.add_entry(entry, allows, roster, queue.account());
                 }
             }
         }
@@ -185,7 +195,36 @@ impl<'d> Concern<'d> {
             self.broad = true;
             self.allows |= allows;
             self.looks.extend(looks_of(statement));
+            self.say(statement, queue);
         }
+    }
+
+    /// Notes what a statement says to principals that it does not name. On which resources does not matter where its own
+    /// queue is surely one of them.
+    fn say(&mut self, statement: &'d Statement, queue: &Arn) {
+        let Statement {
+            label,
+            effect,
+            principal,
+            actions,
+            resources,
+            conditions,
+            valid,
+            assumed: _,
+        } = statement;
+        // Writing to a `String` cannot fail.
+        let _ = write!(
+            self.said,
+            "{label} {effect:?} {principal:?} {actions:?} {conditions:?} {valid};"
+        );
+        self.tags.extend(tags_of(statement));
+        self.alone |= resources.as_ref().is_some_and(|set| {
+            let is_surely_meant = set.patterns.iter().any(|pattern| {
+                let reach = pattern.widest_reach(PolicyKind::Resource);
+                !pattern.has_variables() && reach.contains(queue.as_str()) == Some(true)
+            });
+            set.negated || !is_surely_meant
+        });
     }
 
     /// Adds whom one entry names; the answer is whether it means principals without naming them.
@@ -209,48 +248,74 @@ impl<'d> Concern<'d> {
     }
 }
 
-/// What two queues have in common for whom neither policy concerns.
+/// What two queues have in common that fare alike wherever the same statements reach them, but for their keys.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Likeness<'a> {
     partition: &'a str,
     region: &'a str,
     account: &'a str,
     owner: usize,
-    lock: Lock,
-    tags: Option<Vec<(String, &'a str)>>,
-    sent_to: &'a [usize],
+    tags: Tags<'a>,
+    /// What its policy says to principals that it does not name.
+    said: &'a str,
     /// The queue itself, where it is like no other.
     only: Option<usize>,
 }
 
-/// A number for each queue, equal for queues that fare alike wherever the same statements reach them.
-pub(super) fn profiles(access: &Access<'_>, concerns: &[Concern<'_>]) -> Vec<u32> {
-    let tag_keys = looked_at_tags(access);
+/// The tags that matter of a queue; none of them when they are not known.
+type Tags<'a> = Option<Vec<(String, &'a str)>>;
+
+/// Numbers of queues, for policies that look at one set of tags or another.
+pub(super) struct Profiles<'p> {
+    by_tags: HashMap<&'p BTreeSet<String>, Vec<u32>>,
+    /// Those for policies that look at any tags.
+    any: Vec<u32>,
+}
+
+/// Sets of tags that are told apart, at most; with more, every tag matters to all.
+const MOST_SETS_OF_TAGS: usize = 32;
+
+impl<'p> Profiles<'p> {
+    /// For the sets of tags that somebody's policies look at.
+    pub(super) fn new(
+        access: &Access<'_>,
+        concerns: &[Concern<'_>],
+        sets: impl Iterator<Item = &'p BTreeSet<String>>,
+    ) -> Self {
+        let sets: BTreeSet<&BTreeSet<String>> = sets.collect();
+        let told_apart = sets.iter().filter(|_| sets.len() <= MOST_SETS_OF_TAGS);
+        let by_tags = told_apart
+            .map(|tags| (*tags, numbers(access, concerns, tags)))
+            .collect();
+        let all = sets.iter().copied().flatten().cloned().collect();
+        Self {
+            by_tags,
+            any: numbers(access, concerns, &all),
+        }
+    }
+
+    /// For each queue a number that is equal for queues that fare alike wherever the same statements reach them, but for
+    /// their keys, and where those statements look at these tags.
+    pub(super) fn of(&self, tags: &BTreeSet<String>) -> &[u32] {
+        self.by_tags.get(tags).unwrap_or(&self.any)
+    }
+}
+
+fn numbers(access: &Access<'_>, concerns: &[Concern<'_>], tags: &BTreeSet<String>) -> Vec<u32> {
     let mut numbers: BTreeMap<Likeness<'_>, u32> = BTreeMap::new();
     let profiles = access.queues.iter().zip(concerns).enumerate();
     profiles
         .map(|(index, (audited, concern))| {
-            let has_key = |audited: &AuditedQueue<'_>| matches!(audited.lock, Lock::Key(_));
-            let mut sources = audited
-                .sent_to
-                .iter()
-                .filter_map(|source| access.queues.get(*source));
-            let from_elsewhere = sources.clone().any(|source| source.lock != Lock::Open);
-            let in_context = access.contexts_matter && (has_key(audited) || sources.any(has_key));
             let arn = &audited.queue.arn;
+            let matters = |key: &str| tags.contains(key) || concern.tags.contains(key);
             let likeness = Likeness {
                 partition: arn.partition(),
                 region: arn.region(),
                 account: arn.account(),
                 owner: audited.account,
-                lock: audited.lock,
-                tags: relevant_tags(audited, &tag_keys),
-                sent_to: if from_elsewhere {
-                    &audited.sent_to
-                } else {
-                    &[]
-                },
-                only: (concern.broad || in_context).then_some(index),
+                tags: relevant_tags(audited, &matters),
+                said: &concern.said,
+                only: concern.alone.then_some(index),
             };
             let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             *numbers.entry(likeness).or_insert(next)
@@ -258,26 +323,12 @@ pub(super) fn profiles(access: &Access<'_>, concerns: &[Concern<'_>]) -> Vec<u32
         .collect()
 }
 
-/// The keys of queue tags that some document looks at, in lower case.
-fn looked_at_tags(access: &Access<'_>) -> BTreeSet<String> {
-    access
-        .every_document()
-        .flat_map(|document| document.readings.iter().flatten())
-        .flat_map(Statement::context_keys)
-        .filter_map(|key| key.strip_prefix("aws:resourcetag/"))
-        .map(str::to_owned)
-        .collect()
-}
-
-fn relevant_tags<'a>(
-    audited: &AuditedQueue<'a>,
-    keys: &BTreeSet<String>,
-) -> Option<Vec<(String, &'a str)>> {
+fn relevant_tags<'a>(audited: &AuditedQueue<'a>, matters: &dyn Fn(&str) -> bool) -> Tags<'a> {
     let tags = audited.queue.tags.as_ref()?;
     let mut relevant: Vec<(String, &str)> = tags
         .iter()
         .map(|tag| (tag.key.to_lowercase(), tag.value.as_str()))
-        .filter(|(key, _)| keys.contains(key))
+        .filter(|(key, _)| matters(key))
         .collect();
     relevant.sort();
     Some(relevant)

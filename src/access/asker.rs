@@ -1,5 +1,7 @@
 //! When somebody has a capability on a queue: each action that gives it, decided over all layers, and the queue's key.
 
+use std::collections::HashMap;
+
 use super::action::Capability;
 use super::context::{Caller, RequestContext, Target};
 use super::decide::{Candidates, Layer, Layers, Matched, decide};
@@ -30,6 +32,21 @@ pub(super) struct Asker<'a> {
     keys: Vec<KeySide<'a>>,
 }
 
+/// What one comer may do with keys, as far as it was asked: many queues are encrypted with one key.
+#[derive(Default)]
+pub(super) struct KnownUses<'t>(HashMap<KeyRequest<'t>, Formula>);
+
+/// What may tell two requests of one comer to KMS apart.
+#[derive(PartialEq, Eq, Hash)]
+struct KeyRequest<'t> {
+    /// Of [`Access::keys`].
+    key: usize,
+    usage: KeyUse,
+    region: &'t str,
+    /// The ARN of the queue, where some policy looks at the encryption context (K7).
+    context: Option<&'t str>,
+}
+
 /// One action on one resource, with the statements about it that do not belong to the requester.
 struct Asked<'s, 't> {
     action: &'static str,
@@ -52,6 +69,19 @@ impl<'a> Asker<'a> {
                 .collect(),
             keys: access.keys.iter().map(key_side).collect(),
         }
+    }
+
+    /// When each capability is there, but for the queue's key.
+    pub(super) fn formulas_without_key(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        queue_side: &'a QueueSide<'a>,
+    ) -> Formulas {
+        Capability::ALL.map(|capability| {
+            self.when_without_key(comer, side, audited, queue_side, capability, &mut None)
+        })
     }
 
     /// When each capability is there.
@@ -77,6 +107,26 @@ impl<'a> Asker<'a> {
         capability: Capability,
         mut record: Option<&mut Vec<Matched<'a>>>,
     ) -> Formula {
+        let any = self.when_without_key(comer, side, audited, queue_side, capability, &mut record);
+        if any.is_never() {
+            return any;
+        }
+        let known = &mut KnownUses::default();
+        both(
+            any,
+            self.when_unlocked(comer, side, audited, capability, known, &mut record),
+        )
+    }
+
+    fn when_without_key(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        queue_side: &'a QueueSide<'a>,
+        capability: Capability,
+        record: &mut Option<&mut Vec<Matched<'a>>>,
+    ) -> Formula {
         let actions = capability.actions(self.access.tags_matter);
         let own = side.own.of(capability);
         let policies = queue_side.policy.of(capability);
@@ -101,23 +151,32 @@ impl<'a> Asker<'a> {
                     .and_then(|controls| controls.of(capability).get(index))
                     .map_or(&[], |about| &about.rcps),
             };
-            any = any.or(self.decide(comer, own, &asked, &mut record));
+            any = any.or(self.decide(comer, own, &asked, record));
             if any.is_always() && record.is_none() {
                 break;
             }
         }
-        if any.is_never() {
-            return any;
-        }
-        let unlocked = match capability {
-            Capability::Send => self.may_encrypt(comer, side, audited, &mut record),
-            Capability::Receive => self.may_read(comer, side, audited, &mut record),
+        any
+    }
+
+    /// When keys let the comer use the capability on the queue, if it has it at all.
+    pub(super) fn when_unlocked<'t>(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &'t AuditedQueue<'_>,
+        capability: Capability,
+        known: &mut KnownUses<'t>,
+        record: &mut Option<&mut Vec<Matched<'a>>>,
+    ) -> Formula
+    where
+        'a: 't,
+    {
+        match capability {
+            Capability::Send => self.may_encrypt(comer, side, audited, known, record),
+            Capability::Receive => self.may_read(comer, side, audited, known, record),
             // Deleting and purging need no key (C.4), nor does changing the queue (K9).
             Capability::Delete | Capability::Purge | Capability::Administer => Formula::Always,
-        };
-        match (&any, &unlocked) {
-            (_, Formula::Always) => any,
-            _ => any.and(unlocked).settled(),
         }
     }
 
@@ -154,29 +213,33 @@ impl<'a> Asker<'a> {
     }
 
     /// Sending to an encrypted queue takes a data key, and decrypting one that was made before.
-    fn may_encrypt(
+    fn may_encrypt<'t>(
         &'a self,
         comer: Comer<'_>,
         side: &'a RequesterSide<'a>,
-        audited: &AuditedQueue<'_>,
+        audited: &'t AuditedQueue<'_>,
+        known: &mut KnownUses<'t>,
         record: &mut Option<&mut Vec<Matched<'a>>>,
     ) -> Formula {
         let both = [KeyUse::Generate, KeyUse::Decrypt];
-        self.unlocks(comer, side, audited, audited.lock, &both, record)
+        self.unlocks(comer, side, audited, &both, known, record)
     }
 
     /// Receiving takes the queue's key; for messages that were moved here from another queue, that queue's (K4). Where both
     /// share one key the messages still differ in their encryption context (K7).
-    fn may_read(
+    fn may_read<'t>(
         &'a self,
         comer: Comer<'_>,
         side: &'a RequesterSide<'a>,
-        audited: &AuditedQueue<'_>,
+        audited: &'t AuditedQueue<'_>,
+        known: &mut KnownUses<'t>,
         record: &mut Option<&mut Vec<Matched<'a>>>,
-    ) -> Formula {
+    ) -> Formula
+    where
+        'a: 't,
+    {
         let decrypt = [KeyUse::Decrypt];
-        let own = self.unlocks(comer, side, audited, audited.lock, &decrypt, record);
-        let mut asked = vec![(audited.lock, own.clone())];
+        let own = self.unlocks(comer, side, audited, &decrypt, known, record);
         let mut all = own.clone();
         for source in &audited.sent_to {
             let Some(from) = self.access.queues.get(*source) else {
@@ -185,17 +248,7 @@ impl<'a> Asker<'a> {
             if all.is_never() {
                 break;
             }
-            // Many queues can share one dead-letter queue and one key.
-            let known = asked
-                .iter()
-                .find(|(lock, _)| *lock == from.lock && !self.access.contexts_matter);
-            let unlocks = if let Some((_, unlocks)) = known {
-                unlocks.clone()
-            } else {
-                let unlocks = self.unlocks(comer, side, from, from.lock, &decrypt, record);
-                asked.push((from.lock, unlocks.clone()));
-                unlocks
-            };
+            let unlocks = self.unlocks(comer, side, from, &decrypt, known, record);
             if unlocks.is_always() || (from.lock == audited.lock && unlocks == own) {
                 continue;
             }
@@ -210,18 +263,18 @@ impl<'a> Asker<'a> {
         all
     }
 
-    /// When the comer may use a lock in every one of these ways.
-    fn unlocks(
+    /// When the comer may use the lock of a queue in every one of these ways.
+    fn unlocks<'t>(
         &'a self,
         comer: Comer<'_>,
         side: &'a RequesterSide<'a>,
-        audited: &AuditedQueue<'_>,
-        lock: Lock,
+        audited: &'t AuditedQueue<'_>,
         uses: &[KeyUse],
+        known: &mut KnownUses<'t>,
         record: &mut Option<&mut Vec<Matched<'a>>>,
     ) -> Formula {
         let is_anonymous = comer.requester.kind == RequesterKind::Anonymous;
-        let index = match lock {
+        let index = match audited.lock {
             Lock::Open => return Formula::Always,
             // Nobody without credentials can use a key (B.7).
             _ if is_anonymous => return Formula::Never,
@@ -241,6 +294,16 @@ impl<'a> Asker<'a> {
             if all.is_never() {
                 return all;
             }
+            let arn = &audited.queue.arn;
+            let request = KeyRequest {
+                key: index,
+                usage: *usage,
+                region: arn.region(),
+                context: self.access.contexts_matter.then(|| arn.as_str()),
+            };
+            if let Some(when) = known.0.get(&request) {
+                return all.and(when.clone());
+            }
             let asked = Asked {
                 action: usage.action(),
                 target: Target::Key {
@@ -256,7 +319,9 @@ impl<'a> Asker<'a> {
                     .controls_of(Some(key.account))
                     .map_or(&[], |controls| &controls.of_key(*usage).rcps),
             };
-            all.and(self.decide(comer, side.own.of_key(*usage), &asked, record))
+            let when = self.decide(comer, side.own.of_key(*usage), &asked, record);
+            known.0.insert(request, when.clone());
+            all.and(when)
         })
     }
 
@@ -321,6 +386,14 @@ impl<'a> Asker<'a> {
             }));
         }
         when
+    }
+}
+
+/// A capability that the queue's key stands before.
+pub(super) fn both(capability: Formula, unlocked: Formula) -> Formula {
+    match (&capability, &unlocked) {
+        (_, Formula::Always) | (Formula::Never, _) => capability,
+        _ => capability.and(unlocked).settled(),
     }
 }
 

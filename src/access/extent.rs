@@ -24,6 +24,8 @@ pub(super) struct Extent {
     pub(super) touches: QueueSet,
     /// Whether it says something about keys, which matters wherever one encrypts.
     pub(super) keys: bool,
+    /// The keys of the queues' tags that it looks at, in lower case.
+    pub(super) tags: BTreeSet<String>,
 }
 
 /// Something that a policy looks at and that may be another for each principal.
@@ -54,6 +56,13 @@ pub(super) fn looks_of(statement: &Statement) -> impl Iterator<Item = Look<'_>> 
         .filter(|key| !is_same_for_all(key))
         .map(Look::Value);
     of_clauses.chain(of_resources)
+}
+
+/// The keys of the queues' tags that the statement looks at, in lower case.
+pub(super) fn tags_of(statement: &Statement) -> impl Iterator<Item = &str> {
+    statement
+        .context_keys()
+        .filter_map(|key| key.strip_prefix("aws:resourcetag/"))
 }
 
 /// What extents are measured against.
@@ -130,6 +139,7 @@ impl<'a> Ground<'a> {
             // A key is the same for every queue that it encrypts, so statements about keys cut nothing.
             extent.keys |= self.is_about_keys(statement);
             if self.is_about_queues(statement) {
+                extent.tags.extend(tags_of(statement).map(str::to_owned));
                 self.add(&mut extent, statement, document.kind, keys);
             }
         }

@@ -1,5 +1,8 @@
 //! Which queues a pattern reaches, answered for all queues at once.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use roaring::RoaringBitmap;
 
 use crate::policy::Reach;
@@ -19,7 +22,14 @@ pub(super) struct QueueIndex<'a> {
     /// None when some name holds a colon: then a pattern may divide the ARN in another way.
     by_name: Option<Vec<Entry<'a>>>,
     all: QueueSet,
+    /// What patterns reach that were compared with many queues: policies repeat each other.
+    known: Mutex<HashMap<Reach<'static>, Reached>>,
 }
+
+/// Queues that a pattern is compared with rather than looked up.
+const FEW: usize = 64;
+/// Patterns that are remembered, at most.
+const MOST_KNOWN: usize = 2048;
 
 /// The queues that a pattern reaches.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,6 +59,7 @@ impl<'a> QueueIndex<'a> {
             arns,
             by_arn,
             by_name,
+            known: Mutex::default(),
         }
     }
 
@@ -59,12 +70,33 @@ impl<'a> QueueIndex<'a> {
 
     /// The queues that are reached.
     pub(super) fn reached(&self, reach: &Reach<'_>) -> Reached {
-        let mut reached = Reached::default();
         if reach.is_everything() {
-            reached.surely.clone_from(&self.all);
-            return reached;
+            return Reached {
+                surely: self.all.clone(),
+                perhaps: QueueSet::new(),
+            };
         }
-        for (_, number) in self.candidates(reach) {
+        let candidates = self.candidates(reach);
+        if candidates.len() <= FEW {
+            return self.among(candidates, reach);
+        }
+        let key = reach.clone().into_owned();
+        // Nobody panics while holding the lock, and what is in the map is whole in any case.
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reached) = known().get(&key) {
+            return reached.clone();
+        }
+        let reached = self.among(candidates, reach);
+        let mut known = known();
+        if known.len() < MOST_KNOWN {
+            known.insert(key, reached.clone());
+        }
+        reached
+    }
+
+    fn among(&self, candidates: &[Entry<'a>], reach: &Reach<'_>) -> Reached {
+        let mut reached = Reached::default();
+        for (_, number) in candidates {
             let arn = self.arns.get(*number as usize).copied().unwrap_or_default();
             match reach.contains(arn) {
                 Some(true) => reached.surely.insert(*number),

@@ -6,11 +6,12 @@
 //! only the few queues that its own narrow policies reach, or whose policies name it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use super::apart::{Concern, Roster, concern, concern_of_key, profiles};
+use super::apart::{Concern, Profiles, Roster, concern, concern_of_key};
 use super::asker::Asker;
 use super::asking::Asking;
 use super::context::{
@@ -19,11 +20,12 @@ use super::context::{
 use super::control::Controls;
 use super::decide::Policy;
 use super::extent::{Extent, Ground, Look};
+use super::guard::{Guards, PassagesByClass};
 use super::index::QueueSet;
 use super::key::Lock;
 use super::parallel::in_parallel;
 use super::principal::Principal;
-use super::rights::{Group, Row};
+use super::rights::{Group, Groups, Row};
 use super::sides::QueueSide;
 use super::{Access, AuditedQueue};
 use crate::entity::Kind;
@@ -54,10 +56,14 @@ pub(super) fn rows_pair_by_pair(access: &Access<'_>, queues: &QueueSet) -> Vec<R
         })
         .collect();
     in_parallel(&access.principals, |principal| {
-        let parts = queues.iter().map(|queue| QueueSet::from_iter([queue]));
         let who = Asking::new(access, &asker, principal, &principal.policies);
+        let rights = queues
+            .iter()
+            .filter_map(|queue| who.on(queue, sides.get(&queue)?));
+        let mut groups = Groups::default();
+        groups.extend(rights);
         Row {
-            shared: Arc::new(who.groups(parts.collect(), |queue| sides.get(&queue))),
+            shared: Arc::new(groups.into_vec()),
             ..Row::default()
         }
     })
@@ -77,8 +83,8 @@ struct Matrix<'a> {
     asker: Asker<'a>,
     sides: Vec<QueueSide<'a>>,
     ground: Ground<'a>,
-    /// For each queue a number that is equal for queues that fare alike wherever the same statements reach them.
-    profiles: Vec<u32>,
+    concerns: Vec<Concern<'a>>,
+    guards: Guards,
     /// The side of a queue whose policy concerns nobody.
     nobodys: QueueSide<'a>,
     /// Queues whose policy concerns principals that it does not name.
@@ -112,18 +118,49 @@ struct Plan<'p> {
     cuts: Vec<QueueSet>,
     /// Queues of which each is decided by itself.
     singles: QueueSet,
+    /// The keys of the queues' tags that its policies look at.
+    tags: BTreeSet<String>,
+    /// In how many ways it can come, as far as its wide policies tell them apart.
+    ways: usize,
 }
 
 /// What two principals have in common that share their answer on all queues but their own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct SharedKey {
+    standing: Standing,
+    policies: Vec<CarriedKey>,
+}
+
+/// What two principals have in common besides their identity policies.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Standing {
     account: usize,
     is_user: bool,
     service_linked: bool,
     boundary: Option<DocumentKey>,
-    policies: Vec<DocumentKey>,
-    /// What of it is looked at that differs from principal to principal, in words.
+    /// What its boundary, and policies that are not its own, look at that differs from principal to principal, in words.
     looked_at: String,
+    /// The principal itself, where one of those policies names it.
+    named: Option<usize>,
+}
+
+/// A policy that principals carry, with what it looks at of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct CarriedKey {
+    document: DocumentKey,
+    looked_at: String,
+    /// Whether it says something about keys.
+    keys: bool,
+}
+
+/// What two principals have in common whom keys let pass alike.
+#[derive(PartialEq, Eq, Hash)]
+struct PassageKey<'p> {
+    standing: &'p Standing,
+    /// In how many ways they can come.
+    ways: usize,
+    /// Those of the policies that say something about keys.
+    policies: Vec<&'p CarriedKey>,
 }
 
 /// Tells documents apart, and those whose name comes up in what is open because of them by that name.
@@ -141,6 +178,21 @@ fn document_key(policy: &Policy) -> DocumentKey {
 /// Documents are shared by all who carry them, so that their address tells them apart.
 fn address(document: &Arc<Document>) -> usize {
     Arc::as_ptr(document).addr()
+}
+
+impl Plan<'_> {
+    fn passage_key(&self) -> PassageKey<'_> {
+        PassageKey {
+            standing: &self.shared.standing,
+            ways: self.ways,
+            policies: self
+                .shared
+                .policies
+                .iter()
+                .filter(|policy| policy.keys)
+                .collect(),
+        }
+    }
 }
 
 impl<'a> Matrix<'a> {
@@ -198,6 +250,9 @@ impl<'a> Matrix<'a> {
         for concern in &concerns {
             looks.extend(&concern.looks);
         }
+        // Many queues and keys look at the same.
+        let mut seen = HashSet::new();
+        looks.retain(|look| seen.insert(format!("{look:?}")));
         let extents = measured(access, &ground);
         let controls = controls
             .into_iter()
@@ -210,7 +265,8 @@ impl<'a> Matrix<'a> {
             access,
             asker: Asker::new(access),
             sides: queue_sides(access),
-            profiles: profiles(access, &concerns),
+            concerns,
+            guards: Guards::new(access),
             nobodys: QueueSide::without_policy(access.tags_matter),
             ground,
             broad,
@@ -227,31 +283,36 @@ impl<'a> Matrix<'a> {
         let all: Vec<usize> = (0..self.access.principals.len()).collect();
         let plans: Vec<Option<Plan<'_>>> = in_parallel(&all, |index| self.plan(*index));
         // One of those who share an answer stands for all of them.
-        let mut places: HashMap<&SharedKey, usize> = HashMap::new();
-        let mut models: Vec<usize> = Vec::new();
-        for (index, plan) in plans.iter().enumerate() {
-            if let Some(plan) = plan {
-                places.entry(&plan.shared).or_insert_with(|| {
-                    models.push(index);
-                    models.len() - 1
-                });
-            }
-        }
-        let answers: Vec<Arc<Vec<Group>>> = in_parallel(&models, |model| {
-            let plan = plans.get(*model).and_then(Option::as_ref);
-            Arc::new(plan.map_or_else(Vec::new, |plan| self.shared_groups(*model, plan)))
+        let shared = Models::new(plans.iter().map(|plan| Some(&plan.as_ref()?.shared)));
+        let passing = Models::new(plans.iter().map(|plan| Some(plan.as_ref()?.passage_key())));
+        let profiles = Profiles::new(
+            self.access,
+            &self.concerns,
+            plans.iter().flatten().map(|plan| &plan.tags),
+        );
+        let plan_of = |model: usize| plans.get(model).and_then(Option::as_ref);
+        let passages = in_parallel(&passing.models, |model| {
+            plan_of(*model).map_or_else(PassagesByClass::default, |plan| {
+                self.shared_passages(*model, plan)
+            })
+        });
+        let answers = in_parallel(&shared.models, |model| {
+            let groups =
+                plan_of(*model)
+                    .zip(passing.answer(*model, &passages))
+                    .map(|(plan, passages)| {
+                        self.shared_groups(*model, plan, profiles.of(&plan.tags), passages)
+                    });
+            Arc::new(groups.unwrap_or_default())
         });
         in_parallel(&all, |index| {
-            let Some(Some(plan)) = plans.get(*index) else {
+            let Some(plan) = plan_of(*index) else {
                 return Row::default();
             };
-            let answer = places
-                .get(&plan.shared)
-                .and_then(|place| answers.get(*place));
             Row {
-                shared: answer.cloned().unwrap_or_default(),
+                shared: shared.answer(*index, &answers).cloned().unwrap_or_default(),
                 apart: plan.apart.clone(),
-                own: self.own_groups(*index, plan),
+                own: self.own_groups(*index, plan, profiles.of(&plan.tags)),
             }
         })
     }
@@ -261,12 +322,8 @@ impl<'a> Matrix<'a> {
         let named_by = self.named_by.get(&index);
         let mut plan = Plan {
             shared: SharedKey {
-                account: principal.account,
-                is_user: principal.kind == Kind::User,
-                service_linked: principal.is_service_linked(),
-                boundary: principal.boundary.as_ref().map(document_key),
+                standing: self.standing(index, principal),
                 policies: Vec::new(),
-                looked_at: String::new(),
             },
             wide: Vec::new(),
             extents: Vec::new(),
@@ -274,11 +331,12 @@ impl<'a> Matrix<'a> {
             apart: named_by.cloned().unwrap_or_default(),
             cuts: Vec::new(),
             singles: named_by.cloned().unwrap_or_default(),
+            tags: BTreeSet::new(),
+            ways: 0,
         };
         if let Some(queues) = self.named_by_key.get(&index) {
             plan.apart |= queues;
         }
-        let mut looks = self.looks.clone();
         let narrow = NARROW.min(self.ground.index.all().len() / NARROW_PART);
         let carried: Vec<(&Policy, Cow<'_, Extent>)> = principal
             .policies
@@ -294,6 +352,7 @@ impl<'a> Matrix<'a> {
         }
         let locked = domain & &self.ground.locked;
         for (policy, extent) in carried {
+            plan.tags.extend(extent.tags.iter().cloned());
             // What is said about keys matters on encrypted queues only, and there only where messages can be reached at all.
             let reaches_keys = extent.keys && locked.len() > narrow;
             if extent.touches.len() <= narrow && !reaches_keys {
@@ -304,17 +363,20 @@ impl<'a> Matrix<'a> {
                 plan.cuts.extend(extent.cuts.iter().cloned());
                 plan.singles |= &extent.singles;
             } else {
-                looks.extend(self.ground.looks(&policy.document));
+                let looks = self.ground.looks(&policy.document);
                 plan.wide.push(policy);
-                plan.shared.policies.push(document_key(policy));
+                plan.shared.policies.push(CarriedKey {
+                    document: document_key(policy),
+                    looked_at: self.looked_at(index, principal, &looks),
+                    keys: extent.keys,
+                });
                 plan.extents.push(extent);
             }
         }
         plan.giving = plan.extents.len();
         if let Some(boundary) = &principal.boundary {
-            looks.extend(self.ground.looks(&boundary.document));
-            plan.extents
-                .push(self.extent(principal, &boundary.document));
+            let extent = self.extent(principal, &boundary.document);
+            plan.extents.push(extent);
         }
         for (control, extent) in &self.controls {
             plan.extents.push(match extent {
@@ -322,14 +384,34 @@ impl<'a> Matrix<'a> {
                 None => Cow::Owned(self.personal_extent(principal, control)),
             });
         }
-        plan.shared.looked_at = self.looked_at(index, principal, &looks);
-        // Whom a policy names besides others has no answer there that those could share.
-        if named_by.is_some_and(|named| !named.is_disjoint(&self.broad))
-            || self.named_by_key.contains_key(&index)
-        {
-            let _ = write!(plan.shared.looked_at, "named {index}");
+        for extent in plan.extents.iter().skip(plan.giving) {
+            plan.tags.extend(extent.tags.iter().cloned());
         }
+        plan.ways = self
+            .access
+            .callers(principal, plan.wide.iter().copied())
+            .len();
         Some(plan)
+    }
+
+    fn standing(&self, index: usize, principal: &Principal<'_>) -> Standing {
+        let mut looked_at = self.looked_at(index, principal, &self.looks);
+        if let Some(boundary) = &principal.boundary {
+            let looks = self.ground.looks(&boundary.document);
+            looked_at += &self.looked_at(index, principal, &looks);
+        }
+        let named_by = self.named_by.get(&index);
+        let is_named = named_by.is_some_and(|named| !named.is_disjoint(&self.broad))
+            || self.named_by_key.contains_key(&index);
+        Standing {
+            account: principal.account,
+            is_user: principal.kind == Kind::User,
+            service_linked: principal.is_service_linked(),
+            boundary: principal.boundary.as_ref().map(document_key),
+            looked_at,
+            // Whom a policy names besides others has no answer there that those could share.
+            named: is_named.then_some(index),
+        }
     }
 
     /// The extent of a document that the principal carries.
@@ -416,7 +498,13 @@ impl<'a> Matrix<'a> {
     }
 
     /// What everyone has who shares the plan, on all queues.
-    fn shared_groups(&self, model: usize, plan: &Plan<'_>) -> Vec<Group> {
+    fn shared_groups(
+        &self,
+        model: usize,
+        plan: &Plan<'_>,
+        profiles: &[u32],
+        passages: &PassagesByClass,
+    ) -> Vec<Group> {
         let Some(principal) = self.access.principals.get(model) else {
             return Vec::new();
         };
@@ -429,21 +517,32 @@ impl<'a> Matrix<'a> {
             singles |= &extent.singles;
         }
         let cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
-        let parts = self.cut(&domain, cuts, &singles);
+        let parts = cut(&domain, profiles, cuts, &singles);
         let policies = plan.wide.iter().copied();
         let who = Asking::new(self.access, &self.asker, principal, policies);
         // A policy that concerns nobody but those whom it names is no policy to the others, and these are decided apart.
-        who.groups(parts, |queue| {
+        let side_of = |queue| {
             if self.broad.contains(queue) {
                 self.sides.get(queue as usize)
             } else {
                 Some(&self.nobodys)
             }
-        })
+        };
+        who.groups(parts, side_of, &self.guards, passages)
+    }
+
+    /// What keys say to everyone who shares the standing and the policies about keys, on all queues.
+    fn shared_passages(&self, model: usize, plan: &Plan<'_>) -> PassagesByClass {
+        let Some(principal) = self.access.principals.get(model) else {
+            return PassagesByClass::default();
+        };
+        let policies = plan.wide.iter().copied();
+        let who = Asking::new(self.access, &self.asker, principal, policies);
+        who.passages(&self.guards, &self.guards.guarded)
     }
 
     /// What a principal has on the queues that are its own matter.
-    fn own_groups(&self, index: usize, plan: &Plan<'_>) -> Vec<Group> {
+    fn own_groups(&self, index: usize, plan: &Plan<'_>, profiles: &[u32]) -> Vec<Group> {
         let Some(principal) = self.access.principals.get(index) else {
             return Vec::new();
         };
@@ -452,69 +551,116 @@ impl<'a> Matrix<'a> {
             singles |= &extent.singles;
         }
         let shared_cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
-        let parts = self.cut(&plan.apart, plan.cuts.iter().chain(shared_cuts), &singles);
+        let cuts = plan.cuts.iter().chain(shared_cuts);
+        let parts = cut(&plan.apart, profiles, cuts, &singles);
         let policies = &principal.policies;
         let who = Asking::new(self.access, &self.asker, principal, policies);
-        who.groups(parts, |queue| self.sides.get(queue as usize))
+        let passages = who.passages(&self.guards, &plan.apart);
+        let side_of = |queue| self.sides.get(queue as usize);
+        who.groups(parts, side_of, &self.guards, &passages)
+    }
+}
+
+/// Cuts the domain into parts: queues of one part have the same number, are in the same sets, and are none of the singles.
+fn cut<'s>(
+    domain: &QueueSet,
+    numbers: &[u32],
+    cuts: impl Iterator<Item = &'s QueueSet>,
+    singles: &QueueSet,
+) -> Vec<QueueSet> {
+    let members: Vec<u32> = domain.iter().collect();
+    let mut parts = Parts::default();
+    parts.of_member = members
+        .iter()
+        .map(|member| numbers.get(*member as usize).copied().unwrap_or(0))
+        .collect();
+    parts.count = numbers.iter().max().map_or(0, |most| *most as usize + 1);
+    for cut in cuts {
+        let inside = domain & cut;
+        if inside.is_empty() || inside.len() == domain.len() {
+            continue;
+        }
+        parts.split(places(&members, &inside), false);
+    }
+    parts.split(places(&members, &(domain & singles)), true);
+    let mut sets: Vec<Vec<u32>> = vec![Vec::new(); parts.count];
+    for (member, part) in members.iter().zip(&parts.of_member) {
+        if let Some(set) = sets.get_mut(*part as usize) {
+            set.push(*member);
+        }
+    }
+    let filled = sets.into_iter().filter(|set| !set.is_empty());
+    filled.map(QueueSet::from_iter).collect()
+}
+
+/// Where the members of a subset stand among those of a set, both in order.
+fn places(members: &[u32], subset: &QueueSet) -> Vec<usize> {
+    let mut members = members.iter().enumerate();
+    subset
+        .iter()
+        .filter_map(|wanted| {
+            let found = members.find(|(_, member)| **member == wanted);
+            found.map(|(place, _)| place)
+        })
+        .collect()
+}
+
+/// The part that each member of a domain belongs to.
+#[derive(Default)]
+struct Parts {
+    of_member: Vec<u32>,
+    count: usize,
+}
+
+impl Parts {
+    /// Splits each part into the members at these places and the others; with `singly` each of them is a part.
+    fn split(&mut self, places: Vec<usize>, singly: bool) {
+        let mut split: Vec<Option<u32>> = vec![None; self.count];
+        for place in places {
+            let Some(part) = self.of_member.get_mut(place) else {
+                continue;
+            };
+            let Some(to) = split.get_mut(*part as usize) else {
+                continue;
+            };
+            let next = u32::try_from(self.count).unwrap_or(u32::MAX);
+            if singly || to.is_none() {
+                *to = Some(next);
+                self.count += 1;
+            }
+            *part = to.unwrap_or(next);
+        }
+    }
+}
+
+/// Those who share an answer, with one of them that stands for all.
+struct Models {
+    models: Vec<usize>,
+    /// For each of them all its place among the models.
+    places: Vec<Option<usize>>,
+}
+
+impl Models {
+    /// Those with equal keys share an answer; without a key there is none.
+    fn new<K: Hash + Eq>(keys: impl Iterator<Item = Option<K>>) -> Self {
+        let mut models = Vec::new();
+        let mut known: HashMap<K, usize> = HashMap::new();
+        let places = keys
+            .enumerate()
+            .map(|(index, key)| {
+                let place = known.entry(key?).or_insert_with(|| {
+                    models.push(index);
+                    models.len() - 1
+                });
+                Some(*place)
+            })
+            .collect();
+        Self { models, places }
     }
 
-    /// Cuts the domain into parts: queues of one part are in the same sets, are like each other, and are none of the
-    /// singles.
-    fn cut<'s>(
-        &self,
-        domain: &QueueSet,
-        cuts: impl Iterator<Item = &'s QueueSet>,
-        singles: &QueueSet,
-    ) -> Vec<QueueSet> {
-        let members: Vec<u32> = domain.iter().collect();
-        let mut parts: Vec<u32> = Vec::with_capacity(members.len());
-        let mut numbers: HashMap<u32, u32> = HashMap::new();
-        let mut next = 0;
-        let mut fresh = || {
-            next += 1;
-            next - 1
-        };
-        for member in &members {
-            let profile = self
-                .profiles
-                .get(*member as usize)
-                .copied()
-                .unwrap_or(u32::MAX);
-            parts.push(*numbers.entry(profile).or_insert_with(&mut fresh));
-        }
-        for cut in cuts {
-            let inside = domain & cut;
-            if inside.is_empty() || inside.len() == domain.len() {
-                continue;
-            }
-            numbers.clear();
-            for member in inside {
-                if let Ok(place) = members.binary_search(&member)
-                    && let Some(part) = parts.get_mut(place)
-                {
-                    *part = *numbers.entry(*part).or_insert_with(&mut fresh);
-                }
-            }
-        }
-        for single in domain & singles {
-            if let Ok(place) = members.binary_search(&single)
-                && let Some(part) = parts.get_mut(place)
-            {
-                *part = fresh();
-            }
-        }
-        let mut order: HashMap<u32, usize> = HashMap::new();
-        let mut sets: Vec<QueueSet> = Vec::new();
-        for (member, part) in members.iter().zip(&parts) {
-            let place = *order.entry(*part).or_insert_with(|| {
-                sets.push(QueueSet::new());
-                sets.len() - 1
-            });
-            if let Some(set) = sets.get_mut(place) {
-                set.insert(*member);
-            }
-        }
-        sets
+    /// The answer of the one that stands for `index`, `answers` being those of the models in their order.
+    fn answer<'s, T>(&self, index: usize, answers: &'s [T]) -> Option<&'s T> {
+        answers.get((*self.places.get(index)?)?)
     }
 }
 

@@ -14,6 +14,7 @@ mod control;
 mod decide;
 mod extent;
 mod gaps;
+mod guard;
 mod holder;
 mod index;
 mod key;
@@ -49,6 +50,7 @@ use self::context::{Caller, is_of_session};
 use self::control::Controls;
 use self::index::QueueIndex;
 use self::key::{AuditedKey, Lock};
+use self::parallel::in_parallel;
 use self::rights::Row;
 use crate::account::{Account, Organization, Queue};
 use crate::arn::Arn;
@@ -102,13 +104,20 @@ impl<'a> Access<'a> {
     /// Decides every principal, queue and capability.
     pub fn compute(accounts: &'a [Account]) -> Self {
         let mut access = Self::prepare(accounts);
-        access.rows = matrix::rows(&access);
-        access.decide_outsiders(0..access.queues.len());
+        access.decide();
         access
     }
 
+    /// Decides for everybody: for benches, which time it by itself.
+    #[doc(hidden)]
+    pub fn decide(&mut self) {
+        self.rows = matrix::rows(self);
+        self.decide_outsiders(0..self.queues.len());
+    }
+
     /// Everything that decides, and nothing decided.
-    fn prepare(accounts: &'a [Account]) -> Self {
+    #[doc(hidden)]
+    pub fn prepare(accounts: &'a [Account]) -> Self {
         let mut principals = Vec::new();
         for (index, account) in accounts.iter().enumerate() {
             principals.extend(principal::principals(account, index));
@@ -280,13 +289,18 @@ impl<'a> Access<'a> {
 }
 
 fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<AuditedQueue<'a>> {
-    let mut queues: Vec<AuditedQueue<'a>> = accounts
+    let all: Vec<(usize, &Queue)> = accounts
         .iter()
         .enumerate()
         .flat_map(|(index, account)| account.queues.iter().map(move |queue| (index, queue)))
-        .map(|(account, queue)| AuditedQueue {
+        .collect();
+    let policies = in_parallel(&all, |(_, queue)| queue_policy(queue));
+    let mut queues: Vec<AuditedQueue<'a>> = all
+        .into_iter()
+        .zip(policies)
+        .map(|((account, queue), policy)| AuditedQueue {
             queue,
-            policy: queue_policy(queue),
+            policy,
             outsiders: Vec::new(),
             account,
             lock: key::lock(queue, accounts, keys),

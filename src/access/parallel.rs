@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Items below which starting threads costs more than it gains.
-const WORTH_A_THREAD: usize = 256;
+const WORTH_A_THREAD: usize = 32;
 
 /// The results for all items in their order, worked out on every processor.
 pub(super) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {

@@ -1,11 +1,12 @@
 //! The principals of an account with everything that decides for them: policies, boundary, trust, workloads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::action::SQS_ACTIONS;
 use super::context::session_name;
 use super::decide::Policy;
+use super::parallel::in_parallel;
 use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
@@ -144,12 +145,37 @@ struct Documents<'a> {
     parsed: HashMap<&'a str, Arc<Document>>,
 }
 
+fn identity_document(text: &str) -> Arc<Document> {
+    Arc::new(Document::parse(text, PolicyKind::Identity))
+}
+
 impl<'a> Documents<'a> {
+    /// The identity policies of an account.
+    fn of_account(account: &'a Account) -> Self {
+        let managed = account
+            .policies
+            .iter()
+            .filter_map(|policy| policy.document.as_ref());
+        let users = account.users.iter().map(|user| &user.inline);
+        let groups = account.groups.iter().map(|group| &group.inline);
+        let roles = account.roles.iter().map(|role| &role.inline);
+        let inline = users.chain(groups).chain(roles).flatten();
+        let texts: HashSet<&str> = managed
+            .chain(inline.map(|policy| &policy.document))
+            .map(PolicyText::as_str)
+            .collect();
+        let texts: Vec<&str> = texts.into_iter().collect();
+        let parsed = in_parallel(&texts, |text| (*text, identity_document(text)));
+        Self {
+            parsed: parsed.into_iter().collect(),
+        }
+    }
+
     fn of(&mut self, text: &'a PolicyText) -> Arc<Document> {
         let document = self
             .parsed
             .entry(text.as_str())
-            .or_insert_with(|| Arc::new(Document::parse(text.as_str(), PolicyKind::Identity)));
+            .or_insert_with(|| identity_document(text.as_str()));
         Arc::clone(document)
     }
 
@@ -228,7 +254,7 @@ fn requester(kind: RequesterKind, arn: &Arn, id: &str, has_boundary: bool) -> Re
 
 /// The users and roles of an account, sorted by ARN.
 pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> {
-    let mut documents = Documents::default();
+    let mut documents = Documents::of_account(account);
     let shelf = PolicyShelf::new(&account.policies, &mut documents);
     let attached = |arns: &[Arn]| arns.iter().map(|arn| shelf.policy(arn)).collect::<Vec<_>>();
     let groups: HashMap<&str, Vec<Policy>> = account
@@ -274,7 +300,8 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             account: index,
         }
     }));
-    principals.extend(account.roles.iter().map(|role| {
+    let trusts = in_parallel(&account.roles, |role| Trust::read(&role.trust));
+    principals.extend(account.roles.iter().zip(trusts).map(|(role, trust)| {
         let mut policies = documents.inline(Kind::Role, &role.arn, &role.inline);
         policies.extend(attached(&role.attached));
         Principal {
@@ -294,7 +321,7 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             ),
             policies,
             boundary: role.boundary.as_ref().map(|arn| shelf.policy(arn)),
-            trust: Trust::read(&role.trust),
+            trust,
             workloads: workloads.remove(&role.arn).unwrap_or_default(),
             account: index,
         }

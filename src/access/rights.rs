@@ -41,11 +41,8 @@ pub(super) struct Groups(Vec<Group>);
 const MOST_COMPARED: usize = 64;
 
 impl Groups {
-    /// Adds queues with the same rights; without any right they are left out.
-    pub(super) fn add(&mut self, group: Group) {
-        if group.any.iter().all(Formula::is_never) {
-            return;
-        }
+    /// Adds queues with the same rights.
+    fn add(&mut self, group: Group) {
         let like = self
             .0
             .iter_mut()
@@ -59,6 +56,14 @@ impl Groups {
 
     pub(super) fn into_vec(self) -> Vec<Group> {
         self.0
+    }
+}
+
+impl Extend<Group> for Groups {
+    fn extend<I: IntoIterator<Item = Group>>(&mut self, groups: I) {
+        for group in groups {
+            self.add(group);
+        }
     }
 }
 

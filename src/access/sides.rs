@@ -56,7 +56,7 @@ impl<T> ByAction<T> {
 }
 
 /// An action on a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum KeyUse {
     /// `kms:GenerateDataKey`.
     Generate,

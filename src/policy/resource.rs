@@ -27,7 +27,7 @@ enum Form {
     },
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ArnPattern {
     whole: Glob,
     /// None are needed for a complete ARN without wildcards, which is one text and nothing else.
@@ -193,13 +193,13 @@ impl ResourcePattern {
 }
 
 /// What a pattern reaches once its variables are resolved.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reach<'p> {
     form: ReachForm<'p>,
     kind: PolicyKind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ReachForm<'p> {
     Everything,
     /// A variable has no value.
@@ -212,6 +212,22 @@ enum ReachForm<'p> {
 }
 
 impl Reach<'_> {
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> Reach<'static> {
+        let form = match self.form {
+            ReachForm::Everything => ReachForm::Everything,
+            ReachForm::Nothing => ReachForm::Nothing,
+            ReachForm::Arn { pattern, open } => ReachForm::Arn {
+                pattern: Cow::Owned(pattern.into_owned()),
+                open,
+            },
+        };
+        Reach {
+            form,
+            kind: self.kind,
+        }
+    }
+
     /// Whether it is every resource.
     pub fn is_everything(&self) -> bool {
         matches!(self.form, ReachForm::Everything)

@@ -210,6 +210,9 @@ fn pattern_scope(pattern: &ResourcePattern, matched: &dyn Fn(&ResourcePattern) -
     if pattern.is_everything() {
         return Scope::EveryQueue;
     }
+    if is_of_another_service(pattern.text()) {
+        return Scope::Nowhere;
+    }
     // Two queues that share nothing: a pattern for both is a pattern for all.
     let reaches = |arn: &str| pattern.could_match(arn, PolicyKind::Identity);
     let fields: Vec<&str> = pattern.text().splitn(6, ':').collect();
@@ -254,6 +257,14 @@ fn pattern_scope(pattern: &ResourcePattern, matched: &dyn Fn(&ResourcePattern) -
         return Scope::EveryRegion;
     }
     Scope::OneQueue
+}
+
+/// Whether the text begins as no ARN of SQS does, whatever its wildcards stand for: most patterns do.
+fn is_of_another_service(text: &str) -> bool {
+    let mut fields = text.splitn(4, ':');
+    let head = [fields.next(), fields.next(), fields.next()];
+    let is_fixed = |field: &Option<&str>| field.is_some_and(|text| !text.contains(['*', '?', '$']));
+    head.iter().all(is_fixed) && fields.next().is_some() && head[2] != Some("sqs")
 }
 
 /// `*`, and `service:*` of other services, on every resource.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::{Audit, count, evidence, principal_ref, short};
-use crate::access::{Capability, Principal, Provers, QueueSet};
+use crate::access::{AuditedQueue, Capability, Principal, Provers, QueueSet};
 use crate::account::Account;
 use crate::finding::{
     Certainty, Entity, Finding, Grade, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef, Severity,
@@ -67,31 +67,25 @@ fn finding(
     let mut proofs = Vec::new();
     let mut conditions = Vec::new();
     let number: u64 = loops.iter().map(|found| found.queues.len()).sum();
-    // Those named are the gravest.
-    let mut gravest_first: Vec<&Loop> = loops.iter().collect();
-    gravest_first.sort_by_key(|found| Reverse(found.grade));
-    for found in gravest_first {
-        if certainty == Certainty::Conditional {
-            conditions.extend(found.when.conditions());
-        }
-        let room = MOST_RESOURCES.saturating_sub(resources.len());
-        for (index, audited) in audit.access.queues_of(&found.queues).take(room) {
-            let queue = audited.queue.arn.shared();
-            if resources.len() < MOST_PROVED {
-                for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
-                    if capability == Capability::Delete && found.deletes.is_none() {
-                        continue;
-                    }
-                    let proved = rights.prove_as(found.workload, index, capability);
-                    proofs.extend(proved.iter().map(|proof| evidence(proof, &queue)));
+    if certainty == Certainty::Conditional {
+        conditions.extend(loops.iter().flat_map(|found| found.when.conditions()));
+    }
+    for (index, audited, found) in named(audit, loops) {
+        let queue = audited.queue.arn.shared();
+        if resources.len() < MOST_PROVED {
+            for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
+                if capability == Capability::Delete && found.deletes.is_none() {
+                    continue;
                 }
+                let proved = rights.prove_as(found.workload, index, capability);
+                proofs.extend(proved.iter().map(|proof| evidence(proof, &queue)));
             }
-            resources.push(ResourceRef {
-                entity: Entity::new(Kind::Queue, queue),
-                certainty: found.certainty,
-                grade: Some(found.grade),
-            });
         }
+        resources.push(ResourceRef {
+            entity: Entity::new(Kind::Queue, queue),
+            certainty: found.certainty,
+            grade: Some(found.grade),
+        });
     }
     resources.sort();
     proofs.sort();
@@ -120,6 +114,23 @@ fn finding(
         evidence: proofs,
         remedy: remedy(principal),
     })
+}
+
+/// The queues that a finding names, with the loop over each: the gravest, and of those the first.
+fn named<'a>(
+    audit: &Audit<'a>,
+    loops: &'a [Loop],
+) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop)> {
+    let mut named: Vec<_> = loops
+        .iter()
+        .flat_map(|found| {
+            let queues = audit.access.queues_of(&found.queues).take(MOST_RESOURCES);
+            queues.map(move |(index, audited)| (index, audited, found))
+        })
+        .collect();
+    named.sort_by_key(|(index, _, found)| (Reverse(found.grade), *index));
+    named.truncate(MOST_RESOURCES);
+    named
 }
 
 /// The workloads that can loop over any of the queues, sorted.
