@@ -123,9 +123,9 @@ fn fastest_after<T, R>(make: impl Fn() -> T, run: impl Fn(T) -> R) -> f64 {
     let begun = Instant::now();
     let mut fastest = f64::INFINITY;
     for _ in 0..MOST_RUNS {
-        let made = make();
+        let input = make();
         let before = Instant::now();
-        let result = black_box(run(made));
+        let result = black_box(run(input));
         fastest = fastest.min(before.elapsed().as_secs_f64());
         drop(result);
         if begun.elapsed() > ENOUGH {

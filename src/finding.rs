@@ -136,6 +136,8 @@ pub struct Finding {
     pub conditions: Vec<String>,
     /// The statements that prove it.
     pub evidence: Vec<Evidence>,
+    /// How many statements there are besides, where a great many give the same.
+    pub more_evidence: u64,
     /// How to mend it, in one or two sentences.
     pub remedy: String,
 }

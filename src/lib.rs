@@ -27,6 +27,7 @@ mod file;
 pub mod finding;
 pub mod graph;
 mod nearest;
+mod parallel;
 pub mod policy;
 pub mod report;
 pub mod rules;

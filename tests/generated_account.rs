@@ -6,10 +6,13 @@ mod account;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use chrono::DateTime;
 use patscan::access::Access;
-use patscan::account::{Account, from_slice};
+use patscan::account::{Account, Role, from_slice};
+use patscan::audit;
 use patscan::graph::Graph;
 use patscan::policy::{Document, PolicyKind};
+use patscan::report::{self, Format, Style};
 use serde_json::json;
 
 use self::account::{Generated, Size, generate};
@@ -21,6 +24,7 @@ fn of_seed(seed: u64) -> Generated {
         queues: 210,
         functions: 120,
         seed,
+        hostile: false,
     })
 }
 
@@ -49,6 +53,7 @@ fn an_account_has_what_was_asked_for_under_names_of_their_own() {
             queues,
             functions,
             seed: 3,
+            hostile: false,
         })
         .account;
         let count = |arns: BTreeSet<&str>| arns.len();
@@ -89,6 +94,66 @@ fn a_generated_account_reads_back_as_it_was() {
     let read = from_slice(&bytes(&account), Path::new("generated")).unwrap();
     assert!(read == account);
     assert!(account.coverage.is_complete());
+}
+
+#[test]
+fn a_generated_account_has_the_same_report_when_every_pair_is_decided_by_itself() {
+    for hostile in [false, true] {
+        let accounts = [generate(&Size {
+            roles: 90,
+            users: 20,
+            queues: 70,
+            functions: 40,
+            seed: 5,
+            hostile,
+        })
+        .account];
+        let written = |access: &Access<'_>| {
+            let report = audit::report(access, &BTreeSet::new(), DateTime::UNIX_EPOCH);
+            let mut json = Vec::new();
+            report::write(&report, Format::Json, Style::default(), &mut json).unwrap();
+            String::from_utf8(json).unwrap()
+        };
+        assert!(
+            written(&Access::compute(&accounts))
+                == written(&Access::compute_pair_by_pair(&accounts)),
+            "hostile: {hostile}"
+        );
+    }
+}
+
+#[test]
+fn a_hostile_account_has_policies_as_long_as_they_may_be() {
+    let account = generate(&Size {
+        roles: 3,
+        users: 2,
+        queues: 3,
+        functions: 0,
+        seed: 1,
+        hostile: true,
+    })
+    .account;
+    let attached = |role: &Role| {
+        let mut arns = role.attached.iter();
+        arns.any(|arn| arn.name() == "wildcards")
+    };
+    assert!(account.roles.iter().all(attached));
+    let policy = account
+        .policies
+        .iter()
+        .find(|policy| policy.arn.name() == "wildcards")
+        .unwrap();
+    let length = policy.document.as_ref().unwrap().as_str().len();
+    assert!((6_000..=6_144).contains(&length), "{length}");
+    let statements: usize = account
+        .groups
+        .iter()
+        .filter(|group| group.arn.name().starts_with("wildcards"))
+        .flat_map(|group| &group.inline)
+        .map(|policy| Document::parse(policy.document.as_str(), PolicyKind::Identity))
+        .map(|document| document.statements().len())
+        .sum();
+    assert_eq!(statements, 1_000);
 }
 
 #[test]
@@ -148,12 +213,14 @@ fn the_loops_that_were_put_in_are_found() {
         queues: 300,
         functions: 300,
         seed: 1,
+        hostile: false,
     });
     let accounts = [generated.account];
     let access = Access::compute(&accounts);
     let graph = Graph::new(&access);
     let found: BTreeSet<&str> = graph
         .loops()
+        .iter()
         .filter_map(|found| Some(access.principals.get(found.principal)?.arn.as_str()))
         .collect();
     assert!(generated.narrow_loops.len() >= 3);

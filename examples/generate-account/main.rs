@@ -38,6 +38,9 @@ struct Arguments {
     /// Another seed gives another account
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// Put the longest policy that IAM takes, all wildcards, on every role, and a thousand statements into groups
+    #[arg(long)]
+    hostile: bool,
 }
 
 /// More than any account may have, and still within memory.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         queues: arguments.queues,
         functions: arguments.functions,
         seed: arguments.seed,
+        hostile: arguments.hostile,
     });
     let mut messages = io::stderr().lock();
     match write(&generated.account) {

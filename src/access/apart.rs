@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
+use super::compiled::{Ground, Look, looks_of, tags_of};
 use super::context::AnyPrincipal;
-use super::extent::{Ground, Look, looks_of, tags_of};
 use super::key::AuditedKey;
 use super::{Access, AuditedQueue};
 use crate::arn::Arn;

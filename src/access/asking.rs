@@ -1,8 +1,11 @@
 //! One principal, asked about its rights queue by queue: every way in which it can come, and each of its workloads.
 
+use std::collections::HashMap;
+
 use super::Access;
 use super::action::Capability;
 use super::asker::{Asker, Comer, KnownUses, both, needing_receipt};
+use super::compiled::{Compiled, Plain, PlainOn};
 use super::context::{Caller, is_settled_by_session};
 use super::decide::Policy;
 use super::guard::{Guards, Passage, Passages, PassagesByClass};
@@ -12,12 +15,17 @@ use super::rights::{Formulas, Group, Groups};
 use super::sides::{QueueSide, RequesterSide};
 use crate::policy::{Atom, Formula, OpenReason};
 
+/// What a principal and a queue bring to a decision.
+type Sides<'t> = (&'t RequesterSide<'t>, &'t QueueSide<'t>);
+
 /// One principal with some of its policies, asked about queues.
 pub(super) struct Asking<'s> {
     asker: &'s Asker<'s>,
     access: &'s Access<'s>,
     principal: &'s Principal<'s>,
     side: RequesterSide<'s>,
+    /// What its statements do that are not in `side`.
+    plain: Plain,
     callers: Vec<Caller<'s>>,
 }
 
@@ -35,6 +43,26 @@ impl<'s> Asking<'s> {
             principal,
             callers: access.callers(principal, policies.clone()),
             side: RequesterSide::of(principal, &policies, access.tags_matter),
+            plain: Plain::default(),
+        }
+    }
+
+    /// The same with policies that are ready for many queues. `plain` is what their plain statements do where it will be
+    /// asked.
+    pub(super) fn compiled(
+        access: &'s Access<'s>,
+        asker: &'s Asker<'s>,
+        principal: &'s Principal<'s>,
+        policies: &[(&'s Policy, &Compiled<'s>)],
+        plain: Plain,
+    ) -> Self {
+        Self {
+            asker,
+            access,
+            principal,
+            callers: access.callers(principal, policies.iter().map(|(policy, _)| *policy)),
+            side: RequesterSide::of_compiled(principal, policies, access.tags_matter),
+            plain,
         }
     }
 
@@ -48,41 +76,62 @@ impl<'s> Asking<'s> {
         passages: &PassagesByClass,
     ) -> Vec<Group> {
         let mut groups = Groups::default();
+        let mut sides: HashMap<PlainOn, RequesterSide<'_>> = HashMap::new();
         for part in parts {
-            let Some((queue, side)) = part.min().and_then(|queue| Some((queue, side_of(queue)?)))
+            let Some((queue, queue_side)) =
+                part.min().and_then(|queue| Some((queue, side_of(queue)?)))
             else {
                 continue;
             };
-            if self.side.allows_nothing && side.allows_nothing {
-                continue;
-            }
-            let Some(audited) = self.access.queues.get(queue as usize) else {
-                continue;
-            };
-            let ways: Vec<Formulas> = self
-                .comers()
-                .map(|comer| {
-                    self.asker
-                        .formulas_without_key(comer, &self.side, audited, side)
-                })
-                .collect();
-            let guarded = if ways.iter().any(needs_key) {
-                &part & &guards.guarded
-            } else {
-                QueueSet::new()
-            };
-            let mut free = part;
-            free -= &guarded;
-            if !free.is_empty() {
-                groups.extend(self.group(free, side, ways.clone()));
-            }
-            for (queues, passages) in passages.divide(guards, &guarded) {
-                let ways = ways.iter().cloned().zip(passages);
-                let ways = ways.map(|(formulas, passage)| through(formulas, passage));
-                groups.extend(self.group(queues, side, ways.collect()));
-            }
+            let plain = self.plain.on(queue);
+            let side = sides.entry(plain).or_insert_with(|| self.side.with(plain));
+            groups.extend(self.part(part, (side, queue_side), guards, passages));
         }
         groups.into_vec()
+    }
+
+    /// The rights on one part, which its keys may divide.
+    fn part(
+        &self,
+        part: QueueSet,
+        sides: Sides<'_>,
+        guards: &Guards,
+        passages: &PassagesByClass,
+    ) -> Vec<Group> {
+        let (side, queue_side) = sides;
+        let first = part
+            .min()
+            .and_then(|queue| self.access.queues.get(queue as usize));
+        let Some(audited) = first else {
+            return Vec::new();
+        };
+        if side.allows_nothing && queue_side.allows_nothing {
+            return Vec::new();
+        }
+        let ways: Vec<Formulas> = self
+            .comers()
+            .map(|comer| {
+                self.asker
+                    .formulas_without_key(comer, side, audited, queue_side)
+            })
+            .collect();
+        let guarded = if ways.iter().any(needs_key) {
+            &part & &guards.guarded
+        } else {
+            QueueSet::new()
+        };
+        let mut free = part;
+        free -= &guarded;
+        let mut groups = Vec::new();
+        for (queues, passages) in passages.divide(guards, &guarded) {
+            let ways = ways.iter().cloned().zip(passages);
+            let ways = ways.map(|(formulas, passage)| through(formulas, passage));
+            groups.extend(self.group(queues, sides, ways.collect()));
+        }
+        if !free.is_empty() {
+            groups.extend(self.group(free, sides, ways));
+        }
+        groups
     }
 
     /// What keys say at these queues.
@@ -123,7 +172,11 @@ impl<'s> Asking<'s> {
         let ways = self
             .comers()
             .map(|comer| self.asker.formulas(comer, &self.side, audited, side));
-        self.group(QueueSet::from_iter([queue]), side, ways.collect())
+        self.group(
+            QueueSet::from_iter([queue]),
+            (&self.side, side),
+            ways.collect(),
+        )
     }
 
     fn comers(&self) -> impl Iterator<Item = Comer<'_>> {
@@ -138,7 +191,7 @@ impl<'s> Asking<'s> {
     fn group(
         &self,
         queues: QueueSet,
-        side: &'s QueueSide<'s>,
+        (side, queue_side): Sides<'_>,
         ways: Vec<Formulas>,
     ) -> Option<Group> {
         let any = ways.into_iter().reduce(either).map(needing_receipt)?;
@@ -157,7 +210,7 @@ impl<'s> Asking<'s> {
                     },
                     account: Some(self.principal.account),
                 };
-                let formulas = self.asker.formulas(comer, &self.side, audited, side);
+                let formulas = self.asker.formulas(comer, side, audited, queue_side);
                 let formulas = needing_receipt(formulas);
                 if formulas != any {
                     workloads.push((place, formulas));

@@ -110,6 +110,9 @@ pub struct Decision {
 pub struct Candidates<'a> {
     allows: Vec<Candidate<'a>>,
     denies: Vec<Candidate<'a>>,
+    /// Whether the action is allowed, and denied, whatever these statements say.
+    allowed: bool,
+    denied: bool,
     /// Rules without a public page that leaving statements out relied on.
     assumed: Assumptions,
 }
@@ -140,12 +143,38 @@ impl<'a> Candidates<'a> {
     ) -> Self {
         let mut candidates = Self::default();
         for policy in policies {
-            candidates.add(policy, action, unreadable);
+            candidates.read_from(policy, action, unreadable);
         }
         candidates
     }
 
-    fn add(&mut self, policy: &'a Policy, action: &str, unreadable: OpenReason) {
+    /// Adds the statements of one more policy.
+    pub(super) fn add(&mut self, policy: &'a Policy, action: &str) {
+        self.read_from(policy, action, OpenReason::UnreadablePolicy);
+    }
+
+    /// Adds one statement that is about the action.
+    pub(super) fn add_statement(&mut self, policy: &'a Policy, statement: &'a Statement) {
+        let list = match statement.effect {
+            Effect::Allow => &mut self.allows,
+            Effect::Deny => &mut self.denies,
+        };
+        list.push(Candidate {
+            source: Some((policy, statement)),
+            guard: Formula::Always,
+        });
+    }
+
+    /// The same with statements that are known to match, or with none.
+    pub(super) fn with(&self, allowed: bool, denied: bool) -> Self {
+        Self {
+            allowed,
+            denied,
+            ..self.clone()
+        }
+    }
+
+    fn read_from(&mut self, policy: &'a Policy, action: &str, unreadable: OpenReason) {
         let document = &policy.document;
         if !document.readable {
             for (list, may) in [(&mut self.allows, "allows"), (&mut self.denies, "denies")] {
@@ -198,8 +227,7 @@ impl<'a> Candidates<'a> {
                 source: None,
                 guard: allowed,
             }],
-            denies: Vec::new(),
-            assumed: Assumptions::default(),
+            ..Self::default()
         }
     }
 
@@ -221,7 +249,7 @@ impl<'a> Candidates<'a> {
 
     /// Whether no statement allows the action.
     pub fn allows_nothing(&self) -> bool {
-        self.allows.is_empty()
+        self.allows.is_empty() && !self.allowed
     }
 }
 
@@ -546,11 +574,17 @@ impl<'a> Evaluation<'_, '_, 'a> {
     }
 
     fn allowed_by(&mut self, policies: &Candidates<'a>, layer: Layer) -> Formula {
+        if policies.allowed {
+            return Formula::Always;
+        }
         self.assumptions.extend(policies.assumed);
         self.any_of(&policies.allows, layer)
     }
 
     fn denied_by(&mut self, policies: &Candidates<'a>, layer: Layer) -> Formula {
+        if policies.denied {
+            return Formula::Always;
+        }
         let denied = self.any_of(&policies.denies, layer);
         if !denied.is_never() && self.request.requester.kind == RequesterKind::Root {
             self.assumptions.insert(Assumption::RootDeny);

@@ -14,21 +14,23 @@ use std::sync::Arc;
 use super::apart::{Concern, Profiles, Roster, concern, concern_of_key};
 use super::asker::Asker;
 use super::asking::Asking;
+use super::compiled::{Compiled, Ground, Look, Plain};
 use super::context::{
     AnyPrincipal, Caller, RequestContext, Target, WhateverQueue, WhateverSession,
 };
 use super::control::Controls;
 use super::decide::Policy;
-use super::extent::{Extent, Ground, Look};
 use super::guard::{Guards, PassagesByClass};
 use super::index::QueueSet;
 use super::key::Lock;
-use super::parallel::in_parallel;
+use super::parts::cut;
 use super::principal::Principal;
 use super::rights::{Group, Groups, Row};
 use super::sides::QueueSide;
+use super::tags::TagIndex;
 use super::{Access, AuditedQueue};
 use crate::entity::Kind;
+use crate::parallel::in_parallel;
 use crate::policy::{Assumptions, ContextKeys, Document, Formula, Lookup};
 
 /// Queues that a policy may reach to be one principal's own matter, at most.
@@ -97,31 +99,41 @@ struct Matrix<'a> {
     named_by_key: HashMap<usize, QueueSet>,
     /// What differs from principal to principal and is looked at whatever the own policies say.
     looks: Vec<Look<'a>>,
-    /// The extents of documents without variables, by their address: documents are shared by all who carry them.
-    extents: HashMap<usize, Extent>,
-    /// The control policies of all accounts, with their extent where it is the same for everyone.
-    controls: Vec<(&'a Document, Option<Extent>)>,
+    /// Documents without variables, by their address: documents are shared by all who carry them.
+    compiled: HashMap<usize, Arc<Compiled<'a>>>,
+    /// The control policies of all accounts, ready where they are the same for everyone.
+    controls: Vec<(&'a Document, Option<Arc<Compiled<'a>>>)>,
 }
 
 /// What decides for a principal, sorted into what it shares and what it has for itself.
 struct Plan<'p> {
     shared: SharedKey,
-    /// Its identity policies that reach many queues.
-    wide: Vec<&'p Policy>,
-    /// What they reach, then what its boundary and control policies do.
-    extents: Vec<Cow<'p, Extent>>,
-    /// How many of the extents are of identity policies, and allow.
-    giving: usize,
+    /// Its identity policies.
+    carried: Vec<Carried<'p>>,
+    /// Its boundary and the control policies, which allow nothing by themselves.
+    limits: Vec<Arc<Compiled<'p>>>,
     /// Queues on which it is decided by itself.
     apart: QueueSet,
-    /// The sets by which its narrow policies cut queues apart.
-    cuts: Vec<QueueSet>,
     /// Queues of which each is decided by itself.
     singles: QueueSet,
     /// The keys of the queues' tags that its policies look at.
     tags: BTreeSet<String>,
     /// In how many ways it can come, as far as its wide policies tell them apart.
     ways: usize,
+}
+
+/// A policy that a principal carries.
+struct Carried<'p> {
+    policy: &'p Policy,
+    compiled: Arc<Compiled<'p>>,
+    /// Whether it reaches many queues, so that others who carry it share the answer.
+    wide: bool,
+}
+
+impl<'p> Plan<'p> {
+    fn wide(&self) -> impl Iterator<Item = &Carried<'p>> {
+        self.carried.iter().filter(|carried| carried.wide)
+    }
 }
 
 /// What two principals have in common that share their answer on all queues but their own.
@@ -200,6 +212,8 @@ impl<'a> Matrix<'a> {
         let ground = Ground::new(
             &access.index,
             locked(access, |lock| matches!(lock, Lock::Key(_))),
+            access.keys.iter().map(|key| key.key.arn.as_str()).collect(),
+            TagIndex::new(access, access.looked_at_tags()),
             access.tags_matter,
         );
         let roster = Roster::new(access);
@@ -253,12 +267,15 @@ impl<'a> Matrix<'a> {
         // Many queues and keys look at the same.
         let mut seen = HashSet::new();
         looks.retain(|look| seen.insert(format!("{look:?}")));
-        let extents = measured(access, &ground);
+        let compiled = compiled(access, &ground);
         let controls = controls
             .into_iter()
             .map(|document| {
                 let is_same = !ground.has_variables(document);
-                (document, is_same.then(|| ground.extent(document, &NoKeys)))
+                (
+                    document,
+                    is_same.then(|| Arc::new(ground.compile(document, &NoKeys))),
+                )
             })
             .collect();
         Self {
@@ -274,7 +291,7 @@ impl<'a> Matrix<'a> {
             named_by,
             named_by_key,
             looks,
-            extents,
+            compiled,
             controls,
         }
     }
@@ -325,11 +342,9 @@ impl<'a> Matrix<'a> {
                 standing: self.standing(index, principal),
                 policies: Vec::new(),
             },
-            wide: Vec::new(),
-            extents: Vec::new(),
-            giving: 0,
+            carried: Vec::new(),
+            limits: Vec::new(),
             apart: named_by.cloned().unwrap_or_default(),
-            cuts: Vec::new(),
             singles: named_by.cloned().unwrap_or_default(),
             tags: BTreeSet::new(),
             ways: 0,
@@ -338,67 +353,66 @@ impl<'a> Matrix<'a> {
             plan.apart |= queues;
         }
         let narrow = NARROW.min(self.ground.index.all().len() / NARROW_PART);
-        let carried: Vec<(&Policy, Cow<'_, Extent>)> = principal
+        let carried: Vec<(&Policy, Arc<Compiled<'_>>)> = principal
             .policies
             .iter()
-            .map(|policy| (policy, self.extent(principal, &policy.document)))
+            .map(|policy| (policy, self.compiled(principal, &policy.document)))
             .collect();
         // Where something may be allowed besides what narrow policies about queues allow.
         let mut domain = self.open_to_many.clone();
-        for (_, extent) in &carried {
-            if extent.keys || extent.touches.len() > narrow {
-                domain |= &extent.allows;
+        for (_, compiled) in &carried {
+            if compiled.keys || compiled.touches.len() > narrow {
+                domain |= &compiled.allows;
             }
         }
         let locked = domain & &self.ground.locked;
-        for (policy, extent) in carried {
-            plan.tags.extend(extent.tags.iter().cloned());
+        for (policy, compiled) in carried {
+            plan.tags.extend(compiled.tags.iter().cloned());
             // What is said about keys matters on encrypted queues only, and there only where messages can be reached at all.
-            let reaches_keys = extent.keys && locked.len() > narrow;
-            if extent.touches.len() <= narrow && !reaches_keys {
-                plan.apart |= &extent.touches;
-                if extent.keys {
-                    plan.apart |= &locked;
-                }
-                plan.cuts.extend(extent.cuts.iter().cloned());
-                plan.singles |= &extent.singles;
-            } else {
-                let looks = self.ground.looks(&policy.document);
-                plan.wide.push(policy);
+            let reaches_keys = compiled.keys && locked.len() > narrow;
+            let wide = compiled.touches.len() > narrow || reaches_keys;
+            if wide {
                 plan.shared.policies.push(CarriedKey {
                     document: document_key(policy),
-                    looked_at: self.looked_at(index, principal, &looks),
-                    keys: extent.keys,
+                    looked_at: self.looked_at(index, principal, &compiled.looks),
+                    keys: compiled.keys,
                 });
-                plan.extents.push(extent);
+            } else {
+                plan.apart |= &compiled.touches;
+                if compiled.keys {
+                    plan.apart |= &locked;
+                }
+                plan.singles |= &compiled.singles;
             }
-        }
-        plan.giving = plan.extents.len();
-        if let Some(boundary) = &principal.boundary {
-            let extent = self.extent(principal, &boundary.document);
-            plan.extents.push(extent);
-        }
-        for (control, extent) in &self.controls {
-            plan.extents.push(match extent {
-                Some(extent) => Cow::Borrowed(extent),
-                None => Cow::Owned(self.personal_extent(principal, control)),
+            plan.carried.push(Carried {
+                policy,
+                compiled,
+                wide,
             });
         }
-        for extent in plan.extents.iter().skip(plan.giving) {
-            plan.tags.extend(extent.tags.iter().cloned());
+        if let Some(boundary) = &principal.boundary {
+            plan.limits
+                .push(self.compiled(principal, &boundary.document));
         }
-        plan.ways = self
-            .access
-            .callers(principal, plan.wide.iter().copied())
-            .len();
+        for (control, compiled) in &self.controls {
+            plan.limits.push(match compiled {
+                Some(compiled) => Arc::clone(compiled),
+                None => self.compiled_for(principal, control),
+            });
+        }
+        for limit in &plan.limits {
+            plan.tags.extend(limit.tags.iter().cloned());
+        }
+        let wide = plan.wide().map(|carried| carried.policy);
+        plan.ways = self.access.callers(principal, wide).len();
         Some(plan)
     }
 
     fn standing(&self, index: usize, principal: &Principal<'_>) -> Standing {
         let mut looked_at = self.looked_at(index, principal, &self.looks);
         if let Some(boundary) = &principal.boundary {
-            let looks = self.ground.looks(&boundary.document);
-            looked_at += &self.looked_at(index, principal, &looks);
+            let compiled = self.compiled(principal, &boundary.document);
+            looked_at += &self.looked_at(index, principal, &compiled.looks);
         }
         let named_by = self.named_by.get(&index);
         let is_named = named_by.is_some_and(|named| !named.is_disjoint(&self.broad))
@@ -414,24 +428,44 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The extent of a document that the principal carries.
-    fn extent(&self, principal: &Principal<'_>, document: &Arc<Document>) -> Cow<'_, Extent> {
-        match self.extents.get(&address(document)) {
-            Some(extent) => Cow::Borrowed(extent),
-            None => Cow::Owned(self.personal_extent(principal, document)),
+    fn asking<'s>(
+        &'s self,
+        principal: &'s Principal<'_>,
+        carried: impl Iterator<Item = &'s Carried<'s>>,
+        plain: Plain,
+    ) -> Asking<'s> {
+        let policies: Vec<(&Policy, &Compiled<'_>)> = carried
+            .map(|carried| (carried.policy, &*carried.compiled))
+            .collect();
+        Asking::compiled(self.access, &self.asker, principal, &policies, plain)
+    }
+
+    /// A document that the principal carries.
+    fn compiled<'p>(
+        &'p self,
+        principal: &'p Principal<'_>,
+        document: &'p Arc<Document>,
+    ) -> Arc<Compiled<'p>> {
+        match self.compiled.get(&address(document)) {
+            Some(compiled) => Arc::clone(compiled),
+            None => self.compiled_for(principal, document),
         }
     }
 
-    /// The extent of a document whose variables the principal fills.
-    fn personal_extent(&self, principal: &Principal<'_>, document: &Document) -> Extent {
+    /// A document whose variables the principal fills.
+    fn compiled_for<'p>(
+        &'p self,
+        principal: &'p Principal<'_>,
+        document: &'p Document,
+    ) -> Arc<Compiled<'p>> {
         let caller = match principal.kind {
             Kind::User => Caller::UserWithKey(principal),
             _ => Caller::Role(principal),
         };
         let Some(keys) = self.whatever_queue(principal.account, caller) else {
-            return Extent::default();
+            return Arc::default();
         };
-        self.ground.extent(document, &WhateverSession(keys))
+        Arc::new(self.ground.compile(document, &WhateverSession(keys)))
     }
 
     /// The keys of a caller's requests to some queue of the account.
@@ -509,17 +543,19 @@ impl<'a> Matrix<'a> {
             return Vec::new();
         };
         let mut domain = self.open_to_many.clone();
-        for extent in plan.extents.iter().take(plan.giving) {
-            domain |= &extent.allows;
-        }
         let mut singles = QueueSet::new();
-        for extent in &plan.extents {
-            singles |= &extent.singles;
+        for carried in plan.wide() {
+            domain |= &carried.compiled.allows;
+            singles |= &carried.compiled.singles;
         }
-        let cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
-        let parts = cut(&domain, profiles, cuts, &singles);
-        let policies = plan.wide.iter().copied();
-        let who = Asking::new(self.access, &self.asker, principal, policies);
+        let unconditional = Plain::of(plan.wide().map(|carried| &*carried.compiled), &domain);
+        let parts = cut(
+            &domain,
+            profiles,
+            &cuts(&unconditional, plan.wide(), &plan.limits),
+            &(singles | singles_of(&plan.limits)),
+        );
+        let who = self.asking(principal, plan.wide(), unconditional);
         // A policy that concerns nobody but those whom it names is no policy to the others, and these are decided apart.
         let side_of = |queue| {
             if self.broad.contains(queue) {
@@ -536,8 +572,7 @@ impl<'a> Matrix<'a> {
         let Some(principal) = self.access.principals.get(model) else {
             return PassagesByClass::default();
         };
-        let policies = plan.wide.iter().copied();
-        let who = Asking::new(self.access, &self.asker, principal, policies);
+        let who = self.asking(principal, plan.wide(), Plain::default());
         who.passages(&self.guards, &self.guards.guarded)
     }
 
@@ -546,90 +581,21 @@ impl<'a> Matrix<'a> {
         let Some(principal) = self.access.principals.get(index) else {
             return Vec::new();
         };
-        let mut singles = plan.singles.clone();
-        for extent in &plan.extents {
-            singles |= &extent.singles;
+        if plan.apart.is_empty() {
+            return Vec::new();
         }
-        let shared_cuts = plan.extents.iter().flat_map(|extent| &extent.cuts);
-        let cuts = plan.cuts.iter().chain(shared_cuts);
-        let parts = cut(&plan.apart, profiles, cuts, &singles);
-        let policies = &principal.policies;
-        let who = Asking::new(self.access, &self.asker, principal, policies);
+        let mut singles = &plan.singles | &singles_of(&plan.limits);
+        for carried in plan.wide() {
+            singles |= &carried.compiled.singles;
+        }
+        let carried = || plan.carried.iter();
+        let unconditional = Plain::of(carried().map(|carried| &*carried.compiled), &plan.apart);
+        let cuts = cuts(&unconditional, carried(), &plan.limits);
+        let parts = cut(&plan.apart, profiles, &cuts, &singles);
+        let who = self.asking(principal, carried(), unconditional);
         let passages = who.passages(&self.guards, &plan.apart);
         let side_of = |queue| self.sides.get(queue as usize);
         who.groups(parts, side_of, &self.guards, &passages)
-    }
-}
-
-/// Cuts the domain into parts: queues of one part have the same number, are in the same sets, and are none of the singles.
-fn cut<'s>(
-    domain: &QueueSet,
-    numbers: &[u32],
-    cuts: impl Iterator<Item = &'s QueueSet>,
-    singles: &QueueSet,
-) -> Vec<QueueSet> {
-    let members: Vec<u32> = domain.iter().collect();
-    let mut parts = Parts::default();
-    parts.of_member = members
-        .iter()
-        .map(|member| numbers.get(*member as usize).copied().unwrap_or(0))
-        .collect();
-    parts.count = numbers.iter().max().map_or(0, |most| *most as usize + 1);
-    for cut in cuts {
-        let inside = domain & cut;
-        if inside.is_empty() || inside.len() == domain.len() {
-            continue;
-        }
-        parts.split(places(&members, &inside), false);
-    }
-    parts.split(places(&members, &(domain & singles)), true);
-    let mut sets: Vec<Vec<u32>> = vec![Vec::new(); parts.count];
-    for (member, part) in members.iter().zip(&parts.of_member) {
-        if let Some(set) = sets.get_mut(*part as usize) {
-            set.push(*member);
-        }
-    }
-    let filled = sets.into_iter().filter(|set| !set.is_empty());
-    filled.map(QueueSet::from_iter).collect()
-}
-
-/// Where the members of a subset stand among those of a set, both in order.
-fn places(members: &[u32], subset: &QueueSet) -> Vec<usize> {
-    let mut members = members.iter().enumerate();
-    subset
-        .iter()
-        .filter_map(|wanted| {
-            let found = members.find(|(_, member)| **member == wanted);
-            found.map(|(place, _)| place)
-        })
-        .collect()
-}
-
-/// The part that each member of a domain belongs to.
-#[derive(Default)]
-struct Parts {
-    of_member: Vec<u32>,
-    count: usize,
-}
-
-impl Parts {
-    /// Splits each part into the members at these places and the others; with `singly` each of them is a part.
-    fn split(&mut self, places: Vec<usize>, singly: bool) {
-        let mut split: Vec<Option<u32>> = vec![None; self.count];
-        for place in places {
-            let Some(part) = self.of_member.get_mut(place) else {
-                continue;
-            };
-            let Some(to) = split.get_mut(*part as usize) else {
-                continue;
-            };
-            let next = u32::try_from(self.count).unwrap_or(u32::MAX);
-            if singly || to.is_none() {
-                *to = Some(next);
-                self.count += 1;
-            }
-            *part = to.unwrap_or(next);
-        }
     }
 }
 
@@ -682,8 +648,8 @@ fn locked(access: &Access<'_>, is_such: impl Fn(Lock) -> bool) -> QueueSet {
         .collect()
 }
 
-/// The extents of all documents of principals that are the same for everyone who carries them.
-fn measured(access: &Access<'_>, ground: &Ground<'_>) -> HashMap<usize, Extent> {
+/// All documents of principals that are the same for everyone who carries them.
+fn compiled<'a>(access: &'a Access<'a>, ground: &Ground<'_>) -> HashMap<usize, Arc<Compiled<'a>>> {
     let mut documents: HashMap<usize, &Document> = HashMap::new();
     for principal in &access.principals {
         for policy in principal.policies.iter().chain(&principal.boundary) {
@@ -694,10 +660,38 @@ fn measured(access: &Access<'_>, ground: &Ground<'_>) -> HashMap<usize, Extent> 
         .into_iter()
         .filter(|(_, document)| !ground.has_variables(document))
         .collect();
-    let extents = in_parallel(&documents, |(address, document)| {
-        (*address, ground.extent(document, &NoKeys))
+    let compiled = in_parallel(&documents, |(address, document)| {
+        (*address, Arc::new(ground.compile(document, &NoKeys)))
     });
-    extents.into_iter().collect()
+    compiled.into_iter().collect()
+}
+
+/// The queues that limits tell apart one by one.
+fn singles_of(limits: &[Arc<Compiled<'_>>]) -> QueueSet {
+    let mut singles = QueueSet::new();
+    for limit in limits {
+        singles |= &limit.singles;
+    }
+    singles
+}
+
+/// The sets by whose membership queues of a domain fare differently: by what plain statements say of them, by the other
+/// statements, and by limits.
+fn cuts<'c>(
+    plain: &Plain,
+    carried: impl Iterator<Item = &'c Carried<'c>>,
+    limits: &'c [Arc<Compiled<'c>>],
+) -> Vec<Cow<'c, QueueSet>> {
+    let mut cuts: Vec<Cow<'_, QueueSet>> = Vec::new();
+    cuts.extend(plain.cuts().into_iter().map(Cow::Owned));
+    for carried in carried {
+        let others = plain.other_cuts(&carried.compiled);
+        cuts.extend(others.into_iter().map(Cow::Owned));
+    }
+    for limit in limits {
+        cuts.extend(limit.cuts_alone().iter().map(Cow::Borrowed));
+    }
+    cuts
 }
 
 /// No key is known; for documents that have no variable to fill.

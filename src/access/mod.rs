@@ -9,10 +9,10 @@ mod action;
 mod apart;
 mod asker;
 mod asking;
+mod compiled;
 mod context;
 mod control;
 mod decide;
-mod extent;
 mod gaps;
 mod guard;
 mod holder;
@@ -20,14 +20,15 @@ mod index;
 mod key;
 mod matrix;
 mod outsider;
-mod parallel;
+mod parts;
 mod principal;
 mod proof;
 mod redrive;
 mod rights;
 mod sides;
+mod tags;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -50,11 +51,11 @@ use self::context::{Caller, is_of_session};
 use self::control::Controls;
 use self::index::QueueIndex;
 use self::key::{AuditedKey, Lock};
-use self::parallel::in_parallel;
 use self::rights::Row;
 use crate::account::{Account, Organization, Queue};
 use crate::arn::Arn;
 use crate::entity::Kind;
+use crate::parallel::in_parallel;
 use crate::policy::{Document, PolicyKind, ResourcePattern, Statement};
 
 /// Access to the queues of the audited accounts.
@@ -264,13 +265,25 @@ impl<'a> Access<'a> {
         callers
     }
 
-    /// Every document that takes part but trust policies.
+    /// Every document that takes part but trust policies, once however many carry it.
     fn every_document(&self) -> impl Iterator<Item = &Document> {
+        let mut seen = HashSet::new();
         self.principals
             .iter()
             .flat_map(|principal| principal.policies.iter().chain(&principal.boundary))
             .map(|policy| &*policy.document)
+            .filter(move |document| seen.insert(std::ptr::from_ref(*document)))
             .chain(self.shared_documents())
+    }
+
+    /// The keys of queue tags that some document looks at, in lower case.
+    fn looked_at_tags(&self) -> BTreeSet<String> {
+        self.every_document()
+            .flat_map(|document| document.readings.iter().flatten())
+            .flat_map(Statement::context_keys)
+            .filter_map(|key| key.strip_prefix("aws:resourcetag/"))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The documents that do not belong to one principal.

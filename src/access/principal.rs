@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::action::SQS_ACTIONS;
 use super::context::session_name;
 use super::decide::Policy;
-use super::parallel::in_parallel;
 use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
+use crate::parallel::in_parallel;
 use crate::policy::{Document, Effect, PolicyKind, PrincipalEntry, Requester, RequesterKind};
 
 /// A user or a role of an audited account.

@@ -1,5 +1,6 @@
 //! The statements behind an answer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Access;
@@ -12,7 +13,7 @@ use super::sides::{QueueSide, RequesterSide};
 use crate::policy::Effect;
 
 /// A statement that takes part in giving a capability.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Proof {
     /// The capability.
     pub capability: Capability,
@@ -143,12 +144,10 @@ impl Prover<'_> {
 
 /// What matched as proofs, each once.
 pub(super) fn proofs(capability: Capability, matched: &[Matched<'_>]) -> Vec<Proof> {
-    let mut proofs: Vec<Proof> = Vec::with_capacity(matched.len());
-    for statement in matched {
-        let proof = Proof::new(capability, statement);
-        if !proofs.contains(&proof) {
-            proofs.push(proof);
-        }
-    }
-    proofs
+    let mut seen = HashSet::with_capacity(matched.len());
+    matched
+        .iter()
+        .map(|statement| Proof::new(capability, statement))
+        .filter(|proof| seen.insert(proof.clone()))
+        .collect()
 }

@@ -3,6 +3,7 @@
 
 use super::AuditedQueue;
 use super::action::Capability;
+use super::compiled::{Actions, Compiled, PlainOn};
 use super::control::{Controls, ControlsAbout};
 use super::decide::{Candidates, Policy};
 use super::key::AuditedKey;
@@ -32,6 +33,24 @@ impl<T> ByAction<T> {
             }),
             generate: about(GENERATE),
             decrypt: about(DECRYPT),
+        }
+    }
+
+    /// The same with something made of each, told its place among the actions of all capabilities.
+    fn map<U>(&self, mut make: impl FnMut(Option<usize>, &T) -> U) -> ByAction<U> {
+        let mut next = 0;
+        ByAction {
+            by_capability: self.by_capability.each_ref().map(|about| {
+                about
+                    .iter()
+                    .map(|about| {
+                        next += 1;
+                        make(Some(next - 1), about)
+                    })
+                    .collect()
+            }),
+            generate: make(None, &self.generate),
+            decrypt: make(None, &self.decrypt),
         }
     }
 
@@ -65,6 +84,12 @@ pub(super) enum KeyUse {
 }
 
 impl KeyUse {
+    fn of(action: &str) -> Option<Self> {
+        [Self::Generate, Self::Decrypt]
+            .into_iter()
+            .find(|usage| usage.action() == action)
+    }
+
     /// The action, in lower case.
     pub(super) fn action(self) -> &'static str {
         match self {
@@ -118,6 +143,47 @@ impl<'a> RequesterSide<'a> {
         Self::new(tags_matter, |action| {
             Own::of(principal, policies.clone(), action)
         })
+    }
+
+    /// The side of a principal with these of its identity policies, but for what their plain statements say.
+    pub(super) fn of_compiled(
+        principal: &'a Principal<'_>,
+        policies: &[(&'a Policy, &Compiled<'a>)],
+        tags_matter: bool,
+    ) -> Self {
+        let mut places = 0..;
+        Self::new(tags_matter, |action| {
+            let usage = KeyUse::of(action);
+            let place = if usage.is_none() { places.next() } else { None };
+            let mut own = Own::of(principal, [], action);
+            for (policy, compiled) in policies {
+                match (usage, place) {
+                    (Some(usage), _) => compiled.add_key_use_to(&mut own.identity, policy, usage),
+                    (None, Some(place)) => {
+                        compiled.add_to(&mut own.identity, policy, place, action);
+                    }
+                    (None, None) => {}
+                }
+            }
+            own
+        })
+    }
+
+    /// The same with what plain statements say on one queue.
+    pub(super) fn with(&self, plain: PlainOn) -> Self {
+        let own = self.own.map(|place, own| {
+            let has = |actions: Actions| place.is_some_and(|place| actions & (1 << place) != 0);
+            Own {
+                identity: own.identity.with(has(plain.allowed), has(plain.denied)),
+                boundary: own.boundary.clone(),
+                session: own.session.clone(),
+            }
+        });
+        let allows_nothing = own.each().all(|own| own.identity.allows_nothing());
+        Self {
+            own,
+            allows_nothing,
+        }
     }
 
     /// The side of somebody whose policies are not known: `identity` and `session` stand for them.

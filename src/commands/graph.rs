@@ -128,7 +128,7 @@ fn json(graph: &Graph<'_>) -> Result<Vec<u8>> {
         .collect();
     for found in graph.loops() {
         let shown = found.queues.iter().take(MOST_EDGES);
-        loops.extend(shown.filter_map(|queue| loop_line(graph, &found, queue as usize)));
+        loops.extend(shown.filter_map(|queue| loop_line(graph, found, queue as usize)));
         let left = found.queues.len().saturating_sub(MOST_EDGES as u64);
         if left > 0
             && let Some(principal) = graph.access.principals.get(found.principal)

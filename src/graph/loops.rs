@@ -3,6 +3,7 @@
 use super::Graph;
 use crate::access::{Capability, QueueSet, SessionRights, SessionsOn};
 use crate::entity::{Certainty, Grade};
+use crate::parallel::in_parallel;
 use crate::policy::Formula;
 
 /// A principal that can both send to and receive from queues, on all of which it fares alike.
@@ -31,26 +32,31 @@ impl Graph<'_> {
     ///
     /// Administrators could loop over every queue, which says nothing about any; theirs are told only where a delivery
     /// wires one. Rights that rest on nothing but an unreadable policy are no loop: the gap says that they are unknown.
-    pub fn loops(&self) -> impl Iterator<Item = Loop> + '_ {
-        let access = self.access;
-        (0..access.principals.len()).flat_map(move |principal| {
-            let wired = self.wired.get(&principal);
-            access.rights(principal).flat_map(move |rights| {
-                let mut loops = Vec::new();
-                let sessions = rights.on_each();
-                let wired = wired.map_or_else(QueueSet::new, |wired| &*rights.queues & wired);
-                for queue in &wired {
-                    let functions: Vec<usize> = self.wired_workloads(principal, queue).collect();
-                    let queues = QueueSet::from_iter([queue]);
-                    loops.extend(self.gravest_loop(principal, queues, sessions, &functions));
-                }
-                if !self.is_administrator(principal) {
-                    let others = &*rights.queues - wired;
-                    loops.extend(self.gravest_loop(principal, others, sessions, &[]));
-                }
-                loops
-            })
+    pub fn loops(&self) -> &[Loop] {
+        self.loops.get_or_init(|| {
+            let principals: Vec<usize> = (0..self.access.principals.len()).collect();
+            let found = in_parallel(&principals, |principal| self.loops_of(*principal));
+            found.into_iter().flatten().collect()
         })
+    }
+
+    fn loops_of(&self, principal: usize) -> Vec<Loop> {
+        let wired = self.wired.get(&principal);
+        let mut loops = Vec::new();
+        for rights in self.access.rights(principal) {
+            let sessions = rights.on_each();
+            let wired = wired.map_or_else(QueueSet::new, |wired| &*rights.queues & wired);
+            for queue in &wired {
+                let functions: Vec<usize> = self.wired_workloads(principal, queue).collect();
+                let queues = QueueSet::from_iter([queue]);
+                loops.extend(self.gravest_loop(principal, queues, sessions, &functions));
+            }
+            if !self.is_administrator(principal) {
+                let others = &*rights.queues - wired;
+                loops.extend(self.gravest_loop(principal, others, sessions, &[]));
+            }
+        }
+        loops
     }
 
     /// The gravest loop over queues that deliver to these functions of the principal.

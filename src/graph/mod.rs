@@ -7,6 +7,7 @@ mod loops;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 pub use loops::Loop;
 
@@ -27,6 +28,8 @@ pub struct Graph<'a> {
     deliveries_of: BTreeMap<usize, Range<usize>>,
     /// Principals with every action on every resource, by index.
     administrators: BTreeSet<usize>,
+    /// What [`Graph::loops`] gives.
+    loops: OnceLock<Vec<Loop>>,
 }
 
 /// A flow that AWS moves by itself.
@@ -161,6 +164,7 @@ impl<'a> Graph<'a> {
             wired,
             deliveries_of,
             administrators,
+            loops: OnceLock::new(),
         }
     }
 

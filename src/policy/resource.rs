@@ -355,7 +355,9 @@ impl ArnPattern {
             let trailing = self.whole.tokens().last() == Some(&Token::Run);
             return Formula::constant(trailing && self.whole.matches(resource));
         }
-        let by_field = self.matches_by_field(resource);
+        // Fields that match one by one match as one text too; where that is as good, only it is asked.
+        let as_text = self.complete && self.expands;
+        let by_field = !as_text && self.matches_by_field(resource);
         let matched = by_field || self.whole.matches(resource);
         if !matched {
             Formula::Never

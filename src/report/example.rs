@@ -74,6 +74,7 @@ pub(super) fn finding(rule: &'static str, severity: Severity, subject: Entity) -
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
         evidence: Vec::new(),
+        more_evidence: 0,
         remedy: "Give only what is needed.".to_owned(),
     }
 }

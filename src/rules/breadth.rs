@@ -262,9 +262,9 @@ fn pattern_scope(pattern: &ResourcePattern, matched: &dyn Fn(&ResourcePattern) -
 /// Whether the text begins as no ARN of SQS does, whatever its wildcards stand for: most patterns do.
 fn is_of_another_service(text: &str) -> bool {
     let mut fields = text.splitn(4, ':');
-    let head = [fields.next(), fields.next(), fields.next()];
-    let is_fixed = |field: &Option<&str>| field.is_some_and(|text| !text.contains(['*', '?', '$']));
-    head.iter().all(is_fixed) && fields.next().is_some() && head[2] != Some("sqs")
+    let head: Vec<&str> = fields.by_ref().take(3).collect();
+    let is_fixed = |field: &&str| !field.contains(['*', '?', '$']);
+    fields.next().is_some() && head.iter().all(is_fixed) && head.last() != Some(&"sqs")
 }
 
 /// `*`, and `service:*` of other services, on every resource.

@@ -66,6 +66,7 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
                 certainty: Certainty::Allowed,
                 conditions: Vec::new(),
                 evidence: proof(&own),
+                more_evidence: 0,
                 remedy: remedy(user),
                 subject,
             }

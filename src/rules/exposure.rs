@@ -277,6 +277,7 @@ pub(super) fn finding(
         certainty,
         conditions,
         evidence,
+        more_evidence: 0,
         remedy: words.remedy,
         subject,
     })

@@ -453,6 +453,7 @@ impl<'a> AccountView<'a> {
             certainty,
             conditions,
             evidence,
+            more_evidence: 0,
             remedy: remedy(wide, severity, !reached.is_empty()).to_owned(),
             subject,
         }

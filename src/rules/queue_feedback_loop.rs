@@ -11,23 +11,25 @@ use crate::finding::{
     finding_id,
 };
 use crate::graph::Loop;
+use crate::parallel::in_parallel;
 
 const RULE: &str = "queue-feedback-loop";
 /// Queues of one principal whose loop is proved statement by statement; the others are alike.
 const MOST_PROVED: usize = 20;
+/// Statements that are named of those which give one capability on one queue.
+const MOST_STATEMENTS: usize = 3;
+/// Statements after which no further queue is proved: some policies are made of nothing but wildcards.
+const ENOUGH_STATEMENTS: usize = 60;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let provers = audit.access.provers();
-    let mut loops = audit.graph.loops().peekable();
-    while let Some(first) = loops.next() {
-        let principal = first.principal;
-        let mut of_principal = vec![first];
-        while let Some(next) = loops.next_if(|next| next.principal == principal) {
-            of_principal.push(next);
-        }
-        findings.extend(finding(audit, &provers, principal, &of_principal));
-    }
+    let by_principal: Vec<&[Loop]> = audit
+        .graph
+        .loops()
+        .chunk_by(|one, next| one.principal == next.principal)
+        .collect();
+    let found = in_parallel(&by_principal, |loops| finding(audit, &provers, loops));
+    let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
     findings.extend(
         audit
             .accounts
@@ -51,12 +53,8 @@ fn severity(principal: &Principal<'_>, found: &Loop) -> Severity {
     base.lowered(u8::from(found.deletes != Some(Certainty::Allowed)))
 }
 
-fn finding(
-    audit: &Audit<'_>,
-    provers: &Provers<'_>,
-    index: usize,
-    loops: &[Loop],
-) -> Option<Finding> {
+fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop]) -> Option<Finding> {
+    let index = loops.first()?.principal;
     let principal = audit.access.principals.get(index)?;
     let account = audit.access.account(principal.account)?;
     let rights = provers.of(index)?;
@@ -65,6 +63,8 @@ fn finding(
     let certainty = loops.iter().map(|found| found.certainty).max()?;
     let mut resources = Vec::new();
     let mut proofs = Vec::new();
+    let mut statements = 0;
+    let mut more_evidence = 0;
     let mut conditions = Vec::new();
     let number: u64 = loops.iter().map(|found| found.queues.len()).sum();
     if certainty == Certainty::Conditional {
@@ -72,13 +72,16 @@ fn finding(
     }
     for (index, audited, found) in named(audit, loops) {
         let queue = audited.queue.arn.shared();
-        if resources.len() < MOST_PROVED {
+        if resources.len() < MOST_PROVED && statements < ENOUGH_STATEMENTS {
             for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
                 if capability == Capability::Delete && found.deletes.is_none() {
                     continue;
                 }
                 let proved = rights.prove_as(found.workload, index, capability);
-                proofs.extend(proved.iter().map(|proof| evidence(proof, &queue)));
+                statements += proved.len();
+                let named = proved.iter().take(MOST_STATEMENTS);
+                proofs.extend(named.map(|proof| evidence(proof, &queue)));
+                more_evidence += proved.len().saturating_sub(MOST_STATEMENTS) as u64;
             }
         }
         resources.push(ResourceRef {
@@ -112,15 +115,13 @@ fn finding(
         certainty,
         conditions,
         evidence: proofs,
+        more_evidence,
         remedy: remedy(principal),
     })
 }
 
 /// The queues that a finding names, with the loop over each: the gravest, and of those the first.
-fn named<'a>(
-    audit: &Audit<'a>,
-    loops: &'a [Loop],
-) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop)> {
+fn named<'a>(audit: &Audit<'a>, loops: &'a [Loop]) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop)> {
     let mut named: Vec<_> = loops
         .iter()
         .flat_map(|found| {
@@ -271,6 +272,7 @@ fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
         evidence: Vec::new(),
+        more_evidence: 0,
         remedy: "Keep administrators few and run no workload as one.".to_owned(),
     })
 }

@@ -123,6 +123,8 @@ pub(crate) struct Finding {
     pub(crate) verdict: Verdict,
     pub(crate) conditions: Vec<String>,
     pub(crate) evidence: Vec<Evidence>,
+    #[serde(default)]
+    pub(crate) more_evidence: u64,
     pub(crate) remedy: Remedy,
     pub(crate) status: String,
     pub(crate) change: String,

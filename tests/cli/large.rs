@@ -12,7 +12,17 @@ const QUEUES: usize = 1200;
 
 /// An account of many queues and one role that may do everything with all of them but administer.
 fn snapshot() -> NamedTempFile {
-    let queues: Vec<Value> = (0..QUEUES)
+    let statement = json!({
+        "Effect": "Allow",
+        "Action": ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"],
+        "Resource": "arn:aws:sqs:eu-west-1:111122223333:q-*",
+    });
+    snapshot_of(QUEUES, &[statement])
+}
+
+/// The same with as many queues and with these statements in the role's policy.
+fn snapshot_of(queues: usize, statements: &[Value]) -> NamedTempFile {
+    let queues: Vec<Value> = (0..queues)
         .map(|number| {
             let name = format!("q-{number:04}");
             json!({
@@ -22,11 +32,7 @@ fn snapshot() -> NamedTempFile {
             })
         })
         .collect();
-    let document = json!({"Version": "2012-10-17", "Statement": {
-        "Effect": "Allow",
-        "Action": ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"],
-        "Resource": "arn:aws:sqs:eu-west-1:111122223333:q-*",
-    }});
+    let document = json!({"Version": "2012-10-17", "Statement": statements});
     let account = json!({
         "id": "111122223333", "partition": "aws", "regions": ["eu-west-1"], "scanned_at": "2026-01-31T08:00:00Z",
         "organization": {"membership": "none"},
@@ -62,6 +68,24 @@ fn a_report_names_the_first_hundred_queues_and_counts_the_others() {
     let table = Patscan::new(["analyze"]).arg(file.path()).run().stdout;
     assert!(table.contains("and 1195 more"), "{table}");
     assert!(table.contains("… and 1170 more queues"), "{table}");
+}
+
+#[test]
+fn a_finding_names_a_few_of_many_statements_that_give_the_same() {
+    let statement = json!({"Effect": "Allow", "Action": "sqs:*", "Resource": "*"});
+    let file = snapshot_of(1, &vec![statement; 30]);
+    let run = Patscan::new(["analyze", "-f", "json"])
+        .arg(file.path())
+        .run();
+    let report = contract::report(&run.stdout);
+    let found = report
+        .findings
+        .iter()
+        .find(|finding| finding.rule == "queue-feedback-loop")
+        .unwrap();
+    // Three of thirty each for sending, receiving and deleting.
+    assert_eq!(found.evidence.len(), 9);
+    assert_eq!(found.more_evidence, 81);
 }
 
 #[test]

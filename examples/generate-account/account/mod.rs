@@ -10,6 +10,7 @@
 //! drawn; what a role may do is drawn in `roles`, who a queue's own policy names in `queues`.
 
 mod document;
+mod hostile;
 mod landscape;
 mod managed;
 mod organization;
@@ -42,6 +43,8 @@ pub(crate) struct Size {
     pub(crate) functions: usize,
     /// Another seed gives another account.
     pub(crate) seed: u64,
+    /// Whether somebody wants an audit of it never to end.
+    pub(crate) hostile: bool,
 }
 
 /// A generated account, and what is known of it.
@@ -90,6 +93,9 @@ pub(crate) fn generate(size: &Size) -> Generated {
         coverage: Coverage::default(),
     };
     account.sort();
+    if size.hostile {
+        hostile::make_hostile(&mut account, size.seed);
+    }
     Generated {
         account,
         narrow_loops,

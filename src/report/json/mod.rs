@@ -138,6 +138,9 @@ struct FindingView<'a> {
     verdict: &'static str,
     conditions: &'a [String],
     evidence: Each<'a, Evidence, EvidenceView<'a>>,
+    /// Only where some are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_evidence: Option<u64>,
     remedy: RemedyView<'a>,
     status: &'static str,
     change: &'static str,
@@ -320,6 +323,7 @@ impl<'a> FindingView<'a> {
             verdict: finding.certainty.as_str(),
             conditions: &finding.conditions,
             evidence: Each::of(&finding.evidence, EvidenceView::of),
+            more_evidence: (finding.more_evidence > 0).then_some(finding.more_evidence),
             remedy: RemedyView {
                 summary: &finding.remedy,
             },

@@ -1,0 +1,98 @@
+//! Queues cut apart into sets on which somebody fares alike.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::index::QueueSet;
+
+/// Cuts the domain into parts: queues of one part have the same number, are in the same sets, and are none of the singles.
+pub(super) fn cut(
+    domain: &QueueSet,
+    numbers: &[u32],
+    cuts: &[Cow<'_, QueueSet>],
+    singles: &QueueSet,
+) -> Vec<QueueSet> {
+    let members: Vec<u32> = domain.iter().collect();
+    // For each member its number and, bit by bit, the cuts that it is in.
+    let mut marks: Vec<Mark> = members
+        .iter()
+        .map(|member| Mark {
+            number: numbers.get(*member as usize).copied().unwrap_or(0),
+            single: None,
+            cuts: 0,
+        })
+        .collect();
+    let mut bit = 0;
+    for cut in cuts {
+        let inside = domain & &**cut;
+        if inside.is_empty() || inside.len() == domain.len() {
+            continue;
+        }
+        if bit == u64::BITS {
+            renumber(&mut marks);
+            bit = 0;
+        }
+        for_each_at(&members, &inside, &mut marks, |mark, _| {
+            mark.cuts |= 1 << bit;
+        });
+        bit += 1;
+    }
+    for_each_at(&members, &(domain & singles), &mut marks, |mark, member| {
+        mark.single = Some(member);
+    });
+    let count = renumber(&mut marks);
+    let mut sets: Vec<Vec<u32>> = vec![Vec::new(); count];
+    for (member, mark) in members.iter().zip(&marks) {
+        if let Some(set) = sets.get_mut(mark.number as usize) {
+            set.push(*member);
+        }
+    }
+    sets.into_iter().map(QueueSet::from_iter).collect()
+}
+
+/// What tells the members of a domain apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Mark {
+    number: u32,
+    /// The member itself, where it is decided by itself.
+    single: Option<u32>,
+    cuts: u64,
+}
+
+/// Puts a number in the place of each mark, equal marks getting the same, from zero in the order in which they come; tells
+/// how many there are.
+fn renumber(marks: &mut [Mark]) -> usize {
+    let mut known: HashMap<Mark, u32> = HashMap::new();
+    let mut last: Option<(Mark, u32)> = None;
+    for mark in marks {
+        let number = match last {
+            Some((like, number)) if like == *mark => number,
+            _ => {
+                let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
+                *known.entry(*mark).or_insert(next)
+            }
+        };
+        last = Some((*mark, number));
+        *mark = Mark {
+            number,
+            single: None,
+            cuts: 0,
+        };
+    }
+    known.len()
+}
+
+/// Changes the marks of the members of a subset, members and subset being in order.
+fn for_each_at(
+    members: &[u32],
+    subset: &QueueSet,
+    marks: &mut [Mark],
+    mut change: impl FnMut(&mut Mark, u32),
+) {
+    let mut marked = members.iter().zip(marks);
+    for wanted in subset {
+        if let Some((_, mark)) = marked.find(|(member, _)| **member == wanted) {
+            change(mark, wanted);
+        }
+    }
+}
