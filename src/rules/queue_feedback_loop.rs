@@ -117,10 +117,7 @@ fn finding(
 }
 
 /// The queues that a finding names, with the loop over each: the gravest, and of those the first.
-fn named<'a>(
-    audit: &Audit<'a>,
-    loops: &'a [Loop],
-) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop)> {
+fn named<'a>(audit: &Audit<'a>, loops: &'a [Loop]) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop)> {
     let mut named: Vec<_> = loops
         .iter()
         .flat_map(|found| {
