@@ -45,7 +45,9 @@ struct NodeData {
     note: String,
     members: Vec<usize>,
     x: i64,
+    /// The middle.
     y: i64,
+    height: i64,
 }
 
 #[derive(Serialize)]
@@ -203,6 +205,7 @@ fn data<'a>(drawing: &'a Drawing<'_>, layout: &Layout) -> Data<'a> {
                 members: node.members.clone(),
                 x: place.x,
                 y: place.y + place.height / 2,
+                height: place.height,
             })
             .collect(),
         members: picture

@@ -3,6 +3,7 @@
 //! JSON is the whole [`Picture`]; the others draw what [`Drawing`] folds it to. Names and conditions come from AWS, so each
 //! format first makes hidden characters visible and then escapes what it gives a meaning to.
 
+mod columns;
 mod dot;
 mod html;
 mod json;

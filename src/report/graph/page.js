@@ -54,9 +54,39 @@
     draw();
   };
 
+  // The members of a folded node, below it in the picture.
+  const mostOpened = 14;
+  let opened = null;
+  const drawn = (name, attributes, text) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const shut = () => {
+    if (opened) opened.remove();
+    opened = null;
+  };
+  const open = place => {
+    const node = data.nodes[place];
+    if (node.members.length < 2) return;
+    const [row, top] = [18, node.y + node.height / 2 + 8];
+    const names = node.members.slice(0, mostOpened).map(member => `${data.members[member][0]} ${data.members[member][1]}`);
+    if (node.members.length > mostOpened) names.push(`and ${node.members.length - mostOpened} more, at the side`);
+    opened = drawn("g", { class: "opened on" });
+    const box = drawn("rect", { x: node.x, y: top, height: names.length * row + 10, rx: 4 });
+    opened.append(box);
+    names.forEach((name, at) => {
+      opened.append(drawn("text", { class: "text", x: node.x + 10, y: top + 17 + at * row }, name));
+    });
+    scene.append(opened);
+    box.setAttribute("width", Math.max(216, opened.getBBox().width + 10));
+  };
+
   // What stands out.
   let lit = [];
   const light = elements => {
+    shut();
     lit.forEach(element => element.classList.remove("on", "selected"));
     lit = elements;
     lit.forEach(element => element.classList.add("on"));
@@ -126,6 +156,7 @@
     });
     light([...around]);
     nodes[place].classList.add("selected");
+    open(place);
     begin(node.name);
     told.append(element("p", node.caption, "small"));
     if (node.note) told.append(element("p", node.note, "red"));

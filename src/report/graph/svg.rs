@@ -255,7 +255,7 @@ fn add_node(scene: &mut String, drawing: &Drawing<'_>, place: usize, node: &Draw
     let name = words::name(drawing.picture, node);
     let caption = words::caption(drawing.picture, node);
     let caption = if node.undrawn_loops > 0 {
-        format!("⟲ {} loops · {caption}", node.undrawn_loops)
+        format!("⟲ {} loops not drawn", node.undrawn_loops)
     } else {
         caption
     };
