@@ -18,13 +18,16 @@
   data.nodes.forEach((node, place) => node.members.forEach(member => { nodeOf[member] = place; }));
   const mostShown = 200;
 
-  // Where the picture is seen from.
-  let x = 0, y = 0, scale = 1, asked = false;
+  // Where the picture is seen from. What is too small to be read is not drawn, nor are names in big pictures while the
+  // scale changes: browsers lay out every text again for each scale.
+  const readable = 0.4, isBig = data.nodes.length > 600;
+  let x = 0, y = 0, scale = 1, asked = false, resting;
   const draw = () => {
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
+      scene.classList.toggle("far", scale < readable);
       scene.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
     });
   };
@@ -33,6 +36,11 @@
     x = atX - (atX - x) * next / scale;
     y = atY - (atY - y) * next / scale;
     scale = next;
+    if (isBig) {
+      scene.classList.add("zooming");
+      clearTimeout(resting);
+      resting = setTimeout(() => scene.classList.remove("zooming"), 160);
+    }
     draw();
   };
   const middle = () => [picture.clientWidth / 2, picture.clientHeight / 2];
