@@ -351,10 +351,14 @@ fn likeness<'a>(
     if picture.chosen.contains(&node) {
         return Likeness::Only(node);
     }
-    if found.reach != Reach::Some {
-        return Likeness::Reaching(Part::of(found.kind), found.reach);
-    }
     let part = Part::of(found.kind);
+    // Where lines to what was chosen are drawn, they must say the same of all; of administrators they do.
+    let has_lines = found.reach == Reach::Wide
+        && !picture.chosen.is_empty()
+        && at.iter().any(|(arrow, _)| arrow.kind != EdgeKind::RunsAs);
+    if found.reach != Reach::Some && !has_lines {
+        return Likeness::Reaching(part, found.reach);
+    }
     // What runs as a principal says nothing about what the principal may do.
     let mut edges: Vec<(usize, bool, Right<'a>)> = at
         .iter()
@@ -600,6 +604,29 @@ mod tests {
 
         let small = picture(&nodes[1..], &edges[1..edges.len() - 1]);
         assert_eq!(Drawing::new(&small).nodes.len(), MOST_SINGLE_NODES);
+    }
+
+    #[test]
+    fn whoever_reaches_much_but_not_the_same_is_told_apart_at_what_was_chosen() {
+        let mut picture = picture(
+            &[
+                ("one", Kind::Role),
+                ("two", Kind::Role),
+                ("queue", Kind::Queue),
+            ],
+            &[
+                ("one", "queue", EdgeKind::Send),
+                ("queue", "two", EdgeKind::Receive),
+            ],
+        );
+        for id in ["one", "two"] {
+            let place = picture.place(id).unwrap();
+            picture.nodes[place].reach = Reach::Wide;
+        }
+        assert_eq!(Drawing::new(&picture).lines.len(), 0);
+        picture.chosen.insert(picture.place("queue").unwrap());
+        let drawing = Drawing::new(&picture);
+        assert_eq!((drawing.nodes.len(), drawing.lines.len()), (3, 2));
     }
 
     #[test]
