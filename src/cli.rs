@@ -39,7 +39,7 @@ pub enum Command {
     Demo(DemoArgs),
     /// Name everyone who can send to, receive from, delete from, purge or administer a queue, each with its proof
     WhoCan(Box<WhoCanArgs>),
-    /// Draw who sends to and receives from which queue, as JSON
+    /// Draw who sends to and receives from which queue: as a picture, or as JSON
     Graph(Box<GraphArgs>),
     /// Decide authorization requests given as JSON Lines, one decision per line
     Simulate(SimulateArgs),
@@ -109,10 +109,13 @@ pub struct WhoCanArgs {
 /// Arguments of `patscan graph`.
 #[derive(Debug, Args)]
 pub struct GraphArgs {
+    /// What is drawn.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// Where the account comes from.
     #[command(flatten)]
     pub source: SourceArgs,
-    /// The format, with a path to write to a file
+    /// The format (json, dot, mermaid, svg, html), with a path to write to a file
     #[arg(
         short,
         long,
@@ -127,6 +130,24 @@ pub struct GraphArgs {
     /// How much is said on standard error.
     #[command(flatten, next_help_heading = "Output")]
     pub verbosity: VerbosityArgs,
+}
+
+/// The part of the graph that is drawn.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Part of the graph [default: all of it]")]
+pub struct PartArgs {
+    /// What surrounds a queue: its name, `region/name`, URL or ARN
+    #[arg(long, value_name = "QUEUE", group = "chosen")]
+    pub queue: Option<String>,
+    /// What surrounds a principal, or what runs as one: its name or ARN
+    #[arg(long, value_name = "PRINCIPAL", group = "chosen")]
+    pub principal: Option<String>,
+    /// What a finding is about: its subject, principals and resources; its id or the beginning of it
+    #[arg(long, value_name = "ID", group = "chosen")]
+    pub finding: Option<String>,
+    /// How many steps to go from there; a role and what runs as it count as one [default: 1, of a finding 0]
+    #[arg(long, value_name = "N", requires = "chosen")]
+    pub depth: Option<u32>,
 }
 
 /// Arguments of `patscan simulate`.

@@ -5,6 +5,7 @@ mod analyze;
 mod demo;
 mod graph;
 mod iam_policy;
+mod meant;
 mod progress;
 mod reporting;
 mod rules;

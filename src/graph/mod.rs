@@ -4,6 +4,7 @@
 //! thousand queues costs nothing until somebody looks. Edges point the way messages or rights travel.
 
 mod loops;
+pub mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -4,6 +4,7 @@
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
 mod coverage;
+mod graph;
 mod json;
 mod table;
 mod text;
@@ -24,6 +25,7 @@ use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Finding, Severity};
 
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
+pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
 pub use self::text::sanitise;
 pub use self::who_can::WhoCan;
 
@@ -271,16 +273,6 @@ impl Default for Style {
             width: 80,
         }
     }
-}
-
-/// Any value as JSON that is safe to show on a terminal, with a final newline.
-///
-/// # Errors
-/// When the value cannot be serialised.
-pub(crate) fn to_json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    json::write_value(value, &mut text)?;
-    Ok(text)
 }
 
 /// Any value as one line of JSON that is safe to show on a terminal.

@@ -94,8 +94,13 @@ fn nothing_hostile_reaches_the_terminal_from_an_account() {
     assert_run_is_harmless(&table);
     let json = Patscan::new(["analyze", "-f", "json"]).arg(&file).run();
     assert_run_is_harmless(&json);
-    let graph = Patscan::new(["graph", "--snapshot"]).arg(&file).run();
-    assert_run_is_harmless(&graph);
+    for format in ["json", "dot", "mermaid", "svg", "html"] {
+        let graph = Patscan::new(["graph", "-f", format, "--snapshot"])
+            .arg(&file)
+            .run();
+        assert_eq!(graph.code, 3, "{}", graph.stderr);
+        assert_run_is_harmless(&graph);
+    }
 }
 
 #[test]
@@ -120,6 +125,14 @@ fn nothing_hostile_reaches_the_terminal_from_an_error() {
     let run = Patscan::new(["analyze", "-v"]).arg(&file).run();
     assert_eq!(run.code, 2);
     assert_run_is_harmless(&run);
+    let demo = crate::patscan::fixture("demo");
+    for option in ["--queue", "--principal", "--finding", "-f"] {
+        let run = Patscan::new(["graph", option, EVIL, "--snapshot"])
+            .arg(&demo)
+            .run();
+        run.failure();
+        assert_run_is_harmless(&run);
+    }
     for arguments in [
         ["analyze", EVIL],
         ["rules", EVIL],

@@ -35,8 +35,12 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
             "there is no format `xml`; choose `table` or `json`",
         ),
         (
-            &["graph", "-f", "dot"],
-            "there is no graph format `dot`; choose `json`",
+            &["graph", "-f", "png"],
+            "there is no graph format `png`; choose `json`, `dot`, `mermaid`, `svg` or `html`",
+        ),
+        (
+            &["graph", "-f", "svg="],
+            "`svg=` names no file; write `-f svg=PATH`",
         ),
         (
             &["demo", "--fail-on", "urgent"],
@@ -114,6 +118,12 @@ fn what_the_parser_refuses_exits_2_and_names_the_help() {
         (&["analyze"], "<FILE>"),
         (&["demo", "-q", "-v"], "--verbose"),
         (&["demo", "--fail-on"], "--fail-on"),
+        (
+            &["graph", "--queue", "orders", "--principal", "app"],
+            "--principal",
+        ),
+        (&["graph", "--depth", "2"], "--queue"),
+        (&["graph", "--queue", "orders", "--depth", "-1"], "-1"),
     ] {
         let said = refused_by_the_parser(arguments);
         assert!(said.contains(named), "{said}");
@@ -168,7 +178,7 @@ fn a_mistake_is_said_before_aws_is_called() {
         &["-f", "xml"][..],
         &["--fail-on", "urgent"],
         &["--skip", "s3"],
-        &["graph", "-f", "dot"],
+        &["graph", "-f", "png"],
     ] {
         let run = Patscan::new(arguments)
             .env("AWS_ENDPOINT_URL", aws.url())

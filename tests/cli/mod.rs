@@ -4,6 +4,7 @@ mod account;
 mod catalogue;
 pub(crate) mod contract;
 mod exit_codes;
+mod graph;
 mod hostile;
 mod large;
 mod malformed;

@@ -1,0 +1,217 @@
+//! A part of a picture: some nodes, and what is within some steps of them.
+//!
+//! A role and what runs as it count as one, so a function is found where its role is. The way never leads through
+//! somebody who reaches nearly everything: behind an administrator lies the whole account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Arrow, Cycle, More, Picture, Reach};
+use crate::graph::EdgeKind;
+
+impl Picture {
+    /// What is within `depth` steps of the chosen nodes: every edge on the way, and those between chosen nodes.
+    #[must_use]
+    pub fn around_the_chosen(&self, depth: u32) -> Self {
+        let distance = self.distances(depth);
+        let of = |node: usize| distance.get(&node).copied();
+        let is_drawn = |arrow: &Arrow| {
+            let (Some(from), Some(to)) = (of(arrow.from), of(arrow.to)) else {
+                return false;
+            };
+            let from_here = |start: usize, at: u32| {
+                self.leads_on(start) && at.saturating_add(cost(arrow.kind)) <= depth
+            };
+            from_here(arrow.from, from) || from_here(arrow.to, to) || (from == 0 && to == 0)
+        };
+        let edges: Vec<&Arrow> = self.edges.iter().filter(|arrow| is_drawn(arrow)).collect();
+        let drawn: BTreeSet<(usize, usize)> =
+            edges.iter().map(|arrow| (arrow.from, arrow.to)).collect();
+
+        let new_place: BTreeMap<usize, usize> = distance.keys().copied().zip(0..).collect();
+        let moved = |node: usize| new_place.get(&node).copied();
+        let loops = self.loops.iter().filter(|cycle| {
+            let ends = cycle.path.iter().zip(cycle.path.iter().skip(1));
+            ends.into_iter()
+                .all(|(from, to)| drawn.contains(&(*from, *to)))
+        });
+        Self {
+            nodes: distance
+                .keys()
+                .filter_map(|node| self.nodes.get(*node).cloned())
+                .collect(),
+            edges: edges
+                .into_iter()
+                .filter_map(|arrow| {
+                    Some(Arrow {
+                        from: moved(arrow.from)?,
+                        to: moved(arrow.to)?,
+                        ..arrow.clone()
+                    })
+                })
+                .collect(),
+            loops: loops
+                .filter_map(|cycle| {
+                    Some(Cycle {
+                        grade: cycle.grade,
+                        path: cycle
+                            .path
+                            .iter()
+                            .map(|node| moved(*node))
+                            .collect::<Option<_>>()?,
+                    })
+                })
+                .collect(),
+            // Of the chosen everything is drawn; of those where the way ends, nothing was meant to be.
+            more: self
+                .more
+                .iter()
+                .filter(|more| !self.chosen.contains(&more.node) && self.leads_on(more.node))
+                .filter(|more| of(more.node).is_some_and(|at| at < depth))
+                .filter_map(|more| {
+                    Some(More {
+                        node: moved(more.node)?,
+                        ..more.clone()
+                    })
+                })
+                .collect(),
+            chosen: self.chosen.iter().filter_map(|node| moved(*node)).collect(),
+            incomplete: self.incomplete,
+        }
+    }
+
+    /// Every node within `depth` steps, with how many it takes.
+    fn distances(&self, depth: u32) -> BTreeMap<usize, u32> {
+        let mut neighbours: BTreeMap<usize, Vec<(usize, u32)>> = BTreeMap::new();
+        for arrow in &self.edges {
+            let cost = cost(arrow.kind);
+            neighbours
+                .entry(arrow.from)
+                .or_default()
+                .push((arrow.to, cost));
+            neighbours
+                .entry(arrow.to)
+                .or_default()
+                .push((arrow.from, cost));
+        }
+        let mut distance: BTreeMap<usize, u32> = BTreeMap::new();
+        let mut frontier: BTreeSet<(u32, usize)> =
+            self.chosen.iter().map(|node| (0, *node)).collect();
+        while let Some((at, node)) = frontier.pop_first() {
+            if distance.contains_key(&node) {
+                continue;
+            }
+            distance.insert(node, at);
+            if !self.leads_on(node) {
+                continue;
+            }
+            for (next, cost) in neighbours.get(&node).into_iter().flatten() {
+                let next_at = at.saturating_add(*cost);
+                if next_at <= depth && !distance.contains_key(next) {
+                    frontier.insert((next_at, *next));
+                }
+            }
+        }
+        distance
+    }
+
+    fn leads_on(&self, node: usize) -> bool {
+        self.chosen.contains(&node)
+            || self
+                .nodes
+                .get(node)
+                .is_some_and(|node| node.reach == Reach::Some)
+    }
+}
+
+fn cost(kind: EdgeKind) -> u32 {
+    match kind {
+        EdgeKind::RunsAs => 0,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::{Grade, Kind};
+    use crate::graph::picture::example::{picture, with_loop};
+
+    fn chain() -> Picture {
+        let drawn = picture(
+            &[
+                ("function", Kind::Function),
+                ("administrator", Kind::Role),
+                ("generator", Kind::Role),
+                ("consumer", Kind::Role),
+                ("first", Kind::Queue),
+                ("second", Kind::Queue),
+            ],
+            &[
+                ("generator", "first", EdgeKind::Send),
+                ("first", "consumer", EdgeKind::Receive),
+                ("function", "consumer", EdgeKind::RunsAs),
+                ("consumer", "second", EdgeKind::Send),
+                ("second", "consumer", EdgeKind::Receive),
+                ("administrator", "first", EdgeKind::Administer),
+                ("administrator", "second", EdgeKind::Administer),
+            ],
+        );
+        let mut drawn = with_loop(drawn, Grade::Permitted, &["second", "consumer", "second"]);
+        let administrator = drawn.place("administrator").unwrap();
+        drawn.nodes[administrator].reach = Reach::Administrator;
+        drawn
+    }
+
+    fn around(id: &str, depth: u32) -> (Vec<String>, usize, usize) {
+        let mut drawn = chain();
+        drawn.chosen = BTreeSet::from([drawn.place(id).unwrap()]);
+        let part = drawn.around_the_chosen(depth);
+        assert_eq!(part.chosen.len(), 1);
+        let ids = part.nodes.iter().map(|node| node.id.to_string()).collect();
+        (ids, part.edges.len(), part.loops.len())
+    }
+
+    #[test]
+    fn no_step_leaves_the_node_and_what_runs_as_it() {
+        assert_eq!(around("first", 0), (vec!["first".to_owned()], 0, 0));
+        let (ids, edges, _) = around("consumer", 0);
+        assert_eq!(ids, ["consumer", "function"]);
+        assert_eq!(edges, 1);
+    }
+
+    #[test]
+    fn one_step_from_a_queue_shows_both_its_sides() {
+        let (ids, edges, loops) = around("first", 1);
+        assert_eq!(
+            ids,
+            [
+                "administrator",
+                "consumer",
+                "first",
+                "function",
+                "generator"
+            ]
+        );
+        assert_eq!((edges, loops), (4, 0));
+    }
+
+    #[test]
+    fn a_loop_is_drawn_where_all_of_it_is() {
+        let (ids, _, loops) = around("first", 2);
+        assert!(ids.contains(&"second".to_owned()), "{ids:?}");
+        assert_eq!(loops, 1);
+        assert_eq!(around("second", 1).2, 1);
+    }
+
+    #[test]
+    fn the_way_does_not_lead_through_an_administrator() {
+        let mut drawn = chain();
+        drawn
+            .edges
+            .retain(|arrow| arrow.kind == EdgeKind::Administer);
+        drawn.chosen = BTreeSet::from([drawn.place("first").unwrap()]);
+        assert!(drawn.around_the_chosen(9).place("second").is_none());
+        drawn.chosen = BTreeSet::from([drawn.place("administrator").unwrap()]);
+        assert!(drawn.around_the_chosen(9).place("second").is_some());
+    }
+}

@@ -1,0 +1,94 @@
+//! `patscan.graph/v1`: the graph for programs, with nothing folded.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::super::json::write_value;
+use crate::graph::picture::{Cycle, Picture};
+
+#[derive(Serialize)]
+struct GraphView<'a> {
+    schema: &'static str,
+    nodes: Vec<NodeView<'a>>,
+    edges: Vec<EdgeView<'a>>,
+    loops: Vec<LoopView<'a>>,
+    /// What is left out of `edges` and `loops`: principals with the same right on a great many queues.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more: Vec<MoreView<'a>>,
+}
+
+#[derive(Serialize)]
+struct NodeView<'a> {
+    id: &'a str,
+    kind: &'static str,
+    label: &'a str,
+}
+
+#[derive(Serialize)]
+struct EdgeView<'a> {
+    from: &'a str,
+    to: &'a str,
+    kind: &'static str,
+    verdict: &'static str,
+    conditions: &'a [String],
+}
+
+#[derive(Serialize)]
+struct LoopView<'a> {
+    grade: &'static str,
+    path: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct MoreView<'a> {
+    principal: &'a str,
+    kind: &'static str,
+    number: u64,
+}
+
+/// Writes the picture, pretty-printed, with a final newline.
+pub(super) fn write(picture: &Picture, out: &mut dyn Write) -> io::Result<()> {
+    let id = |node: usize| picture.nodes.get(node).map_or("", |node| &*node.id);
+    let view = GraphView {
+        schema: "patscan.graph/v1",
+        nodes: picture
+            .nodes
+            .iter()
+            .map(|node| NodeView {
+                id: &node.id,
+                kind: node.kind.as_str(),
+                label: node.label(),
+            })
+            .collect(),
+        edges: picture
+            .edges
+            .iter()
+            .map(|arrow| EdgeView {
+                from: id(arrow.from),
+                to: id(arrow.to),
+                kind: arrow.kind.as_str(),
+                verdict: arrow.certainty.as_str(),
+                conditions: &arrow.conditions,
+            })
+            .collect(),
+        loops: picture
+            .loops
+            .iter()
+            .map(|Cycle { grade, path }| LoopView {
+                grade: grade.as_str(),
+                path: path.iter().map(|node| id(*node)).collect(),
+            })
+            .collect(),
+        more: picture
+            .more
+            .iter()
+            .map(|more| MoreView {
+                principal: id(more.node),
+                kind: more.word(),
+                number: more.number,
+            })
+            .collect(),
+    };
+    write_value(&view, out)
+}

@@ -1,0 +1,268 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const picture = document.getElementById("picture");
+  const scene = document.getElementById("scene");
+  const told = document.getElementById("told");
+  const start = document.getElementById("start");
+  const search = document.getElementById("search");
+  const size = { width: +picture.dataset.width, height: +picture.dataset.height };
+  const nodes = data.nodes.map((_, place) => document.getElementById("n" + place));
+  const lines = data.lines.map((_, place) => document.getElementById("l" + place));
+  const linesOf = data.nodes.map(() => []);
+  data.lines.forEach((line, place) => {
+    linesOf[line.from].push(place);
+    if (line.to !== line.from) linesOf[line.to].push(place);
+  });
+  const nodeOf = [];
+  data.nodes.forEach((node, place) => node.members.forEach(member => { nodeOf[member] = place; }));
+  const mostShown = 200;
+
+  // Where the picture is seen from. What is too small to be read is not drawn, nor are names in big pictures while the
+  // scale changes: browsers lay out every text again for each scale.
+  const readable = 0.4, isBig = data.nodes.length > 600;
+  let x = 0, y = 0, scale = 1, asked = false, resting;
+  const draw = () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      scene.classList.toggle("far", scale < readable);
+      scene.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
+    });
+  };
+  const zoom = (factor, atX, atY) => {
+    const next = Math.min(4, Math.max(0.01, scale * factor));
+    x = atX - (atX - x) * next / scale;
+    y = atY - (atY - y) * next / scale;
+    scale = next;
+    if (isBig) {
+      scene.classList.add("zooming");
+      clearTimeout(resting);
+      resting = setTimeout(() => scene.classList.remove("zooming"), 160);
+    }
+    draw();
+  };
+  const middle = () => [picture.clientWidth / 2, picture.clientHeight / 2];
+  const showAll = () => {
+    const room = 50;
+    const fits = Math.min((picture.clientWidth - room) / size.width, (picture.clientHeight - 2 * room) / size.height);
+    // What is much higher than the window is shown from its top, as wide as it can be.
+    const wide = (picture.clientWidth - room) / size.width;
+    scale = Math.min(1.2, fits < 0.2 ? Math.max(fits, Math.min(wide, 0.6)) : fits);
+    x = Math.max(room / 2, (picture.clientWidth - size.width * scale) / 2);
+    y = Math.max(room, (picture.clientHeight - size.height * scale) / 2);
+    draw();
+  };
+  const showNode = place => {
+    const [midX, midY] = middle();
+    scale = Math.max(scale, 0.8);
+    x = midX - (data.nodes[place].x + 108) * scale;
+    y = midY - data.nodes[place].y * scale;
+    draw();
+  };
+
+  // The members of a folded node, below it in the picture.
+  const mostOpened = 14;
+  let opened = null;
+  const drawn = (name, attributes, text) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const shut = () => {
+    if (opened) opened.remove();
+    opened = null;
+  };
+  const open = place => {
+    const node = data.nodes[place];
+    if (node.members.length < 2) return;
+    const [row, top] = [18, node.y + node.height / 2 + 8];
+    const names = node.members.slice(0, mostOpened).map(member => `${data.members[member][0]} ${data.members[member][1]}`);
+    if (node.members.length > mostOpened) names.push(`and ${node.members.length - mostOpened} more, at the side`);
+    opened = drawn("g", { class: "opened on" });
+    const box = drawn("rect", { x: node.x, y: top, height: names.length * row + 10, rx: 4 });
+    opened.append(box);
+    names.forEach((name, at) => {
+      opened.append(drawn("text", { class: "text", x: node.x + 10, y: top + 17 + at * row }, name));
+    });
+    scene.append(opened);
+    box.setAttribute("width", Math.max(216, opened.getBBox().width + 10));
+  };
+
+  // What stands out.
+  let lit = [];
+  const light = elements => {
+    shut();
+    lit.forEach(element => element.classList.remove("on", "selected"));
+    lit = elements;
+    lit.forEach(element => element.classList.add("on"));
+    scene.classList.toggle("dim", lit.length > 0);
+  };
+
+  // What is told at the side. Everything is set as text.
+  const element = (name, text, className) => {
+    const made = document.createElement(name);
+    if (text !== undefined) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  };
+  const link = (text, action) => {
+    const button = element("button", text);
+    button.addEventListener("click", action);
+    return button;
+  };
+  const list = (heading, items) => {
+    if (items.length === 0) return;
+    told.append(element("h2", heading));
+    const made = element("ul");
+    items.slice(0, mostShown).forEach(item => made.append(item));
+    if (items.length > mostShown) made.append(element("li", `and ${items.length - mostShown} more`));
+    told.append(made);
+  };
+  const clear = () => {
+    light([]);
+    told.replaceChildren();
+    start.hidden = false;
+  };
+  const begin = heading => {
+    told.replaceChildren(link("Back", clear), element("h2", heading));
+    start.hidden = true;
+  };
+  const lineItem = (place, other, arrow) => {
+    const line = data.lines[place];
+    const item = element("li");
+    item.append(element("span", arrow + " "), link(data.nodes[other].name, () => select(other, true)));
+    line.rights.forEach(([kind, when]) => {
+      item.append(element("p", when === null ? kind : `${kind}, only if:`, "small"));
+      (when || []).forEach(condition => item.append(element("p", "· " + data.conditions[condition], "small")));
+    });
+    if (line.grade) item.append(element("p", `part of a loop: ${line.grade}`, "red"));
+    return item;
+  };
+  const memberItem = member => {
+    const [kind, , full] = data.members[member];
+    const item = element("li", `${kind} ${full}`);
+    (data.rights[member] || []).forEach(([right, number, some]) => {
+      const when = some === 0 ? "" : `, ${some} of them under conditions`;
+      item.append(element("p", `${right}: ${number}${when}`, "small"));
+    });
+    data.runs.forEach(([workload, principal]) => {
+      if (workload === member) item.append(element("p", `runs as ${data.members[principal][1]}`, "small"));
+      if (principal === member) item.append(element("p", `${data.members[workload][0]} ${data.members[workload][1]} runs as it`, "small"));
+    });
+    return item;
+  };
+  const select = (place, move) => {
+    const node = data.nodes[place];
+    const around = new Set([nodes[place]]);
+    linesOf[place].forEach(line => {
+      around.add(lines[line]);
+      around.add(nodes[data.lines[line].from]);
+      around.add(nodes[data.lines[line].to]);
+    });
+    light([...around]);
+    nodes[place].classList.add("selected");
+    open(place);
+    begin(node.name);
+    told.append(element("p", node.caption, "small"));
+    if (node.note) told.append(element("p", node.note, "red"));
+    const several = node.members.length > 1;
+    if (!several) list("Full name", [memberItem(node.members[0])]);
+    const out = linesOf[place].filter(line => data.lines[line].from === place);
+    const into = linesOf[place].filter(line => data.lines[line].to === place && data.lines[line].from !== place);
+    if (several) list(`${node.members.length} in this node`, node.members.map(memberItem));
+    list("To", out.map(line => lineItem(line, data.lines[line].to, "→")));
+    list("From", into.map(line => lineItem(line, data.lines[line].from, "←")));
+    if (move) showNode(place);
+  };
+  const selectLine = place => {
+    const line = data.lines[place];
+    light([lines[place], nodes[line.from], nodes[line.to]]);
+    begin(`${data.nodes[line.from].name} → ${data.nodes[line.to].name}`);
+    list("Rights", [lineItem(place, line.to, "→")]);
+  };
+  const selectLoop = place => {
+    const [words, path] = data.loops[place];
+    const passed = path.map(node => nodes[node]);
+    data.lines.forEach((line, at) => {
+      if (line.grade && path.some((node, step) => node === line.from && path[step + 1] === line.to)) passed.push(lines[at]);
+    });
+    light([...new Set(passed)]);
+    begin(`Loop: ${words}`);
+    list("Path", path.map(node => {
+      const item = element("li");
+      item.append(link(data.nodes[node].name, () => select(node, true)));
+      return item;
+    }));
+    showNode(path[0]);
+  };
+
+  search.addEventListener("input", () => {
+    const wanted = search.value.trim().toLowerCase();
+    if (wanted === "") return clear();
+    const found = [];
+    data.members.forEach(([, name, full], member) => {
+      if (name.toLowerCase().includes(wanted) || full.toLowerCase().includes(wanted)) found.push(member);
+    });
+    begin(`${found.length} found`);
+    light([...new Set(found.map(member => nodes[nodeOf[member]]))]);
+    list("Names", found.map(member => {
+      const item = element("li");
+      item.append(link(`${data.members[member][0]} ${data.members[member][1]}`, () => select(nodeOf[member], true)));
+      return item;
+    }));
+  });
+  document.querySelectorAll("#loops li").forEach((item, place) => {
+    if (place < data.loops.length) item.addEventListener("click", () => selectLoop(place));
+  });
+  document.getElementById("closer").addEventListener("click", () => zoom(1.4, ...middle()));
+  document.getElementById("farther").addEventListener("click", () => zoom(1 / 1.4, ...middle()));
+  document.getElementById("all").addEventListener("click", showAll);
+  picture.addEventListener("wheel", event => {
+    event.preventDefault();
+    const box = picture.getBoundingClientRect();
+    zoom(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.03 : 0.0015)), event.clientX - box.left, event.clientY - box.top);
+  }, { passive: false });
+
+  // A press that moves drags; one that does not selects what it is on.
+  let pressed = null;
+  picture.addEventListener("pointerdown", event => {
+    pressed = { x: event.clientX, y: event.clientY, moved: false, on: event.target };
+    picture.setPointerCapture(event.pointerId);
+  });
+  picture.addEventListener("pointermove", event => {
+    if (!pressed) return;
+    const [byX, byY] = [event.clientX - pressed.x, event.clientY - pressed.y];
+    if (!pressed.moved && Math.hypot(byX, byY) < 4) return;
+    pressed.moved = true;
+    picture.classList.add("dragged");
+    x += byX;
+    y += byY;
+    pressed.x = event.clientX;
+    pressed.y = event.clientY;
+    draw();
+  });
+  picture.addEventListener("pointerup", () => {
+    picture.classList.remove("dragged");
+    const was = pressed;
+    pressed = null;
+    if (!was || was.moved) return;
+    const on = was.on.closest(".node, .line");
+    if (!on) return clear();
+    const place = +on.id.slice(1);
+    if (on.classList.contains("node")) select(place, false); else selectLine(place);
+  });
+  picture.addEventListener("pointercancel", () => { pressed = null; });
+  nodes.forEach((node, place) => {
+    node.setAttribute("tabindex", "0");
+    node.addEventListener("keydown", event => { if (event.key === "Enter") select(place, false); });
+  });
+  addEventListener("keydown", event => { if (event.key === "Escape") { search.value = ""; clear(); } });
+  addEventListener("resize", draw);
+  showAll();
+  // A page is opened at a node by its place, as in `#n12`.
+  const wanted = /^#n(\d+)$/.exec(location.hash);
+  if (wanted && nodes[+wanted[1]]) select(+wanted[1], true);
+})();

@@ -1,0 +1,297 @@
+//! Every format over the same pictures: what a name can do to it, and whether what it shows is all there.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::entity::{Certainty, Grade, Kind};
+use crate::graph::EdgeKind;
+use crate::graph::picture::example::{picture, with_loop};
+
+/// Ends everything that a format could be in: strings, comments, elements, scripts, entities, lines and escapes.
+const EVIL: &str = "a\"b'c</script><script>alert(1)</script>--><!--]]>&amp;&lt;\\\"\\\n\r\u{202e}\u{1b}[31m\u{2028}\u{ffff}`#35;%%|}{$x]);end subgraph click n0 call f()";
+
+fn text(picture: &Picture, format: GraphFormat) -> String {
+    let mut out = Vec::new();
+    write_picture(picture, format, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn flow(role: &str, queue: &str) -> Picture {
+    let drawn = picture(
+        &[
+            (role, Kind::Role),
+            (queue, Kind::Queue),
+            (
+                "arn:aws:lambda:eu-west-1:111122223333:function:worker",
+                Kind::Function,
+            ),
+        ],
+        &[
+            (role, queue, EdgeKind::Send),
+            (queue, role, EdgeKind::Receive),
+            (role, queue, EdgeKind::Administer),
+            (
+                queue,
+                "arn:aws:lambda:eu-west-1:111122223333:function:worker",
+                EdgeKind::Delivers,
+            ),
+            (
+                "arn:aws:lambda:eu-west-1:111122223333:function:worker",
+                role,
+                EdgeKind::RunsAs,
+            ),
+        ],
+    );
+    let path = [
+        queue,
+        "arn:aws:lambda:eu-west-1:111122223333:function:worker",
+        role,
+        queue,
+    ];
+    with_loop(drawn, Grade::Wired, &path)
+}
+
+fn hostile() -> Picture {
+    let long = format!("arn:aws:iam::111122223333:role/{EVIL}{}", "x".repeat(512));
+    let queue = format!("arn:aws:sqs:eu-west-1:111122223333:{EVIL}");
+    let mut picture = flow(&long, &queue);
+    for arrow in &mut picture.edges {
+        arrow.certainty = Certainty::Conditional;
+        arrow.conditions = vec![EVIL.to_owned(), format!("{EVIL}{}", "y".repeat(600))];
+    }
+    picture
+}
+
+/// Every element of the text opened and closed in order, attributes quoted, and only the entities that XML knows.
+fn assert_well_formed(text: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        let (content, tag) = rest.split_at(start);
+        assert_entities(content);
+        let mut quoted = false;
+        let end = tag
+            .find(|character| {
+                quoted ^= character == '"';
+                character == '>' && !quoted
+            })
+            .unwrap();
+        let (element, after) = tag.split_at(end);
+        let inside = element.trim_start_matches('<');
+        assert_entities(inside);
+        assert!(!inside.contains('<'), "{inside}");
+        if let Some(name) = inside.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "{inside}");
+        } else if !inside.ends_with('/') {
+            open.push(inside.split_whitespace().next().unwrap());
+        }
+        rest = after.trim_start_matches('>');
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+fn assert_entities(text: &str) {
+    for after in text.split('&').skip(1) {
+        let known = ["amp;", "lt;", "gt;", "quot;", "#39;"];
+        assert!(
+            known.iter().any(|entity| after.starts_with(entity)),
+            "{after}"
+        );
+    }
+    assert!(!text.contains(
+        |character: char| (character.is_control() && character != '\n')
+            || matches!(character, '\u{202e}' | '\u{2028}' | '\u{fffe}' | '\u{ffff}')
+    ));
+}
+
+#[test]
+fn formats_are_read_by_the_name_they_print() {
+    for format in GraphFormat::ALL {
+        assert_eq!(format.to_string().parse(), Ok(format));
+    }
+    let error = "x\u{1b}ml".parse::<GraphFormat>().unwrap_err().to_string();
+    assert!(
+        error.contains(r"`x\u{1b}ml`; choose `json`, `dot`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_same_picture_gives_the_same_bytes() {
+    for format in GraphFormat::ALL {
+        assert_eq!(text(&hostile(), format), text(&hostile(), format));
+    }
+}
+
+#[test]
+fn a_picture_of_nothing_is_still_a_picture() {
+    let nothing = picture(&[], &[]);
+    for format in GraphFormat::ALL {
+        assert!(!text(&nothing, format).is_empty());
+    }
+    assert_well_formed(&text(&nothing, GraphFormat::Svg));
+}
+
+#[test]
+fn hostile_names_stay_text_in_svg() {
+    let svg = text(&hostile(), GraphFormat::Svg);
+    assert_well_formed(&svg);
+    assert!(!svg.contains("<script"), "{svg}");
+    assert!(svg.contains("&lt;/script&gt;"));
+    assert!(
+        svg.contains(&"x".repeat(512)),
+        "the title has the full name"
+    );
+}
+
+#[test]
+fn hostile_names_stay_text_in_html() {
+    let html = text(&hostile(), GraphFormat::Html);
+    let scripts: Vec<_> = html.match_indices("<script").collect();
+    assert_eq!(scripts.len(), 2, "data and script");
+    assert_eq!(html.matches("</script>").count(), 2);
+    assert!(
+        !html.contains("<!--") && !html.contains("alert(1)</"),
+        "{html}"
+    );
+    let (_, scene) = html.split_once("<body>").unwrap();
+    let (scene, _) = scene.split_once("<aside>").unwrap();
+    assert_well_formed(scene);
+    let (_, data) = html.split_once(r#"type="application/json">"#).unwrap();
+    let (data, _) = data.split_once("</script>").unwrap();
+    assert!(!data.contains(['<', '>', '&']));
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["nodes"].as_array().unwrap().len(), 3);
+    assert!(
+        data["conditions"][0]
+            .as_str()
+            .unwrap()
+            .contains("</script>")
+    );
+}
+
+#[test]
+fn a_page_runs_and_loads_nothing_but_what_its_policy_names() {
+    use sha2::{Digest, Sha256};
+
+    let html = text(&flow("role", "queue"), GraphFormat::Html);
+    let between = |start: &str, end: &str| {
+        let (_, rest) = html.split_once(start).unwrap();
+        rest.split_once(end).unwrap().0.to_owned()
+    };
+    let policy = between("Content-Security-Policy\" content=\"", "\">");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for content in [
+        between("<style>", "</style>"),
+        between("<script>", "</script>"),
+    ] {
+        let hash = aws_smithy_types::base64::encode(Sha256::digest(content.as_bytes()));
+        assert!(policy.contains(&hash), "{policy}");
+    }
+    for loaded in [
+        "src=\"",
+        "http-equiv=\"refresh",
+        "@import",
+        "url(http",
+        " style=\"",
+        " onclick",
+        " onload",
+    ] {
+        assert!(!html.contains(loaded), "{loaded}");
+    }
+    for link in html.split("href=\"").skip(1) {
+        assert!(link.starts_with('#'), "{link}");
+    }
+}
+
+#[test]
+fn hostile_names_stay_quoted_in_dot() {
+    let dot = text(&hostile(), GraphFormat::Dot);
+    let mut statements = 0;
+    let mut rest = dot.as_str();
+    // What is left when strings are taken out is what patscan wrote.
+    let mut outside = String::new();
+    while let Some((before, string)) = rest.split_once('"') {
+        outside.push_str(before);
+        let mut escaped = false;
+        let end = string
+            .find(|character| {
+                let ends = character == '"' && !escaped;
+                escaped = character == '\\' && !escaped;
+                ends
+            })
+            .unwrap();
+        let (content, after) = string.split_at(end);
+        assert!(!content.contains('\n'));
+        (_, rest) = after.split_once('"').unwrap();
+        statements += 1;
+    }
+    outside.push_str(rest);
+    assert!(statements > 10);
+    for line in outside
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+    {
+        assert!(
+            line.chars()
+                .all(|character| character.is_ascii_alphanumeric()
+                    || " ={}[],;->".contains(character)),
+            "{line}"
+        );
+    }
+    assert!(outside.contains("n0 -> n"), "{outside}");
+}
+
+#[test]
+fn hostile_names_stay_labels_in_mermaid() {
+    let mermaid = text(&hostile(), GraphFormat::Mermaid);
+    assert!(mermaid.starts_with("flowchart LR\n"));
+    for line in mermaid.lines().skip(1) {
+        let label = line.split('"').nth(1).unwrap_or_default();
+        let label = label.replace("<br/>", "");
+        assert!(
+            !label.contains(['<', '>', '`', '\\', '{', '|', '&', '%', '\u{202e}']),
+            "{line}"
+        );
+        assert!(line.matches('"').count() % 2 == 0, "{line}");
+    }
+    assert!(mermaid.contains("#60;"));
+}
+
+#[test]
+fn every_format_names_the_kind_the_loop_and_the_conditions() {
+    let mut drawn = flow(
+        "arn:aws:iam::111122223333:role/app",
+        "arn:aws:sqs:eu-west-1:111122223333:orders",
+    );
+    drawn.edges[0].certainty = Certainty::Conditional;
+    drawn.edges[0].conditions = vec!["aws:SourceIp is 10.0.0.0/8".to_owned()];
+    drawn.incomplete = true;
+    for format in [
+        GraphFormat::Dot,
+        GraphFormat::Mermaid,
+        GraphFormat::Svg,
+        GraphFormat::Html,
+    ] {
+        let text = text(&drawn, format);
+        for word in ["orders", "role", "queue", "function", "wired", "Incomplete"] {
+            assert!(text.contains(word), "{format}: {word}");
+        }
+        if format != GraphFormat::Mermaid {
+            assert!(text.contains("aws:SourceIp is 10.0.0.0/8"), "{format}");
+        }
+    }
+}
+
+#[test]
+fn no_text_of_a_picture_is_smaller_than_eleven_pixels() {
+    let sizes: BTreeSet<&str> = svg::STYLE
+        .split("font-size: ")
+        .skip(1)
+        .map(|rest| rest.split_once("px").unwrap().0)
+        .collect();
+    for size in sizes {
+        assert!(size.parse::<f64>().unwrap() >= 11.0, "{size}");
+    }
+}
