@@ -59,13 +59,22 @@ pub fn coverage(access: &Access<'_>) -> Coverage {
 /// Who sends to and who receives from the queues that are shown, those with loops first, and how many there are besides.
 fn flows(graph: &Graph<'_>) -> (Vec<QueueFlow>, usize) {
     let access = graph.access;
-    let mut loops: HashMap<usize, QueueSet> = HashMap::new();
-    for found in graph.loops() {
-        *loops.entry(found.principal).or_default() |= &found.queues;
-    }
+    let of_each = graph.each_with_loops(|loops| {
+        let mut queues = QueueSet::new();
+        for found in &loops {
+            queues |= &found.queues;
+        }
+        (loops.first().map(|found| found.principal), queues)
+    });
     let mut with_loops = QueueSet::new();
-    for queues in loops.values() {
-        with_loops |= queues;
+    let mut loops: HashMap<usize, QueueSet> = HashMap::new();
+    for (principal, queues) in of_each {
+        with_loops |= &queues;
+        if let Some(principal) = principal {
+            // Of each principal's no others than its first can be among the first of all.
+            let first = queues.iter().take(MOST_FLOWS).collect();
+            loops.insert(principal, first);
+        }
     }
     let all: QueueSet = access
         .queues

@@ -220,7 +220,6 @@ fn the_loops_that_were_put_in_are_found() {
     let graph = Graph::new(&access);
     let found: BTreeSet<&str> = graph
         .loops()
-        .iter()
         .filter_map(|found| Some(access.principals.get(found.principal)?.arn.as_str()))
         .collect();
     assert!(generated.narrow_loops.len() >= 3);

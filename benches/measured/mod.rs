@@ -108,7 +108,7 @@ impl Input {
     /// Finds the loops; gives the number of roles that have one.
     pub(crate) fn loops(&self, access: &Access<'_>) -> usize {
         let graph = Graph::new(access);
-        let roles: BTreeSet<usize> = graph.loops().iter().map(|found| found.principal).collect();
+        let roles: BTreeSet<usize> = graph.loops().map(|found| found.principal).collect();
         assert!(
             roles.len() >= self.loops_to_find,
             "an answer without the loops that were put in is no answer"

@@ -32,12 +32,20 @@ impl Graph<'_> {
     ///
     /// Administrators could loop over every queue, which says nothing about any; theirs are told only where a delivery
     /// wires one. Rights that rest on nothing but an unreadable policy are no loop: the gap says that they are unknown.
-    pub fn loops(&self) -> &[Loop] {
-        self.loops.get_or_init(|| {
-            let principals: Vec<usize> = (0..self.access.principals.len()).collect();
-            let found = in_parallel(&principals, |principal| self.loops_of(*principal));
-            found.into_iter().flatten().collect()
-        })
+    pub fn loops(&self) -> impl Iterator<Item = Loop> + '_ {
+        let principals = 0..self.access.principals.len();
+        principals.flat_map(|principal| self.loops_of(principal))
+    }
+
+    /// What `make` makes of the loops of each principal that has any, on every processor. Where everybody can loop over
+    /// everything the loops of all together would fill the memory.
+    pub fn each_with_loops<R: Send>(&self, make: impl Fn(Vec<Loop>) -> R + Sync) -> Vec<R> {
+        let principals: Vec<usize> = (0..self.access.principals.len()).collect();
+        let made = in_parallel(&principals, |principal| {
+            let loops = self.loops_of(*principal);
+            (!loops.is_empty()).then(|| make(loops))
+        });
+        made.into_iter().flatten().collect()
     }
 
     fn loops_of(&self, principal: usize) -> Vec<Loop> {

@@ -8,7 +8,6 @@ pub mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::OnceLock;
 
 pub use loops::Loop;
 
@@ -29,8 +28,6 @@ pub struct Graph<'a> {
     deliveries_of: BTreeMap<usize, Range<usize>>,
     /// Principals with every action on every resource, by index.
     administrators: BTreeSet<usize>,
-    /// What [`Graph::loops`] gives.
-    loops: OnceLock<Vec<Loop>>,
 }
 
 /// A flow that AWS moves by itself.
@@ -165,7 +162,6 @@ impl<'a> Graph<'a> {
             wired,
             deliveries_of,
             administrators,
-            loops: OnceLock::new(),
         }
     }
 

@@ -11,7 +11,6 @@ use crate::finding::{
     finding_id,
 };
 use crate::graph::Loop;
-use crate::parallel::in_parallel;
 
 const RULE: &str = "queue-feedback-loop";
 /// Queues of one principal whose loop is proved statement by statement; the others are alike.
@@ -23,12 +22,9 @@ const ENOUGH_STATEMENTS: usize = 60;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let provers = audit.access.provers();
-    let by_principal: Vec<&[Loop]> = audit
+    let found = audit
         .graph
-        .loops()
-        .chunk_by(|one, next| one.principal == next.principal)
-        .collect();
-    let found = in_parallel(&by_principal, |loops| finding(audit, &provers, loops));
+        .each_with_loops(|loops| finding(audit, &provers, &loops));
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
     findings.extend(
         audit
