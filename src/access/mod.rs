@@ -9,6 +9,7 @@ mod action;
 mod apart;
 mod asker;
 mod asking;
+mod assume;
 mod context;
 mod control;
 mod decide;
@@ -37,6 +38,7 @@ pub use action::{
     Capability, SQS_ACTIONS, SqsAction, authorized_as, has_resource, needs_resource_policy,
     never_works_across_accounts,
 };
+pub use assume::{Becoming, Path, Step, StepProof};
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use holder::Holder;
 pub use index::QueueSet;
