@@ -3,6 +3,7 @@
 //! Adding a rule means its file, its page, a fixture account in which it fires and one in which it does not, and one line of
 //! [`RULES`].
 
+mod assumable_loop;
 mod breadth;
 mod direct_user_policy;
 mod exposure;
@@ -79,6 +80,7 @@ macro_rules! rule {
 
 /// Every rule, sorted by id.
 pub const RULES: &[Rule] = &[
+    rule!(assumable_loop, "assumable-loop"),
     rule!(direct_user_policy, "direct-user-policy"),
     rule!(external_access, "external-access"),
     rule!(overbroad_wildcard, "overbroad-wildcard"),
