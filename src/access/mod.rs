@@ -26,6 +26,7 @@ mod principal;
 mod proof;
 mod redrive;
 mod rights;
+mod self_grant;
 mod sides;
 
 use std::collections::{HashMap, HashSet};
@@ -46,6 +47,7 @@ pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
 pub use proof::{Proof, Prover, Provers};
 pub use rights::{Rights, SessionRights, SessionsOn};
+pub use self_grant::{IamGrant, QueueGrant, SelfGranter};
 
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};

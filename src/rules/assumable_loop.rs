@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Audit, evidence, principal_ref, short};
-use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet, StepProof};
+use super::{Audit, evidence, principal_ref, short, step_evidence};
+use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet};
 use crate::finding::{
     Certainty, Entity, Evidence, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef,
     Severity, finding_id,
@@ -249,7 +249,9 @@ impl Rule<'_> {
             for role in guise.steps() {
                 if let Some(entered) = access.principals.get(*role) {
                     let steps = self.becoming.prove(from, *role);
-                    proofs.extend(steps.iter().map(|step| of_step(step, entered)));
+                    let arn = entered.arn.shared();
+                    let steps = steps.iter();
+                    proofs.extend(steps.map(|step| step_evidence(step, "sts:AssumeRole", &arn)));
                 }
                 from = *role;
             }
@@ -309,6 +311,61 @@ impl Rule<'_> {
     }
 }
 
+/// One right to receive: in which guise, from which queues, and when.
+type Receiving<'p> = (&'p Guise<'p>, &'p QueueSet, &'p Formula);
+
+/// Rights to receive, found by queue: most are about a queue or two.
+struct Receivers<'p> {
+    all: Vec<Receiving<'p>>,
+    /// For each queue the places of those that are about few queues, this one among them.
+    narrow: HashMap<u32, Vec<usize>>,
+    /// The places of those that are about many.
+    wide: Vec<usize>,
+}
+
+/// Queues of a right that is about few, at most.
+const FEW: u64 = 16;
+
+impl<'p> Receivers<'p> {
+    fn of(guises: &'p [Guise<'p>]) -> Self {
+        let rights = guises.iter().flat_map(|guise| {
+            let rights = guise.sides.receive.iter();
+            rights.map(move |(queues, when)| (guise, queues, when))
+        });
+        let mut receivers = Self {
+            all: rights.collect(),
+            narrow: HashMap::new(),
+            wide: Vec::new(),
+        };
+        for (place, (_, queues, _)) in receivers.all.iter().enumerate() {
+            if queues.len() > FEW {
+                receivers.wide.push(place);
+                continue;
+            }
+            for queue in *queues {
+                receivers.narrow.entry(queue).or_default().push(place);
+            }
+        }
+        receivers
+    }
+
+    /// Those that may be about any of the queues, in the order of the guises.
+    fn of_any(&self, queues: &QueueSet) -> impl Iterator<Item = Receiving<'p>> {
+        let places: Vec<usize> = if queues.len() > FEW {
+            (0..self.all.len()).collect()
+        } else {
+            let narrow = queues.iter().filter_map(|queue| self.narrow.get(&queue));
+            let mut places: Vec<usize> = narrow.flatten().chain(&self.wide).copied().collect();
+            places.sort_unstable();
+            places.dedup();
+            places
+        };
+        places
+            .into_iter()
+            .filter_map(|place| self.all.get(place).copied())
+    }
+}
+
 /// The queues to which the principal can send in one guise and from which it can receive in another, each told once and as
 /// surely as it can be.
 fn switches<'p>(guises: &'p [Guise<'p>], own: &QueueSet) -> Vec<Switch<'p>> {
@@ -316,63 +373,57 @@ fn switches<'p>(guises: &'p [Guise<'p>], own: &QueueSet) -> Vec<Switch<'p>> {
     for (queues, _) in guises.iter().flat_map(|guise| &guise.sides.receive) {
         received |= queues;
     }
+    let receivers = Receivers::of(guises);
     let mut sure: Vec<Switch<'p>> = Vec::new();
     let mut told = own.clone();
-    let mut open: Vec<Switch<'p>> = Vec::new();
+    let (mut open, mut told_open) = (Vec::<Switch<'p>>::new(), QueueSet::new());
     for sender in guises {
         for (to, sends) in &sender.sides.send {
             let both = &(to & &received) - &told;
             if both.is_empty() {
                 continue;
             }
-            for receiver in guises {
+            for (receiver, from, receives) in receivers.of_any(&both) {
                 if receiver.principal == sender.principal {
                     continue;
                 }
-                for (from, receives) in &receiver.sides.receive {
-                    let queues = &(&both & from) - &told;
-                    if queues.is_empty() {
-                        continue;
-                    }
-                    let when = [sender.when(), receiver.when(), sends, receives]
-                        .into_iter()
-                        .fold(Formula::Always, |all, part| all.and(part.clone()));
-                    let is_sure = when.is_always();
-                    if is_sure {
-                        told |= &queues;
-                    } else if !when.is_satisfiable() {
-                        continue;
-                    }
-                    let switch = Switch {
-                        queues,
-                        sender,
-                        receiver,
-                        when,
-                    };
-                    if is_sure { &mut sure } else { &mut open }.push(switch);
+                let mut queues = &(&both & from) - &told;
+                if queues.is_empty() {
+                    continue;
                 }
+                let parts = [sender.when(), receiver.when(), sends, receives];
+                let is_sure = parts.iter().all(|part| part.is_always());
+                if !is_sure {
+                    // One way under conditions is enough to tell of a queue.
+                    queues -= &told_open;
+                }
+                if queues.is_empty() {
+                    continue;
+                }
+                let when = parts
+                    .into_iter()
+                    .fold(Formula::Always, |all, part| all.and(part.clone()));
+                if !when.is_satisfiable() {
+                    continue;
+                }
+                *if is_sure { &mut told } else { &mut told_open } |= &queues;
+                let switch = Switch {
+                    queues,
+                    sender,
+                    receiver,
+                    when,
+                };
+                if is_sure { &mut sure } else { &mut open }.push(switch);
             }
         }
     }
     for mut switch in open {
         switch.queues -= &told;
         if !switch.queues.is_empty() {
-            told |= &switch.queues;
             sure.push(switch);
         }
     }
     sure
-}
-
-fn of_step(step: &StepProof, role: &Principal<'_>) -> Evidence {
-    Evidence {
-        capability: "sts:AssumeRole".into(),
-        resource: role.arn.shared(),
-        layer: step.layer.as_str(),
-        policy: step.policy.clone(),
-        statement: step.statement.clone(),
-        effect: step.effect.as_str(),
-    }
 }
 
 /// People change roles as a matter of course; a process that can is a loop in waiting.
