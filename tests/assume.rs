@@ -71,7 +71,8 @@ fn steps(accounts: &[Account]) -> Vec<String> {
             let mut text = format!("{} → {role}", principal.arn.name());
             let conditions = step.when.conditions();
             if !conditions.is_empty() {
-                text += &format!(" if {}", conditions.join(" and "));
+                text += " if ";
+                text += &conditions.join(" and ");
             }
             steps.push(text);
         }

@@ -350,7 +350,10 @@ impl<'p> Receivers<'p> {
     }
 
     /// Those that may be about any of the queues, in the order of the guises.
-    fn of_any(&self, queues: &QueueSet) -> impl Iterator<Item = Receiving<'p>> {
+    fn of_any<'s>(
+        &'s self,
+        queues: &QueueSet,
+    ) -> impl Iterator<Item = Receiving<'p>> + use<'s, 'p> {
         let places: Vec<usize> = if queues.len() > FEW {
             (0..self.all.len()).collect()
         } else {
@@ -379,34 +382,36 @@ fn switches<'p>(guises: &'p [Guise<'p>], own: &QueueSet) -> Vec<Switch<'p>> {
     let (mut open, mut told_open) = (Vec::<Switch<'p>>::new(), QueueSet::new());
     for sender in guises {
         for (to, sends) in &sender.sides.send {
-            let both = &(to & &received) - &told;
-            if both.is_empty() {
-                continue;
-            }
-            for (receiver, from, receives) in receivers.of_any(&both) {
-                if receiver.principal == sender.principal {
-                    continue;
+            let mut left = &(to & &received) - &told;
+            // One way under conditions is enough to tell of a queue.
+            let mut left_open = &left - &told_open;
+            for (receiver, from, receives) in receivers.of_any(&left) {
+                if left.is_empty() {
+                    break;
                 }
-                let mut queues = &(&both & from) - &told;
-                if queues.is_empty() {
+                if receiver.principal == sender.principal {
                     continue;
                 }
                 let parts = [sender.when(), receiver.when(), sends, receives];
                 let is_sure = parts.iter().all(|part| part.is_always());
-                if !is_sure {
-                    // One way under conditions is enough to tell of a queue.
-                    queues -= &told_open;
-                }
-                if queues.is_empty() {
+                let untold = if is_sure { &left } else { &left_open };
+                if untold.is_disjoint(from) {
                     continue;
                 }
+                let queues = untold & from;
                 let when = parts
                     .into_iter()
                     .fold(Formula::Always, |all, part| all.and(part.clone()));
                 if !when.is_satisfiable() {
                     continue;
                 }
-                *if is_sure { &mut told } else { &mut told_open } |= &queues;
+                left_open -= &queues;
+                if is_sure {
+                    left -= &queues;
+                    told |= &queues;
+                } else {
+                    told_open |= &queues;
+                }
                 let switch = Switch {
                     queues,
                     sender,
