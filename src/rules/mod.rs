@@ -3,6 +3,7 @@
 //! Adding a rule means its file, its page, a fixture account in which it fires and one in which it does not, and one line of
 //! [`RULES`].
 
+mod abandoned;
 mod assumable_loop;
 mod breadth;
 mod can_self_grant;
@@ -12,6 +13,8 @@ mod external_access;
 mod overbroad_wildcard;
 mod public_queue;
 mod queue_feedback_loop;
+mod queue_without_consumer;
+mod queue_without_generator;
 mod unscoped_service;
 
 use std::collections::BTreeSet;
@@ -88,6 +91,8 @@ pub const RULES: &[Rule] = &[
     rule!(overbroad_wildcard, "overbroad-wildcard"),
     rule!(public_queue, "public-queue"),
     rule!(queue_feedback_loop, "queue-feedback-loop"),
+    rule!(queue_without_consumer, "queue-without-consumer"),
+    rule!(queue_without_generator, "queue-without-generator"),
     rule!(unscoped_service, "unscoped-service"),
 ];
 

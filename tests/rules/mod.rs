@@ -1,5 +1,6 @@
 //! The registry: every rule has a page, a fixture in which it fires, and one in which it does not.
 
+mod abandoned;
 mod assumable_loop;
 mod can_self_grant;
 
