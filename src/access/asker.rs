@@ -118,7 +118,8 @@ impl<'a> Asker<'a> {
         )
     }
 
-    fn when_without_key(
+    /// When one capability is there, but for the queue's key.
+    pub(super) fn when_without_key(
         &'a self,
         comer: Comer<'_>,
         side: &'a RequesterSide<'a>,

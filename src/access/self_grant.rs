@@ -180,16 +180,18 @@ impl SelfGranter<'_> {
                     caller,
                     account: Some(principal.account),
                 };
-                let then = self
-                    .asker
-                    .formulas_without_key(comer, side, audited, &self.open);
+                let then = lacking.clone().map(|capability| {
+                    self.asker
+                        .when_without_key(comer, side, audited, &self.open, capability, &mut None)
+                });
+                let then: Vec<Formula> = then.collect();
                 formulas.push((may_set, then));
             }
         }
-        for capability in lacking {
+        for (place, capability) in lacking.clone().enumerate() {
             let mut when = Formula::Never;
             for (may_set, then) in &formulas {
-                let then = then.get(capability as usize).unwrap_or(&Formula::Never);
+                let then = then.get(place).unwrap_or(&Formula::Never);
                 when = when.or(may_set.clone().and(then.clone()));
             }
             if when.rests_on_what_was_read() {
