@@ -8,6 +8,7 @@
     reason = "a test that meets data it does not expect has failed; helpers are not covered by clippy.toml's exceptions for tests"
 )]
 
+mod assume;
 mod capabilities;
 mod cli;
 mod collect;

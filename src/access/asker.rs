@@ -118,7 +118,8 @@ impl<'a> Asker<'a> {
         )
     }
 
-    fn when_without_key(
+    /// When one capability is there, but for the queue's key.
+    pub(super) fn when_without_key(
         &'a self,
         comer: Comer<'_>,
         side: &'a RequesterSide<'a>,
@@ -348,6 +349,7 @@ impl<'a> Asker<'a> {
         let (arn, of_key) = match asked.target {
             Target::Queue(queue) => (&queue.arn, false),
             Target::Key { key, .. } => (&key.arn, true),
+            Target::Identity { arn, .. } => (arn, false),
         };
         let request = Request {
             requester: comer.requester,

@@ -51,6 +51,12 @@ pub(super) enum Target<'a> {
     Queue(&'a Queue),
     /// The call to KMS that SQS makes with the caller's credentials for a message of the queue (K1).
     Key { key: &'a Key, queue: &'a Queue },
+    /// A call to IAM or STS about a user, a role or a policy.
+    Identity {
+        arn: &'a Arn,
+        /// None when they are not known.
+        tags: Option<&'a [Tag]>,
+    },
 }
 
 /// The context of requests of one caller.
@@ -80,13 +86,21 @@ fn one(text: &str) -> Lookup<'_> {
 
 impl ContextKeys for RequestContext<'_> {
     fn lookup(&self, key: &str) -> Lookup<'_> {
-        if let Some(tag) = key.strip_prefix("aws:resourcetag/") {
+        // IAM and STS know the tags of users and roles by another name as well.
+        let of_identity = matches!(self.target, Target::Identity { .. });
+        let tag = key
+            .strip_prefix("aws:resourcetag/")
+            .or_else(|| key.strip_prefix("iam:resourcetag/").filter(|_| of_identity));
+        if let Some(tag) = tag {
             return match self.target {
                 Target::Queue(Queue {
                     tags: Some(tags), ..
                 }) => tag_value(tags, tag),
-                // Tags of keys are not collected.
-                Target::Queue(_) | Target::Key { .. } => OPEN,
+                Target::Identity {
+                    tags: Some(tags), ..
+                } => tag_value(tags, tag),
+                // Tags of keys and policies are not collected.
+                Target::Queue(_) | Target::Key { .. } | Target::Identity { .. } => OPEN,
             };
         }
         if let Some(tag) = key.strip_prefix("aws:principaltag/") {
@@ -104,6 +118,8 @@ impl ContextKeys for RequestContext<'_> {
         }
         match key {
             "aws:resourceaccount" => one(self.target.arn().account()),
+            // Which endpoint of STS is called is the caller's choice.
+            "aws:requestedregion" if of_identity => PRESENT,
             "aws:requestedregion" => one(self.target.arn().region()),
             "aws:securetransport" => one("true"),
             "aws:currenttime" => Lookup::One(Cow::Owned(
@@ -139,10 +155,11 @@ impl ContextKeys for RequestContext<'_> {
 }
 
 impl Target<'_> {
-    fn arn(&self) -> &Arn {
+    pub(super) fn arn(&self) -> &Arn {
         match self {
             Self::Queue(queue) => &queue.arn,
             Self::Key { key, .. } => &key.arn,
+            Self::Identity { arn, .. } => arn,
         }
     }
 }
@@ -171,7 +188,7 @@ impl RequestContext<'_> {
     /// A key of which nothing is known, and which the call to SQS and the one to KMS need not share.
     fn of_the_call(&self) -> Lookup<'static> {
         match self.target {
-            Target::Queue(_) => OPEN,
+            Target::Queue(_) | Target::Identity { .. } => OPEN,
             Target::Key { .. } => Lookup::Open(Domain::ANYTHING.in_call_to("kms")),
         }
     }

@@ -9,6 +9,7 @@ mod action;
 mod apart;
 mod asker;
 mod asking;
+mod assume;
 mod compiled;
 mod context;
 mod control;
@@ -25,6 +26,7 @@ mod principal;
 mod proof;
 mod redrive;
 mod rights;
+mod self_grant;
 mod sides;
 mod tags;
 
@@ -38,6 +40,7 @@ pub use action::{
     Capability, SQS_ACTIONS, SqsAction, authorized_as, has_resource, needs_resource_policy,
     never_works_across_accounts,
 };
+pub use assume::{Becoming, Path, Step, StepProof};
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use holder::Holder;
 pub use index::QueueSet;
@@ -45,6 +48,7 @@ pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
 pub use proof::{Proof, Prover, Provers};
 pub use rights::{Rights, SessionRights, SessionsOn};
+pub use self_grant::{IamGrant, QueueGrant, SelfGranter};
 
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};

@@ -31,6 +31,8 @@ pub struct Principal<'a> {
     pub boundary: Option<Policy>,
     /// What its trust policy says; for users that nobody assumes them.
     pub trust: Trust,
+    /// The trust policy itself, of a role.
+    pub trust_policy: Option<Policy>,
     /// Functions and instances that run as it, sorted.
     pub workloads: Vec<Entity>,
     /// The index of its account among those audited.
@@ -100,8 +102,7 @@ pub struct Trust {
 }
 
 impl Trust {
-    fn read(text: &PolicyText) -> Self {
-        let document = Document::parse(text.as_str(), PolicyKind::Trust);
+    fn read(document: &Document) -> Self {
         if !document.readable {
             return Self {
                 session_tags: true,
@@ -296,12 +297,17 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             policies,
             boundary: user.boundary.as_ref().map(|arn| shelf.policy(arn)),
             trust: Trust::default(),
+            trust_policy: None,
             workloads: Vec::new(),
             account: index,
         }
     }));
-    let trusts = in_parallel(&account.roles, |role| Trust::read(&role.trust));
-    principals.extend(account.roles.iter().zip(trusts).map(|(role, trust)| {
+    let trusts = trusts(account);
+    principals.extend(account.roles.iter().map(|role| {
+        let (trust, trust_policy) = match trusts.get(role.trust.as_str()) {
+            Some((trust, document)) => (trust.clone(), Some(trust_policy(&role.arn, document))),
+            None => (Trust::default(), None),
+        };
         let mut policies = documents.inline(Kind::Role, &role.arn, &role.inline);
         policies.extend(attached(&role.attached));
         Principal {
@@ -322,12 +328,36 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             policies,
             boundary: role.boundary.as_ref().map(|arn| shelf.policy(arn)),
             trust,
+            trust_policy,
             workloads: workloads.remove(&role.arn).unwrap_or_default(),
             account: index,
         }
     }));
     principals.sort_by(|a, b| a.arn.cmp(b.arn));
     principals
+}
+
+/// What trust policies say, each text read once: most roles share theirs with many others.
+fn trusts(account: &Account) -> HashMap<&str, (Trust, Arc<Document>)> {
+    let texts: HashSet<&str> = account
+        .roles
+        .iter()
+        .map(|role| role.trust.as_str())
+        .collect();
+    let texts: Vec<&str> = texts.into_iter().collect();
+    let read = in_parallel(&texts, |text| {
+        let document = Document::parse(text, PolicyKind::Trust);
+        (*text, (Trust::read(&document), Arc::new(document)))
+    });
+    read.into_iter().collect()
+}
+
+fn trust_policy(role: &Arn, document: &Arc<Document>) -> Policy {
+    Policy {
+        name: Arc::from(format!("trust policy of role {}", role.name())),
+        owner: role.shared(),
+        document: Arc::clone(document),
+    }
 }
 
 /// Functions by execution role, and instances by the role in their instance profile.

@@ -82,6 +82,30 @@ fn expected() -> BTreeSet<Seen> {
             vec!["eu-west-1/partner"],
         ),
         ("direct-user-policy", "medium", iam("user/ben"), vec![]),
+        (
+            "queue-without-consumer",
+            "info",
+            sqs("eu-west-1", "events"),
+            vec!["eu-west-1/events"],
+        ),
+        (
+            "queue-without-consumer",
+            "info",
+            sqs("eu-west-1", "partner"),
+            vec!["eu-west-1/partner"],
+        ),
+        (
+            "queue-without-consumer",
+            "info",
+            sqs("us-east-1", "open"),
+            vec!["us-east-1/open"],
+        ),
+        (
+            "queue-without-consumer",
+            "info",
+            sqs("us-east-1", "scoped"),
+            vec!["us-east-1/scoped"],
+        ),
     ]
     .into_iter()
     .map(|(rule, severity, subject, queues)| {

@@ -1,5 +1,9 @@
 //! The registry: every rule has a page, a fixture in which it fires, and one in which it does not.
 
+mod abandoned;
+mod assumable_loop;
+mod can_self_grant;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,0 +1,141 @@
+//! Queues that nobody but administrators can put messages into, or take them out of.
+//!
+//! Unknown is not nobody: where something that could give the right was not read, nothing is told.
+
+use super::{Audit, count, region};
+use crate::access::{Capability, QueueSet};
+use crate::account::{Account, GapEffect};
+use crate::finding::{
+    Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
+};
+
+/// Queues of one account that are told one by one; more are one finding of the account.
+const MOST_SINGLE: usize = 20;
+
+/// What one of the two rules says.
+pub(super) struct Words {
+    pub(super) rule: &'static str,
+    /// What nobody can do, up to the queues.
+    pub(super) cannot: &'static str,
+    pub(super) detail: &'static str,
+    pub(super) remedy: &'static str,
+}
+
+/// The findings of one rule: a finding for each queue, or one for the account where there are many.
+pub(super) fn findings(audit: &Audit<'_>, capability: Capability, words: &Words) -> Vec<Finding> {
+    let abandoned = queues(audit, capability);
+    audit
+        .accounts
+        .iter()
+        .enumerate()
+        .filter(|(_, account)| was_read(account))
+        .flat_map(|(index, account)| {
+            let own: Vec<Entity> = audit
+                .access
+                .queues_of(&abandoned)
+                .filter(|(_, audited)| audited.account == index)
+                .map(|(_, audited)| Entity::new(Kind::Queue, audited.queue.arn.shared()))
+                .collect();
+            if own.len() > MOST_SINGLE {
+                let arn = format!("arn:{}:iam::{}:root", account.partition, account.id);
+                return vec![finding(
+                    account,
+                    Entity::new(Kind::Account, arn),
+                    &own,
+                    words,
+                )];
+            }
+            own.iter()
+                .map(|queue| finding(account, queue.clone(), std::slice::from_ref(queue), words))
+                .collect()
+        })
+        .collect()
+}
+
+/// Whether everybody's policies were read as far as a scan reads them at all.
+fn was_read(account: &Account) -> bool {
+    let coverage = &account.coverage;
+    let is_about_rights = |service: &str| matches!(service, "iam" | "sqs");
+    !coverage
+        .skipped
+        .iter()
+        .any(|service| is_about_rights(service))
+        && !coverage
+            .gaps
+            .iter()
+            .any(|gap| gap.service == "iam" && gap.effect == GapEffect::MayHide)
+}
+
+/// The queues on which nobody who is known, and nobody who could be, has the capability.
+fn queues(audit: &Audit<'_>, capability: Capability) -> QueueSet {
+    let access = audit.access;
+    let (mut by_many, mut by_administrators) = (QueueSet::new(), QueueSet::new());
+    for index in 0..access.principals.len() {
+        let holders = if audit.graph.is_administrator(index) {
+            &mut by_administrators
+        } else {
+            &mut by_many
+        };
+        for rights in access.rights(index) {
+            let mut sessions = rights.on_each().sessions();
+            if sessions.any(|session| !session.when(capability).is_never()) {
+                *holders |= &*rights.queues;
+            }
+        }
+    }
+    access
+        .queues
+        .iter()
+        .zip(0..)
+        .filter(|(audited, number)| {
+            let from_outside = audited
+                .outsiders
+                .iter()
+                .any(|outsider| !outsider.when(capability).is_never());
+            let index = *number as usize;
+            let is_dead_letters = !access.moved_from(index).is_empty();
+            // SQS itself fills a dead-letter queue, and people look into it.
+            let by_its_nature = is_dead_letters
+                && (capability == Capability::Send || by_administrators.contains(*number));
+            audited.queue.attributes.is_some()
+                && !from_outside
+                && !by_its_nature
+                && !by_many.contains(*number)
+        })
+        .map(|(_, number)| number)
+        .collect()
+}
+
+fn finding(account: &Account, subject: Entity, queues: &[Entity], words: &Words) -> Finding {
+    let named: Vec<ResourceRef> = queues
+        .iter()
+        .take(MOST_RESOURCES)
+        .map(|queue| ResourceRef {
+            entity: queue.clone(),
+            certainty: Certainty::Allowed,
+            grade: None,
+        })
+        .collect();
+    let what = match queues {
+        [only] => format!("queue {}", only.arn.rsplit(':').next().unwrap_or(&only.arn)),
+        several => count(several.len(), "queue"),
+    };
+    Finding {
+        id: finding_id(words.rule, &account.id, &subject),
+        rule: words.rule,
+        severity: Severity::Info,
+        title: format!("nobody but administrators can {} {what}", words.cannot),
+        detail: words.detail.to_owned(),
+        account: account.id.clone(),
+        region: region(&subject.arn),
+        subject,
+        principals: Vec::new(),
+        more_resources: queues.len().saturating_sub(named.len()) as u64,
+        resources: named,
+        certainty: Certainty::Allowed,
+        conditions: Vec::new(),
+        evidence: Vec::new(),
+        more_evidence: 0,
+        remedy: words.remedy.to_owned(),
+    }
+}
