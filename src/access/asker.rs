@@ -118,8 +118,7 @@ impl<'a> Asker<'a> {
         )
     }
 
-    /// When one capability is there, but for the queue's key.
-    pub(super) fn when_without_key(
+    fn when_without_key(
         &'a self,
         comer: Comer<'_>,
         side: &'a RequesterSide<'a>,

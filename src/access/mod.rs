@@ -26,7 +26,6 @@ mod principal;
 mod proof;
 mod redrive;
 mod rights;
-mod self_grant;
 mod sides;
 mod tags;
 
@@ -48,7 +47,6 @@ pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
 pub use proof::{Proof, Prover, Provers};
 pub use rights::{Rights, SessionRights, SessionsOn};
-pub use self_grant::{IamGrant, QueueGrant, SelfGranter};
 
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};

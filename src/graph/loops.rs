@@ -41,11 +41,11 @@ impl Graph<'_> {
     /// everything the loops of all together would fill the memory.
     pub fn each_with_loops<R: Send>(&self, make: impl Fn(Vec<Loop>) -> R + Sync) -> Vec<R> {
         let principals: Vec<usize> = (0..self.access.principals.len()).collect();
-        let made = in_parallel(&principals, |principal| {
+        let results = in_parallel(&principals, |principal| {
             let loops = self.loops_of(*principal);
             (!loops.is_empty()).then(|| make(loops))
         });
-        made.into_iter().flatten().collect()
+        results.into_iter().flatten().collect()
     }
 
     fn loops_of(&self, principal: usize) -> Vec<Loop> {

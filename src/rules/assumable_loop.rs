@@ -1,9 +1,10 @@
 //! `assumable-loop`: a principal with one side of a queue at most can become both by assuming roles.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use super::{Audit, evidence, principal_ref, short, step_evidence};
-use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet};
+use super::{Audit, evidence, principal_ref, short};
+use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet, StepProof};
 use crate::finding::{
     Certainty, Entity, Evidence, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef,
     Severity, finding_id,
@@ -16,10 +17,14 @@ const MOST_PROVED: usize = 20;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let becoming = audit.access.becoming();
-    let mut loops: HashMap<usize, QueueSet> = HashMap::new();
-    for found in audit.graph.loops() {
-        *loops.entry(found.principal).or_default() |= found.queues;
-    }
+    let loops = audit.graph.each_with_loops(|loops| {
+        let mut queues = QueueSet::new();
+        for found in &loops {
+            queues |= &found.queues;
+        }
+        Some((loops.first()?.principal, queues))
+    });
+    let loops = loops.into_iter().flatten().collect();
     let mut rule = Rule {
         audit,
         becoming: &becoming,
@@ -252,7 +257,7 @@ impl Rule<'_> {
                     let steps = self.becoming.prove(from, *role);
                     let arn = entered.arn.shared();
                     let steps = steps.iter();
-                    proofs.extend(steps.map(|step| step_evidence(step, "sts:AssumeRole", &arn)));
+                    proofs.extend(steps.map(|step| step_evidence(step, &arn)));
                 }
                 from = *role;
             }
@@ -309,6 +314,18 @@ impl Rule<'_> {
             format!("It sends as {sender} and receives as {receiver}.{other}")
         });
         (title, detail)
+    }
+}
+
+/// A statement that takes part in assuming a role.
+fn step_evidence(step: &StepProof, role: &Arc<str>) -> Evidence {
+    Evidence {
+        capability: "sts:AssumeRole".into(),
+        resource: Arc::clone(role),
+        layer: step.layer.as_str(),
+        policy: Arc::clone(&step.policy),
+        statement: Arc::clone(&step.statement),
+        effect: step.effect.as_str(),
     }
 }
 
