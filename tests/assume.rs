@@ -336,6 +336,55 @@ fn a_path_goes_over_several_roles_and_takes_the_shortest_way() {
 }
 
 #[test]
+fn a_path_without_conditions_is_followed_to_its_end() {
+    let names: Vec<String> = (1..=9).map(|number| format!("r{number}")).collect();
+    let before = |place: usize| match place.checked_sub(1) {
+        None => user("alice"),
+        Some(before) => json!(format!("arn:aws:iam::{A}:role/{}", names[before])),
+    };
+    let roles: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(place, name)| role(A, name, &trusts(&before(place)), &json!([])))
+        .collect();
+    let account = account(A, &[alice(&json!([]))], &roles);
+    let paths = paths(&[account], "alice");
+    assert_eq!(paths.last().unwrap(), &names.join(" → "));
+}
+
+#[test]
+fn what_the_caller_chooses_cannot_be_two_things_at_once() {
+    let assume = |effect: &str, condition: &Value| {
+        json!({
+            "Effect": effect, "Principal": {"AWS": user("alice")}, "Action": "sts:AssumeRole",
+            "Condition": condition,
+        })
+    };
+    let is = |id: &str| json!({"StringEquals": {"sts:ExternalId": id}});
+    let office = json!({
+        "StringEquals": {"sts:ExternalId": "b"},
+        "IpAddress": {"aws:SourceIp": "203.0.113.0/24"},
+    });
+    let with = |trust: Value| account(A, &[alice(&json!([]))], &[role(A, "R", &trust, &json!([]))]);
+    let open = with(json!([assume("Allow", &is("a")), assume("Allow", &office)]));
+    assert_eq!(steps(&[open]), ["alice → R"]);
+    // The id that needs no network is refused, so the other one has to be given.
+    let refused = with(json!([
+        assume("Allow", &is("a")),
+        assume("Allow", &office),
+        assume("Deny", &is("a")),
+    ]));
+    let found = steps(&[refused]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("203.0.113.0/24") && !found[0].contains("ExternalId"),
+        "{found:?}"
+    );
+    let closed = with(json!([assume("Allow", &is("a")), assume("Deny", &is("a"))]));
+    assert!(steps(&[closed]).is_empty());
+}
+
+#[test]
 fn a_longer_path_without_conditions_is_told_before_a_short_one_with() {
     let via = |name: &str| json!(format!("arn:aws:iam::{A}:role/{name}"));
     let office = json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}});

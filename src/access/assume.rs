@@ -18,15 +18,17 @@ use super::principal::Principal;
 use super::sides::Own;
 use crate::entity::Kind;
 use crate::policy::{
-    Atom, ContextKeys, Document, Domain, Effect, Formula, Lookup, PolicyKind, PrincipalEntry,
-    Request,
+    Atom, ContextKeys, Document, Domain, Effect, Formula, Literal, Lookup, PolicyKind,
+    PrincipalEntry, Request,
 };
 
 const ASSUME: &str = "sts:assumerole";
-/// Steps of the longest path that is looked for.
+/// Steps of the longest path under conditions that is looked for.
 const MOST_STEPS: usize = 5;
 /// Paths to one role that are followed further; more differ in their conditions only.
 const MOST_PATHS: usize = 3;
+/// Keys of one step that the caller chooses and of which every choice is tried.
+const MOST_CHOICES: usize = 6;
 
 /// Numbers of doors.
 type DoorSet = QueueSet;
@@ -422,9 +424,9 @@ impl<'a> Becoming<'a> {
         proofs
     }
 
-    /// The roles that a principal can become over at most five steps, sorted by ARN: for each the shortest path that
-    /// can always be taken, or else the shortest whose conditions can hold together. Roles that `may_enter` refuses are neither
-    /// told nor passed through.
+    /// The roles that a principal can become, sorted by ARN: for each the shortest path that can always be taken, or else the
+    /// shortest of at most five steps whose conditions can hold together. Roles that `may_enter` refuses are neither told nor
+    /// passed through.
     pub fn paths(&self, principal: usize, may_enter: impl Fn(usize) -> bool) -> Vec<Path> {
         let mut found: BTreeMap<usize, Vec<Path>> = BTreeMap::new();
         let mut next = VecDeque::from([Path {
@@ -432,9 +434,6 @@ impl<'a> Becoming<'a> {
             when: Formula::Always,
         }]);
         while let Some(path) = next.pop_front() {
-            if path.roles.len() == MOST_STEPS {
-                continue;
-            }
             for step in self.steps(path.role().unwrap_or(principal)) {
                 if step.role == principal
                     || path.roles.contains(&step.role)
@@ -447,8 +446,10 @@ impl<'a> Becoming<'a> {
                     continue;
                 }
                 let when = path.when.clone().and(step.when.clone());
+                // Each role is reached once without conditions, and in ever more ways with them.
                 let tells_more = when.is_always()
-                    || (known.len() < MOST_PATHS
+                    || (path.roles.len() < MOST_STEPS
+                        && known.len() < MOST_PATHS
                         && known.iter().all(|path| path.when != when)
                         && when.is_satisfiable());
                 if tells_more {
@@ -565,10 +566,37 @@ fn is_chosen(key: &str) -> bool {
     ) || key.starts_with("aws:requesttag/")
 }
 
-/// When a request can be made that is allowed, if it can be made at all: what the caller chooses it chooses well.
+/// When a request can be made that is allowed, whatever of it the caller chooses: the choices are tried one by one, since what
+/// passes one statement may be refused by another. Where there are too many to try, they stay conditions.
 fn without_choices(when: &Formula) -> Formula {
-    when.substituted(&|literal| match &*literal.atom {
-        Atom::Test(test) if is_chosen(&test.key().to_ascii_lowercase()) => Some(Formula::Always),
-        Atom::Test(_) | Atom::Open { .. } => None,
-    })
+    let mut chosen: Vec<&Arc<Atom>> = Vec::new();
+    when.each_literal(&mut |literal| {
+        let is_open = matches!(&*literal.atom, Atom::Test(test) if is_chosen(&test.key().to_ascii_lowercase()));
+        if is_open && !chosen.contains(&&literal.atom) {
+            chosen.push(&literal.atom);
+        }
+    });
+    if chosen.is_empty() || chosen.len() > MOST_CHOICES {
+        return when.clone();
+    }
+    let outcomes = (0..1_u32 << chosen.len()).map(|outcome| {
+        let holds = |place: usize| outcome & (1 << place) != 0;
+        let choice = chosen
+            .iter()
+            .enumerate()
+            .fold(Formula::Always, |all, (place, atom)| {
+                all.and(Formula::Literal(Literal {
+                    atom: Arc::clone(atom),
+                    holds: holds(place),
+                }))
+            });
+        if !choice.is_satisfiable() {
+            return Formula::Never;
+        }
+        when.substituted(&|literal| {
+            let place = chosen.iter().position(|atom| **atom == literal.atom)?;
+            Some(Formula::constant(holds(place) == literal.holds))
+        })
+    });
+    outcomes.fold(Formula::Never, Formula::or)
 }

@@ -1,6 +1,7 @@
 //! A policy document made ready for many principals and queues: the queues that each of its statements reaches, as sets.
 //!
-//! A statement without a condition or a variable says the same on every queue of its set, so that sets alone tell what such
+//! A statement without a condition or a variable says the same on every queue of its set, and one whose conditions only
+//! compare tags of the queue with fixed values on every queue with such tags: it is plain. Sets alone tell what plain
 //! statements give together; only the rest has to be matched against requests.
 
 use std::borrow::Cow;
@@ -47,7 +48,7 @@ pub(super) struct Compiled<'d> {
     cuts_alone: OnceLock<Vec<QueueSet>>,
 }
 
-/// What some statements do to some actions on some queues.
+/// What statements of one effect say about some actions on some queues.
 #[derive(Debug, Clone)]
 struct Part {
     actions: Actions,
@@ -116,9 +117,7 @@ impl<'d> Compiled<'d> {
     }
 
     fn add_plain(&mut self, part: Part) {
-        let is_like =
-            |known: &&mut Part| known.actions == part.actions && known.effect == part.effect;
-        match self.plain.iter_mut().find(is_like) {
+        match self.plain.iter_mut().find(|known| known.is_like(&part)) {
             Some(known) => known.queues |= part.queues,
             None => self.plain.push(part),
         }
@@ -265,7 +264,7 @@ pub(super) fn tags_of(statement: &Statement) -> impl Iterator<Item = &str> {
         .filter_map(|key| key.strip_prefix("aws:resourcetag/"))
 }
 
-/// What extents are measured against.
+/// What documents are compiled against.
 pub(super) struct Ground<'a> {
     pub(super) index: &'a QueueIndex<'a>,
     /// Queues whose messages some customer managed key encrypts: statements about keys matter to them.

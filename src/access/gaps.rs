@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use super::key::Lock;
 use super::{Access, Policy};
 use crate::account::{Account, ControlLevel, Encryption, Gap, GapEffect, Organization};
-use crate::policy::PolicyKind;
 
 /// Where a document was read, and what its loss means.
 struct Place<'a> {
@@ -39,17 +38,9 @@ impl Access<'_> {
                 let place = iam("what its holders may do is not known");
                 gaps.extend(self.unreadable(principal.account, policy, &place));
             }
-        }
-        for (index, account) in self.accounts.iter().enumerate() {
-            for role in &account.roles {
-                let policy = Policy::parse(
-                    format!("the trust policy of role {}", role.arn.name()),
-                    role.arn.shared(),
-                    role.trust.as_str(),
-                    PolicyKind::Trust,
-                );
-                let place = iam("who runs as the role is not known");
-                gaps.extend(self.unreadable(index, &policy, &place));
+            if let Some(policy) = &principal.trust_policy {
+                let place = iam("who runs as the role, or becomes it, is not known");
+                gaps.extend(self.unreadable(principal.account, policy, &place));
             }
         }
         for audited in &self.queues {

@@ -67,7 +67,7 @@ pub struct Access<'a> {
     pub accounts: &'a [Account],
     /// Users and roles of all accounts, sorted by account and ARN.
     pub principals: Vec<Principal<'a>>,
-    /// Queues of all accounts, sorted by account and ARN.
+    /// Queues of all accounts, sorted by ARN: the first of many are the same in whatever order the accounts come.
     pub queues: Vec<AuditedQueue<'a>>,
     /// The customer managed keys of all accounts whose policies were read.
     keys: Vec<AuditedKey<'a>>,
@@ -304,11 +304,12 @@ impl<'a> Access<'a> {
 }
 
 fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<AuditedQueue<'a>> {
-    let all: Vec<(usize, &Queue)> = accounts
+    let mut all: Vec<(usize, &Queue)> = accounts
         .iter()
         .enumerate()
         .flat_map(|(index, account)| account.queues.iter().map(move |queue| (index, queue)))
         .collect();
+    all.sort_by_key(|(_, queue)| &queue.arn);
     let policies = in_parallel(&all, |(_, queue)| queue_policy(queue));
     let mut queues: Vec<AuditedQueue<'a>> = all
         .into_iter()

@@ -4,7 +4,7 @@
 
 use super::{Audit, count, region};
 use crate::access::{Capability, QueueSet};
-use crate::account::{Account, GapEffect};
+use crate::account::{Account, Gap, GapEffect};
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
 };
@@ -23,12 +23,15 @@ pub(super) struct Words {
 
 /// The findings of one rule: a finding for each queue, or one for the account where there are many.
 pub(super) fn findings(audit: &Audit<'_>, capability: Capability, words: &Words) -> Vec<Finding> {
+    // A queue policy can let in the roles of another account, so nobody's may be unknown.
+    if !audit.accounts.iter().all(principals_were_read) {
+        return Vec::new();
+    }
     let abandoned = queues(audit, capability);
     audit
         .accounts
         .iter()
         .enumerate()
-        .filter(|(_, account)| was_read(account))
         .flat_map(|(index, account)| {
             let own: Vec<Entity> = audit
                 .access
@@ -53,17 +56,11 @@ pub(super) fn findings(audit: &Audit<'_>, capability: Capability, words: &Words)
 }
 
 /// Whether everybody's policies were read as far as a scan reads them at all.
-fn was_read(account: &Account) -> bool {
+fn principals_were_read(account: &Account) -> bool {
     let coverage = &account.coverage;
-    let is_about_rights = |service: &str| matches!(service, "iam" | "sqs");
-    !coverage
-        .skipped
-        .iter()
-        .any(|service| is_about_rights(service))
-        && !coverage
-            .gaps
-            .iter()
-            .any(|gap| gap.service == "iam" && gap.effect == GapEffect::MayHide)
+    let is_missing = |gap: &Gap| gap.service == "iam" && gap.effect == GapEffect::MayHide;
+    !coverage.skipped.iter().any(|service| service == "iam")
+        && !coverage.gaps.iter().any(is_missing)
 }
 
 /// The queues on which nobody who is known, and nobody who could be, has the capability.

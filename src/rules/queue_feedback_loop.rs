@@ -1,7 +1,7 @@
 //! `queue-feedback-loop`: one principal can put into a queue what it takes out of it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::{Audit, count, evidence, principal_ref, short};
 use crate::access::{AuditedQueue, Capability, Principal, Provers, QueueSet};
@@ -116,30 +116,16 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop]) -> Option<F
     })
 }
 
-/// The queues that a finding names, with the loop over each: the gravest, and of those the first by ARN, whatever the order of
-/// the accounts.
+/// The queues that a finding names, with the loop over each: the gravest, and of those the first.
 fn named<'a>(audit: &Audit<'a>, loops: &'a [Loop]) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop)> {
     let mut named: Vec<_> = loops
         .iter()
         .flat_map(|found| {
-            // The queues of each account are in the order of their ARNs, so that its first are enough.
-            let mut of_account: HashMap<usize, usize> = HashMap::new();
-            let mut is_wanted = move |account: usize| {
-                let number = of_account.entry(account).or_default();
-                *number += 1;
-                *number <= MOST_RESOURCES
-            };
-            let enough = match audit.accounts {
-                [_] => MOST_RESOURCES,
-                _ => usize::MAX,
-            };
-            let queues = audit.access.queues_of(&found.queues).take(enough);
-            queues
-                .filter(move |(_, audited)| is_wanted(audited.account))
-                .map(move |(index, audited)| (index, audited, found))
+            let queues = audit.access.queues_of(&found.queues).take(MOST_RESOURCES);
+            queues.map(move |(index, audited)| (index, audited, found))
         })
         .collect();
-    named.sort_by_key(|(_, audited, found)| (Reverse(found.grade), &audited.queue.arn));
+    named.sort_by_key(|(index, _, found)| (Reverse(found.grade), *index));
     named.truncate(MOST_RESOURCES);
     named
 }

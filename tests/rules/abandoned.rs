@@ -6,16 +6,25 @@ use crate::patscan::{Patscan, fixture};
 
 /// The queues that the two rules name in the fixture, once `change` was made to its account.
 fn abandoned(change: impl Fn(&mut Value)) -> Vec<String> {
+    abandoned_beside(&[], change)
+}
+
+/// The same when other accounts are audited with it.
+fn abandoned_beside(others: &[Value], change: impl Fn(&mut Value)) -> Vec<String> {
     let text = std::fs::read_to_string(fixture("abandoned-queues")).unwrap();
     let mut snapshot: Value = serde_json::from_str(&text).unwrap();
     change(&mut snapshot["account"]);
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("snapshot.json");
-    std::fs::write(&file, snapshot.to_string()).unwrap();
-    let report = Patscan::new(["analyze", "-f", "json", "--exit-zero"])
-        .arg(&file)
-        .run()
-        .json();
+    let mut run = Patscan::new(["analyze", "-f", "json", "--exit-zero"]);
+    let others = others
+        .iter()
+        .map(|account| json!({"schema": "patscan.snapshot/v1", "account": account}));
+    for (number, snapshot) in others.chain([snapshot]).enumerate() {
+        let file = folder.path().join(format!("snapshot-{number}.json"));
+        std::fs::write(&file, snapshot.to_string()).unwrap();
+        run = run.arg(&file);
+    }
+    let report = run.run().json();
     let name = |finding: &Value| {
         let arn = finding["subject"]["arn"].as_str().unwrap();
         arn.rsplit(':').next().unwrap().to_owned()
@@ -47,6 +56,20 @@ fn nothing_is_told_where_iam_was_not_read() {
     });
     assert!(abandoned(|account| account["coverage"] = json!({"gaps": [gap]})).is_empty());
     assert!(abandoned(|account| account["coverage"] = json!({"skipped": ["iam"]})).is_empty());
+}
+
+#[test]
+fn nothing_is_told_where_the_roles_of_another_account_were_not_read() {
+    let other = |coverage: Value| {
+        json!({
+            "id": "444455556666", "partition": "aws", "regions": ["eu-west-1"],
+            "scanned_at": "2026-11-01T08:00:00Z", "organization": {"membership": "none"}, "coverage": coverage,
+        })
+    };
+    let read = other(json!({}));
+    assert!(!abandoned_beside(&[read], |_| ()).is_empty());
+    let skipped = other(json!({"skipped": ["iam"]}));
+    assert!(abandoned_beside(&[skipped], |_| ()).is_empty());
 }
 
 #[test]
