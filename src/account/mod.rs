@@ -4,6 +4,7 @@
 //! as the text that AWS returned ([`PolicyText`]); parsing them belongs to [`crate::policy`]. Nothing here decides anything.
 
 mod coverage;
+mod delivery;
 mod key;
 mod organization;
 mod principal;
@@ -15,13 +16,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use coverage::{Coverage, Gap, GapEffect, Note};
+pub use delivery::{Channel, Delivery, DeliveryKind, Filter, Sender};
 pub use key::{Grant, Key, KeyManager};
 pub use organization::{ControlLevel, ControlPolicy, Membership, Organization};
 pub use principal::{Group, InlinePolicy, ManagedPolicy, PolicyText, Role, Tag, User};
 pub use queue::{Encryption, Queue, QueueAttributes, Redrive, RedriveAllow};
 pub use snapshot::{SnapshotError, SnapshotFile, from_slice, read};
 pub(crate) use workload::unqualified_function;
-pub use workload::{EventSourceMapping, Function, Instance};
+pub use workload::{EventSourceMapping, Function, Instance, Workload, WorkloadKind};
 
 use crate::arn::AccountId;
 
@@ -63,6 +65,15 @@ pub struct Account {
     /// EC2 instances that exist (not terminated), sorted by ARN.
     #[serde(default)]
     pub instances: Vec<Instance>,
+    /// What else runs as a role, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<Workload>,
+    /// What AWS moves by itself, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivery>,
+    /// What messages pass through besides queues, sorted by ARN; of functions those that deliveries invoke.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
     /// KMS keys that queues are encrypted with, sorted by ARN. The AWS managed key for SQS is not among them unless a queue
     /// names it by its id.
     #[serde(default)]
@@ -88,6 +99,9 @@ impl Account {
         self.functions.sort_by(|a, b| a.arn.cmp(&b.arn));
         self.event_source_mappings.sort_by(|a, b| a.id.cmp(&b.id));
         self.instances.sort_by(|a, b| a.arn.cmp(&b.arn));
+        self.workloads.sort();
+        self.deliveries.sort();
+        self.channels.sort_by(|a, b| a.arn.cmp(&b.arn));
         self.keys.sort_by(|a, b| a.arn.cmp(&b.arn));
         self.coverage.sort();
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::principal::Tag;
 use crate::arn::Arn;
 
 /// A Lambda function. Its code, environment and configuration are not kept.
@@ -61,4 +62,40 @@ pub struct Instance {
     /// The instance profile, which holds the role; none when the instance has no role.
     #[serde(default)]
     pub instance_profile: Option<Arn>,
+}
+
+/// What runs as a role besides Lambda functions and EC2 instances.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Workload {
+    /// What it is.
+    pub kind: WorkloadKind,
+    /// Its ARN.
+    pub arn: Arn,
+    /// The role, or the instance profile that holds it.
+    pub runs_as: Arn,
+    /// Tags that every session of it carries, as EKS Pod Identity gives them.
+    #[serde(default)]
+    pub session_tags: Vec<Tag>,
+}
+
+/// The sorts of such workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkloadKind {
+    /// An Auto Scaling group, by its launch template or launch configuration.
+    AutoScalingGroup,
+    /// An ECS task definition with its task role.
+    Task,
+    /// An ECS service, by its task definition.
+    EcsService,
+    /// An EKS pod identity association.
+    PodIdentity,
+    /// A Step Functions state machine.
+    StateMachine,
+    /// An EventBridge pipe.
+    Pipe,
+    /// An EventBridge Scheduler schedule.
+    Schedule,
+    /// A Glue crawler.
+    Crawler,
 }
