@@ -178,8 +178,15 @@ pub struct SourceArgs {
     /// Region to leave out; repeatable
     #[arg(long = "exclude-region", value_name = "REGION")]
     pub exclude_regions: Vec<String>,
-    /// Service to leave out (ec2, kms, lambda, organizations); repeatable. Said in the report, not a gap
-    #[arg(long, value_name = "SERVICE")]
+    /// Service to leave out; repeatable. Said in the report, not a gap
+    #[arg(
+        long,
+        value_name = "SERVICE",
+        help = format!(
+            "Service to leave out ({}); repeatable. Said in the report, not a gap",
+            crate::collect::Skippable::names()
+        )
+    )]
     pub skip: Vec<String>,
     /// Endpoint to use for every service, instead of AWS
     #[arg(long, value_name = "URL")]

@@ -98,4 +98,36 @@ calls! {
         "event source mappings", "loops that are wired may be shown as permitted";
     DESCRIBE_INSTANCES = "ec2" "DescribeInstances", Some("ec2:DescribeInstances"), MAY_HIDE,
         "instances", "roles may look unused and loops through instances are not recognised";
+    LIST_SUBSCRIPTIONS = "sns" "ListSubscriptions", Some("sns:ListSubscriptions"), MAY_HIDE,
+        "subscriptions", "loops through topics are missing";
+    GET_SUBSCRIPTION_ATTRIBUTES = "sns" "GetSubscriptionAttributes", Some("sns:GetSubscriptionAttributes"), MAY_HIDE,
+        "filter and dead-letter queue", "it counts as if it took every message, and where its dead letters go is missing";
+    GET_TOPIC_ATTRIBUTES = "sns" "GetTopicAttributes", Some("sns:GetTopicAttributes"), MAY_HIDE,
+        "policy statements", "who may publish to the topic is missing";
+    LIST_EVENT_BUSES = "events" "ListEventBuses", Some("events:ListEventBuses"), MAY_HIDE,
+        "event buses", "loops through their rules are missing";
+    LIST_RULES = "events" "ListRules", Some("events:ListRules"), MAY_HIDE,
+        "rules", "loops through them are missing";
+    LIST_TARGETS_BY_RULE = "events" "ListTargetsByRule", Some("events:ListTargetsByRule"), MAY_HIDE,
+        "targets", "loops through the rule are missing";
+    LIST_PIPES = "pipes" "ListPipes", Some("pipes:ListPipes"), MAY_HIDE,
+        "pipes", "roles may look unused and loops through pipes are missing";
+    DESCRIBE_PIPE = "pipes" "DescribePipe", Some("pipes:DescribePipe"), MAY_HIDE,
+        "role and filter", "loops through the pipe are missing";
+    LIST_SCHEDULES = "scheduler" "ListSchedules", Some("scheduler:ListSchedules"), MAY_HIDE,
+        "schedules", "roles may look unused and what schedules send is missing";
+    GET_SCHEDULE = "scheduler" "GetSchedule", Some("scheduler:GetSchedule"), MAY_HIDE,
+        "role and target", "what the schedule sends is missing";
+    LIST_FUNCTION_EVENT_INVOKE_CONFIGS = "lambda" "ListFunctionEventInvokeConfigs", Some("lambda:ListFunctionEventInvokeConfigs"), MAY_HIDE,
+        "destinations", "loops through them are missing";
+    LIST_BUCKETS = "s3" "ListBuckets", Some("s3:ListAllMyBuckets"), MAY_HIDE,
+        "buckets", "loops through their notifications are missing";
+    GET_BUCKET_LOCATION = "s3" "GetBucketLocation", Some("s3:GetBucketLocation"), MAY_HIDE,
+        "region and notifications", "loops through them are missing";
+    GET_BUCKET_NOTIFICATION_CONFIGURATION = "s3" "GetBucketNotificationConfiguration", Some("s3:GetBucketNotification"), MAY_HIDE,
+        "notifications", "loops through them are missing";
+    GET_BUCKET_POLICY = "s3" "GetBucketPolicy", Some("s3:GetBucketPolicy"), MAY_HIDE,
+        "policy statements", "who may put objects into the bucket is missing";
+    GET_FUNCTION_POLICY = "lambda" "GetPolicy", Some("lambda:GetPolicy"), MAY_HIDE,
+        "policy statements", "whether topics, rules and buckets may invoke the function is missing";
 }

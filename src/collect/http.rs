@@ -1,11 +1,13 @@
 //! The HTTP client of every call: TLS, proxies and the certificates to trust.
 
+use std::net::ToSocketAddrs as _;
 use std::path::{Path, PathBuf};
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
@@ -25,9 +27,28 @@ pub(super) fn client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, Col
                 .tls_context(tls.clone());
             connector.set_connector_settings(settings.cloned());
             connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            connector.build()
+            connector.build_with_resolver(SystemResolver)
         }),
     )
+}
+
+/// Asks the system, as the default does, whose failures however have no type of their own: it must be told whether a name has
+/// no address or its host no answer.
+#[derive(Debug, Clone)]
+struct SystemResolver;
+
+impl ResolveDns for SystemResolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        let name = name.to_owned();
+        DnsFuture::new(async move {
+            // The call blocks; any port will do.
+            tokio::task::spawn_blocking(move || (name, 0_u16).to_socket_addrs())
+                .await
+                .map_err(ResolveDnsError::new)?
+                .map_err(ResolveDnsError::new)
+                .map(|addresses| addresses.map(|address| address.ip()).collect())
+        })
+    }
 }
 
 /// A TLS context that trusts the certificates of a file and no others.

@@ -7,19 +7,27 @@
 mod attributes;
 mod calls;
 mod credentials;
+mod deliveries;
+mod destinations;
 mod ec2;
 mod error;
+mod eventbridge;
 mod failure;
+mod flow;
 mod http;
 mod iam;
 mod identity;
 mod kms;
 mod lambda;
 mod organizations;
+mod pipes;
 mod reader;
 mod regional;
 mod regions;
+mod s3;
+mod scheduler;
 mod session;
+mod sns;
 mod sqs;
 mod sts;
 mod tags;
@@ -76,25 +84,56 @@ pub struct AssumeRole {
 pub enum Skippable {
     /// EC2 instances (regions are still asked for).
     Ec2,
+    /// EventBridge buses and rules.
+    Events,
     /// KMS keys that queues are encrypted with.
     Kms,
-    /// Lambda functions and event source mappings.
+    /// Lambda functions, event source mappings and destinations.
     Lambda,
     /// The organization and its control policies.
     Organizations,
+    /// EventBridge pipes.
+    Pipes,
+    /// Notifications of S3 buckets.
+    S3,
+    /// EventBridge Scheduler schedules.
+    Scheduler,
+    /// SNS subscriptions and topics.
+    Sns,
 }
 
 impl Skippable {
-    /// Every service that can be skipped.
-    pub const ALL: &[Self] = &[Self::Ec2, Self::Kms, Self::Lambda, Self::Organizations];
+    /// Every service that can be skipped, sorted by name.
+    pub const ALL: &[Self] = &[
+        Self::Ec2,
+        Self::Events,
+        Self::Kms,
+        Self::Lambda,
+        Self::Organizations,
+        Self::Pipes,
+        Self::S3,
+        Self::Scheduler,
+        Self::Sns,
+    ];
+
+    /// The names of all, as a list in a sentence.
+    pub fn names() -> String {
+        let names: Vec<&str> = Self::ALL.iter().map(|service| service.as_str()).collect();
+        names.join(", ")
+    }
 
     /// The service namespace.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ec2 => "ec2",
+            Self::Events => "events",
             Self::Kms => "kms",
             Self::Lambda => "lambda",
             Self::Organizations => "organizations",
+            Self::Pipes => "pipes",
+            Self::S3 => "s3",
+            Self::Scheduler => "scheduler",
+            Self::Sns => "sns",
         }
     }
 }
@@ -193,7 +232,7 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         event_source_mappings: found.mappings,
         instances: found.instances,
         workloads: Vec::new(),
-        deliveries: Vec::new(),
+        deliveries: found.deliveries,
         channels: Vec::new(),
         keys: found.keys,
         organization,
@@ -202,6 +241,16 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
     if any_document_looks_at_tags(&account) {
         account.queues = Box::pin(tag_queues(&scan, account.queues)).await;
     }
+    let flow = Box::pin(deliveries::deliveries(&scan, &account, options)).await;
+    account.deliveries.extend(flow.deliveries);
+    account.channels.extend(flow.channels);
+    account.workloads.extend(flow.workloads);
+    if !options.skip.contains(&Skippable::Lambda) {
+        // After everything else that delivers.
+        let policies = Box::pin(destinations::policies(&scan, &account)).await;
+        account.channels.extend(policies);
+    }
+    deliveries::drop_untouched_channels(&mut account);
 
     check_anything_was_read(&reader.tally(), &session, caller.arn)?;
     account.coverage = reader.into_coverage();
@@ -269,6 +318,9 @@ fn drop_duplicates(account: &mut Account) {
     account.functions.dedup_by(|a, b| a.arn == b.arn);
     account.event_source_mappings.dedup_by(|a, b| a.id == b.id);
     account.instances.dedup_by(|a, b| a.arn == b.arn);
+    account.workloads.dedup();
+    account.deliveries.dedup();
+    account.channels.dedup_by(|a, b| a.arn == b.arn);
     account.keys.dedup_by(|a, b| a.arn == b.arn);
 }
 

@@ -3,8 +3,8 @@
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, ec2, kms, lambda, sqs};
-use crate::account::{EventSourceMapping, Function, Instance, Key, Queue};
+use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, destinations, ec2, kms, lambda, sqs};
+use crate::account::{Delivery, EventSourceMapping, Function, Instance, Key, Queue};
 
 /// What regions hold.
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub(super) struct Regional {
     pub(super) functions: Vec<Function>,
     pub(super) mappings: Vec<EventSourceMapping>,
     pub(super) instances: Vec<Instance>,
+    /// Dead letters of functions and mappings, which are told where these are listed.
+    pub(super) deliveries: Vec<Delivery>,
 }
 
 /// Reads the regions, several at once.
@@ -31,6 +33,7 @@ pub(super) async fn every_region(
             all.functions.extend(one.functions);
             all.mappings.extend(one.mappings);
             all.instances.extend(one.instances);
+            all.deliveries.extend(one.deliveries);
             all
         })
         .await
@@ -48,7 +51,7 @@ async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regiona
     };
     let lambda = async {
         if options.skip.contains(&Skippable::Lambda) {
-            return (Vec::new(), Vec::new());
+            return (Vec::new(), (Vec::new(), Vec::new()));
         }
         tokio::join!(
             lambda::functions(scan, region),
@@ -61,8 +64,10 @@ async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regiona
         }
         ec2::instances(scan, region).await
     };
-    let ((queues, keys), (functions, mappings), instances) = tokio::join!(queues, lambda, ec2);
+    let ((queues, keys), (functions, (mappings, failing)), instances) =
+        tokio::join!(queues, lambda, ec2);
     Regional {
+        deliveries: destinations::dead_letters(&functions, failing),
         queues,
         keys,
         functions,

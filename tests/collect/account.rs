@@ -7,7 +7,7 @@ use patscan::account::{Account, Encryption, KeyManager, Organization};
 use patscan::arn::Arn;
 use patscan::collect::{CALLS, Progress, Unit, collect};
 
-use super::{keys, organization, policy, policy_version, queues_page, user_with_policy};
+use super::{keys, messaging, organization, policy, policy_version, queues_page, user_with_policy};
 use crate::emulator::{ACCOUNT, Answer, Canned, Moto, Request, options};
 
 async fn example_account() -> Account {
@@ -253,7 +253,9 @@ async fn progress_tells_of_each_service_in_each_region() {
     }
 
     let aws = Canned::start(|request| {
-        organization::of_member(request).or_else(|| one_encrypted_queue(request))
+        organization::of_member(request)
+            .or_else(|| one_encrypted_queue(request))
+            .or_else(|| messaging::of_everything(request))
     });
     let log = Log::default();
     collect(&options(aws.url(), &["eu-west-1"]).await, &log)
@@ -262,6 +264,12 @@ async fn progress_tells_of_each_service_in_each_region() {
     let lines = log.0.into_inner().unwrap();
     for unit in [
         "iam global",
+        "s3 global",
+        "sns eu-west-1",
+        "events eu-west-1",
+        "pipes eu-west-1",
+        "scheduler eu-west-1",
+        "lambda destinations eu-west-1",
         "organizations global",
         "kms eu-west-1",
         "sqs eu-west-1",
@@ -272,9 +280,20 @@ async fn progress_tells_of_each_service_in_each_region() {
             assert!(lines.contains(&format!("{what} {unit}")), "{lines:?}");
         }
     }
-    for service in ["sqs", "kms"] {
-        assert!(lines.contains(&format!("1 of {service} eu-west-1")));
-        assert!(lines.contains(&format!("1 more of {service} eu-west-1")));
+    for (number, unit) in [
+        (1, "sqs eu-west-1"),
+        (1, "kms eu-west-1"),
+        (3, "s3 global"),
+        (3, "sns eu-west-1"),
+        (9, "events eu-west-1"),
+        (3, "pipes eu-west-1"),
+        (3, "scheduler eu-west-1"),
+        (1, "lambda destinations eu-west-1"),
+    ] {
+        assert!(lines.contains(&format!("{number} of {unit}")), "{unit}");
+        let more = format!("1 more of {unit}");
+        let done = lines.iter().filter(|line| **line == more).count();
+        assert_eq!(done, number, "{unit}");
     }
     assert!(lines.contains(&"1 of organizations global".to_owned()));
     assert!(lines.contains(&"1 more of organizations global".to_owned()));
@@ -290,18 +309,24 @@ async fn a_scan_can_run_in_a_task_of_its_own() {
 
 #[tokio::test]
 async fn a_scan_calls_what_the_table_of_calls_lists_and_nothing_else() {
-    // One queue with a key, a policy that looks at tags, an attached policy whose document has to be fetched, and an
-    // organization.
+    // One queue with a key, a policy that looks at tags, an attached policy whose document has to be fetched, an organization,
+    // and what moves messages.
     let aws = Canned::start(|request| match request.call().as_str() {
         "iam:GetAccountAuthorizationDetails" => Some(Answer::authorization_details(
-            &user_with_policy("alice", "arn:aws:iam::aws:policy/Fetched"),
+            &format!(
+                "{}{}",
+                user_with_policy("alice", "arn:aws:iam::aws:policy/Fetched"),
+                messaging::ROLE
+            ),
             None,
         )),
         "iam:GetPolicy" => Some(policy("v3")),
         "iam:GetPolicyVersion" => Some(policy_version(
             r#"{"Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}"#,
         )),
-        _ => organization::of_member(request).or_else(|| one_encrypted_queue(request)),
+        _ => organization::of_member(request)
+            .or_else(|| one_encrypted_queue(request))
+            .or_else(|| messaging::of_everything(request)),
     });
     collect(&options(aws.url(), &["eu-west-1"]).await, &())
         .await

@@ -4,6 +4,7 @@ mod account;
 mod environment;
 mod failures;
 mod keys;
+mod messaging;
 mod organization;
 mod paging;
 mod tags;

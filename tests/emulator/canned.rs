@@ -16,6 +16,8 @@ pub(crate) struct Request {
     /// Who signed.
     pub(crate) access_key: String,
     pub(crate) operation: String,
+    /// Without the query string.
+    pub(crate) path: String,
     /// The query string and the body.
     pub(crate) input: String,
 }
@@ -26,9 +28,9 @@ impl Request {
         format!("{}:{}", self.service, self.operation)
     }
 
-    /// Whether the input mentions the text, such as a page token.
+    /// Whether path or input mention the text, such as a name or a page token.
     pub(crate) fn mentions(&self, text: &str) -> bool {
-        self.input.contains(text)
+        self.path.contains(text) || self.input.contains(text)
     }
 }
 
@@ -60,11 +62,14 @@ impl Answer {
                 headers.push(("x-amzn-query-error", format!("{code};Sender")));
                 format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#)
             }
-            "lambda" => {
+            "lambda" | "pipes" | "scheduler" => {
                 headers.push(("x-amzn-ErrorType", code.to_owned()));
                 r#"{"Message":"no"}"#.to_owned()
             }
-            "kms" | "organizations" => format!(r#"{{"__type":"{code}","message":"no"}}"#),
+            "events" | "kms" | "organizations" => {
+                format!(r#"{{"__type":"{code}","message":"no"}}"#)
+            }
+            "s3" => format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
             "ec2" => format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>r</RequestID></Response>"
             ),
@@ -84,8 +89,9 @@ impl Answer {
     pub(crate) fn denied(request: &Request) -> Self {
         let (status, code) = match request.service.as_str() {
             "ec2" => (403, "UnauthorizedOperation"),
-            "lambda" => (403, "AccessDeniedException"),
-            "kms" | "organizations" => (400, "AccessDeniedException"),
+            "lambda" | "pipes" | "scheduler" => (403, "AccessDeniedException"),
+            "events" | "kms" | "organizations" => (400, "AccessDeniedException"),
+            "sns" => (403, "AuthorizationError"),
             _ => (403, "AccessDenied"),
         };
         Self::error(request, status, code)
@@ -114,6 +120,19 @@ impl Answer {
             "ec2:DescribeInstances" => "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".to_owned(),
             "lambda:ListFunctions" => r#"{"Functions":[]}"#.to_owned(),
             "lambda:ListEventSourceMappings" => r#"{"EventSourceMappings":[]}"#.to_owned(),
+            "lambda:ListFunctionEventInvokeConfigs" => r#"{"FunctionEventInvokeConfigs":[]}"#.to_owned(),
+            "lambda:GetPolicy" => return Self::error(request, 404, "ResourceNotFoundException"),
+            "sns:ListSubscriptions" => "<ListSubscriptionsResponse><ListSubscriptionsResult><Subscriptions/></ListSubscriptionsResult></ListSubscriptionsResponse>".to_owned(),
+            "events:ListEventBuses" => {
+                let arn = format!("arn:aws:events:{}:{ACCOUNT}:event-bus/default", request.region);
+                format!(r#"{{"EventBuses":[{{"Name":"default","Arn":"{arn}"}}]}}"#)
+            }
+            "events:ListRules" => r#"{"Rules":[]}"#.to_owned(),
+            "pipes:ListPipes" => r#"{"Pipes":[]}"#.to_owned(),
+            "scheduler:ListSchedules" => r#"{"Schedules":[]}"#.to_owned(),
+            "s3:ListBuckets" => "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>".to_owned(),
+            "s3:GetBucketNotificationConfiguration" => "<NotificationConfiguration/>".to_owned(),
+            "s3:GetBucketPolicy" => return Self::error(request, 404, "NoSuchBucketPolicy"),
             "kms:GetKeyPolicy" => r#"{"Policy":"{}"}"#.to_owned(),
             "kms:ListGrants" => r#"{"Grants":[],"Truncated":false}"#.to_owned(),
             "kms:ListAliases" => r#"{"Aliases":[],"Truncated":false}"#.to_owned(),
@@ -220,6 +239,30 @@ impl Canned {
     }
 }
 
+/// The operation of a service with a REST protocol.
+fn operation_of_path(service: &str, path: &str, query: &str) -> Option<&'static str> {
+    let asks_for = |what: &str| {
+        query
+            .split('&')
+            .any(|pair| pair == what || pair.strip_suffix('=') == Some(what))
+    };
+    Some(match service {
+        "lambda" if path.contains("/event-source-mappings") => "ListEventSourceMappings",
+        "lambda" if path.contains("/event-invoke-config") => "ListFunctionEventInvokeConfigs",
+        "lambda" if path.ends_with("/policy") => "GetPolicy",
+        "lambda" => "ListFunctions",
+        "pipes" if path == "/v1/pipes" => "ListPipes",
+        "pipes" => "DescribePipe",
+        "scheduler" if path == "/schedules" => "ListSchedules",
+        "scheduler" => "GetSchedule",
+        "s3" if path == "/" => "ListBuckets",
+        "s3" if asks_for("location") => "GetBucketLocation",
+        "s3" if asks_for("notification") => "GetBucketNotificationConfiguration",
+        "s3" if asks_for("policy") => "GetBucketPolicy",
+        _ => return None,
+    })
+}
+
 fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
@@ -250,12 +293,11 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
         .unwrap_or_default()
         .split('/')
         .collect();
+    let service = scope.get(3).copied().unwrap_or_default();
     let operation = if let Some((_, operation)) = header("x-amz-target").split_once('.') {
         operation
-    } else if path.contains("/event-source-mappings") {
-        "ListEventSourceMappings"
-    } else if path.contains("/functions") {
-        "ListFunctions"
+    } else if let Some(operation) = operation_of_path(service, path, query) {
+        operation
     } else {
         body.split('&')
             .find_map(|pair| pair.strip_prefix("Action="))
@@ -264,8 +306,9 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
     let request = Request {
         access_key: scope[0].to_owned(),
         region: scope.get(2).copied().unwrap_or_default().to_owned(),
-        service: scope.get(3).copied().unwrap_or_default().to_owned(),
+        service: service.to_owned(),
         operation: operation.to_owned(),
+        path: path.to_owned(),
         input: format!("{query} {body}"),
     };
     log.lock().unwrap().push(request.clone());
