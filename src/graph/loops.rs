@@ -118,7 +118,7 @@ impl Graph<'_> {
 }
 
 /// When one session can both send and receive; none when it never can, or when nothing that was read says so.
-fn together(session: &SessionRights<'_>) -> Option<Formula> {
+pub(super) fn together(session: &SessionRights<'_>) -> Option<Formula> {
     let send = session.when(Capability::Send);
     let receive = session.when(Capability::Receive);
     if send.is_never() || receive.is_never() {

@@ -1,0 +1,596 @@
+//! What AWS delivers from where to where, and whether policies let it.
+//!
+//! A service that delivers on behalf of a topic, bucket or rule asks the policy of the target, as a service principal with a
+//! known source (S-SVC); one that delivers as a role has that role's rights (S-ROLE). What polls a queue needs all that polling
+//! takes. From the pages that section D of the project's semantics names.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::action::Capability;
+use super::super::asker::{Asker, Comer};
+use super::super::context::{Caller, Source as Behalf};
+use super::super::decide::Candidates;
+use super::super::sides::{QueueSide, RequesterSide};
+use super::inlet::{InletId, Keys, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_TAGS, kind};
+use super::{Channels, Place, event};
+use crate::account::{Account, DeliveryKind, Filter, Sender, unqualified_function};
+use crate::arn::Arn;
+use crate::entity::{Entity, Kind};
+use crate::policy::{Formula, OpenReason, Requester, RequesterKind};
+
+/// One delivery, decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wire {
+    /// What it is configured as.
+    pub kind: WireKind,
+    /// The ARN of what configures it, or the id of an event source mapping.
+    pub configured_by: Arc<str>,
+    /// What messages come from, as it is shown: the API or the clock where nothing has to be put in.
+    pub from: Entity,
+    /// What they go to.
+    pub to: Entity,
+    /// Where messages are put that it takes: by index and place.
+    pub sources: Vec<Stop>,
+    /// Where they arrive; none where that is outside of what is audited.
+    pub target: Option<Stop>,
+    /// Who asks for what it needs; none where nobody has to ask.
+    pub asker: Option<Entity>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Whether it carries only what failed before.
+    pub failures_only: bool,
+    /// When policies let it happen.
+    pub when: Formula,
+    /// What it lacks when they never do: actions, as AWS writes them.
+    pub lacks: Vec<&'static str>,
+    /// The index of the account in which it is configured.
+    pub account: usize,
+}
+
+/// What a delivery is configured as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WireKind {
+    /// A Lambda event source mapping.
+    EventSourceMapping,
+    /// Something else.
+    Delivery(DeliveryKind),
+}
+
+impl WireKind {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EventSourceMapping => "event source mapping",
+            Self::Delivery(kind) => match kind {
+                DeliveryKind::Subscription => "subscription",
+                DeliveryKind::EventRule => "rule",
+                DeliveryKind::Notification => "notification",
+                DeliveryKind::Pipe => "pipe",
+                DeliveryKind::Schedule => "schedule",
+                DeliveryKind::Destination => "destination",
+                DeliveryKind::Task => "task",
+                DeliveryKind::Integration => "integration",
+                DeliveryKind::IotRule => "IoT rule",
+                DeliveryKind::LifecycleHook => "lifecycle hook",
+                DeliveryKind::MoveTask => "message move task",
+                DeliveryKind::Crawler => "crawler",
+            },
+        }
+    }
+
+    /// The service that must be trusted by a role as which such a delivery is made.
+    fn service(self) -> Option<&'static str> {
+        match self {
+            Self::EventSourceMapping => Some("lambda.amazonaws.com"),
+            Self::Delivery(kind) => match kind {
+                DeliveryKind::EventRule => Some("events.amazonaws.com"),
+                DeliveryKind::Pipe => Some("pipes.amazonaws.com"),
+                DeliveryKind::Schedule => Some("scheduler.amazonaws.com"),
+                DeliveryKind::Destination => Some("lambda.amazonaws.com"),
+                DeliveryKind::Task => Some("states.amazonaws.com"),
+                DeliveryKind::Integration => Some("apigateway.amazonaws.com"),
+                DeliveryKind::IotRule => Some("iot.amazonaws.com"),
+                DeliveryKind::LifecycleHook => Some("autoscaling.amazonaws.com"),
+                DeliveryKind::Crawler => Some("glue.amazonaws.com"),
+                DeliveryKind::Subscription
+                | DeliveryKind::Notification
+                | DeliveryKind::MoveTask => None,
+            },
+        }
+    }
+}
+
+/// Where messages are on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stop {
+    /// In a queue, by index.
+    Queue(usize),
+    /// In an inlet, by index.
+    Inlet(usize),
+    /// With a workload.
+    Workload(Place),
+}
+
+/// A delivery as it is configured, whatever configures it.
+pub(super) struct Configured<'a> {
+    kind: WireKind,
+    configured_by: Arc<str>,
+    /// None where nothing has to be put in.
+    from: Option<Arn>,
+    to: Arn,
+    /// None where it is not known.
+    sender: Option<Cow<'a, Sender>>,
+    enabled: bool,
+    failures_only: bool,
+    filter: Option<&'a Filter>,
+    account: usize,
+}
+
+/// Every delivery that the accounts configure.
+pub(super) fn configured(accounts: &[Account]) -> Vec<Configured<'_>> {
+    let mut all = Vec::new();
+    for (index, account) in accounts.iter().enumerate() {
+        let roles: HashMap<&Arn, &Arn> = account
+            .functions
+            .iter()
+            .map(|function| (&function.arn, &function.role))
+            .collect();
+        for mapping in &account.event_source_mappings {
+            let Some(function) = mapping.function_arn() else {
+                continue;
+            };
+            // A function of another account, or one deleted meanwhile, has no role that is known.
+            let role = roles.get(&function);
+            all.push(Configured {
+                kind: WireKind::EventSourceMapping,
+                configured_by: Arc::from(mapping.id.as_str()),
+                from: Some(mapping.source.clone()),
+                to: function,
+                sender: role.map(|role| Cow::Owned(Sender::Role((*role).clone()))),
+                enabled: mapping.enabled,
+                failures_only: false,
+                filter: None,
+                account: index,
+            });
+        }
+        for function in &account.functions {
+            let Some(target) = &function.dead_letter_target else {
+                continue;
+            };
+            let is_told = account.deliveries.iter().any(|delivery| {
+                delivery.from.as_ref() == Some(&function.arn)
+                    && delivery.to == *target
+                    && delivery.failures_only
+            });
+            if !is_told {
+                all.push(Configured {
+                    kind: WireKind::Delivery(DeliveryKind::Destination),
+                    configured_by: function.arn.shared(),
+                    from: Some(function.arn.clone()),
+                    to: target.clone(),
+                    sender: Some(Cow::Owned(Sender::Role(function.role.clone()))),
+                    enabled: true,
+                    failures_only: true,
+                    filter: None,
+                    account: index,
+                });
+            }
+        }
+        all.extend(account.deliveries.iter().map(|delivery| Configured {
+            kind: WireKind::Delivery(delivery.kind),
+            configured_by: delivery.configured_by.shared(),
+            from: delivery.from.as_ref().map(plain),
+            to: plain(&delivery.to),
+            sender: Some(Cow::Borrowed(&delivery.sender)),
+            enabled: delivery.enabled,
+            failures_only: delivery.failures_only,
+            filter: delivery.filter.as_ref(),
+            account: index,
+        }));
+    }
+    all
+}
+
+/// The ARN without version or alias, of a function.
+fn plain(arn: &Arn) -> Arn {
+    if arn.service() == "lambda" {
+        unqualified_function(arn).unwrap_or_else(|| arn.clone())
+    } else {
+        arn.clone()
+    }
+}
+
+impl Configured<'_> {
+    /// The inlets in which it begins and ends, for those that are none yet to be made.
+    pub(super) fn inlets(&self, all: &[Configured<'_>]) -> Vec<InletId> {
+        let mut inlets = self.begins_in(all);
+        inlets.extend(action_of(&self.to).map(|action| InletId {
+            arn: self.to.clone(),
+            action,
+            keys: Keys::default(),
+        }));
+        inlets
+    }
+
+    /// The inlets that it takes messages from.
+    fn begins_in(&self, all: &[Configured<'_>]) -> Vec<InletId> {
+        let Some(from) = &self.from else {
+            return Vec::new();
+        };
+        let pattern = self.filter.and_then(|filter| filter.pattern.as_deref());
+        match kind(from) {
+            Kind::Bucket => self
+                .filter
+                .map(|filter| objects(from, filter))
+                .unwrap_or_default(),
+            Kind::Bus => {
+                let mut inlets = Vec::new();
+                if event::admits_custom_events(pattern) {
+                    inlets.push(InletId {
+                        arn: from.clone(),
+                        action: PUT_EVENTS,
+                        keys: Keys::default(),
+                    });
+                }
+                for bucket in all
+                    .iter()
+                    .filter(|other| other.enabled && other.to == *from)
+                {
+                    let Some(bucket) = bucket.from.as_ref().filter(|arn| arn.service() == "s3")
+                    else {
+                        continue;
+                    };
+                    for filter in event::objects_admitted(pattern, bucket.resource()) {
+                        inlets.extend(objects(bucket, &filter));
+                    }
+                }
+                inlets
+            }
+            Kind::Topic => vec![InletId {
+                arn: from.clone(),
+                action: PUBLISH,
+                keys: Keys::default(),
+            }],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The inlets of a bucket from which a notification with this filter is fed. What is removed feeds it, too, but ends with the
+/// last object.
+fn objects(bucket: &Arn, filter: &Filter) -> Vec<InletId> {
+    let wants = |kind: &str| {
+        filter.events.is_empty()
+            || filter
+                .events
+                .iter()
+                .any(|event| event.starts_with(kind) || event == "s3:*")
+    };
+    [
+        ("s3:ObjectCreated", PUT_OBJECT),
+        ("s3:ObjectTagging", PUT_TAGS),
+        ("s3:ObjectAcl", PUT_ACL),
+    ]
+    .into_iter()
+    .filter(|(kind, _)| wants(kind))
+    .map(|(_, action)| InletId {
+        arn: bucket.clone(),
+        action,
+        keys: Keys::of(filter),
+    })
+    .collect()
+}
+
+/// The action that puts something into a thing that is no queue.
+fn action_of(arn: &Arn) -> Option<&'static str> {
+    match kind(arn) {
+        Kind::Topic => Some(PUBLISH),
+        Kind::Bus => Some(PUT_EVENTS),
+        Kind::Function => Some(super::inlet::INVOKE),
+        Kind::StateMachine => Some(super::inlet::START),
+        _ => None,
+    }
+}
+
+/// Decides deliveries one after the other.
+pub(super) struct Decider<'c, 'a> {
+    channels: &'c Channels<'a>,
+    asker: Asker<'c>,
+    all: &'c [Configured<'c>],
+}
+
+/// When a delivery happens, and the actions that it lacks when it never does.
+struct Decided {
+    when: Formula,
+    lacks: Vec<&'static str>,
+}
+
+impl Decided {
+    fn always() -> Self {
+        Self {
+            when: Formula::Always,
+            lacks: Vec::new(),
+        }
+    }
+
+    /// When everything holds that it takes, each an action with when it may be done.
+    fn all(needed: impl IntoIterator<Item = (&'static str, Formula)>) -> Self {
+        needed
+            .into_iter()
+            .fold(Self::always(), |mut all, (action, when)| {
+                if when.is_never() {
+                    all.lacks.push(action);
+                }
+                all.when = all.when.and(when);
+                all
+            })
+    }
+}
+
+impl<'c, 'a> Decider<'c, 'a> {
+    pub(super) fn new(channels: &'c Channels<'a>, all: &'c [Configured<'c>]) -> Self {
+        Self {
+            channels,
+            asker: Asker::new(channels.access),
+            all,
+        }
+    }
+
+    pub(super) fn wire(&'c self, configured: &Configured<'_>) -> Wire {
+        let channels = self.channels;
+        let mut sources: Vec<Stop> = configured
+            .begins_in(self.all)
+            .iter()
+            .filter_map(|id| channels.inlet(id))
+            .map(Stop::Inlet)
+            .collect();
+        let from = match &configured.from {
+            Some(from) => {
+                sources.extend(channels.queue(from).map(Stop::Queue));
+                let entity = Entity::new(kind(from), from.shared());
+                sources.extend(channels.workload(&entity).map(Stop::Workload));
+                entity
+            }
+            None => {
+                let arn = &configured.configured_by;
+                let kind = Arn::parse(arn).map_or(Kind::Schedule, |arn| kind(&arn));
+                Entity::new(kind, Arc::clone(arn))
+            }
+        };
+        let to = Entity::new(kind(&configured.to), configured.to.shared());
+        let polls = configured
+            .from
+            .as_ref()
+            .is_some_and(|from| from.service() == "sqs")
+            && to.kind != Kind::Queue;
+        let target = if polls {
+            channels.workload(&to).map(Stop::Workload)
+        } else {
+            self.put_into(&configured.to)
+        };
+        let decided = match configured.sender.as_deref() {
+            None => unknown(&configured.to),
+            Some(Sender::Internal) => Decided::always(),
+            Some(Sender::Service { name, source }) => {
+                self.as_service(configured, name, source, target)
+            }
+            Some(Sender::Role(role)) => self.as_role(configured, role, target, polls),
+        };
+        let asker = match configured.sender.as_deref() {
+            None | Some(Sender::Internal) => None,
+            Some(Sender::Service { name, .. }) => Some(Entity::new(Kind::Service, name.as_str())),
+            Some(Sender::Role(role)) => Some(Entity::new(Kind::Role, role.shared())),
+        };
+        sources.sort_unstable();
+        sources.dedup();
+        Wire {
+            kind: configured.kind,
+            configured_by: Arc::clone(&configured.configured_by),
+            from,
+            to,
+            sources,
+            target,
+            asker,
+            enabled: configured.enabled,
+            failures_only: configured.failures_only,
+            when: decided.when,
+            lacks: decided.lacks,
+            account: configured.account,
+        }
+    }
+
+    /// Where something arrives that is put into a thing.
+    fn put_into(&self, to: &Arn) -> Option<Stop> {
+        if let Some(queue) = self.channels.queue(to) {
+            return Some(Stop::Queue(queue));
+        }
+        let id = InletId {
+            arn: to.clone(),
+            action: action_of(to)?,
+            keys: Keys::default(),
+        };
+        self.channels.inlet(&id).map(Stop::Inlet)
+    }
+
+    /// As a service principal on behalf of a resource: the policy of the target must allow it.
+    fn as_service(
+        &'c self,
+        configured: &Configured<'_>,
+        name: &str,
+        source: &Arn,
+        target: Option<Stop>,
+    ) -> Decided {
+        let access = self.channels.access;
+        let own = access.accounts.get(configured.account);
+        let account = match source.account() {
+            "" => own.map_or("", |account| account.id.as_str()),
+            account => account,
+        };
+        let owner = access
+            .accounts
+            .iter()
+            .position(|known| known.id.as_str() == account);
+        let requester = Requester {
+            kind: RequesterKind::Service(name.to_owned()),
+            partition: "".into(),
+            account: None,
+            unique_id: None,
+            has_boundary: false,
+        };
+        let caller = Caller::Service {
+            name,
+            source: Some(Behalf {
+                arn: source,
+                account,
+                organization: owner.and_then(|owner| access.organization(owner)),
+            }),
+        };
+        match target {
+            Some(Stop::Queue(queue)) => {
+                let Some(audited) = access.queues.get(queue) else {
+                    return unknown(&configured.to);
+                };
+                let comer = Comer {
+                    requester: &requester,
+                    caller,
+                    account: None,
+                };
+                let nothing = Candidates::default();
+                let side = RequesterSide::unknown(access.tags_matter, &nothing, None);
+                let queue_side = QueueSide::of(audited, access.tags_matter);
+                let [when, ..] = self.asker.formulas(comer, &side, audited, &queue_side);
+                if when.is_never() {
+                    let [without_key, ..] =
+                        self.asker
+                            .formulas_without_key(comer, &side, audited, &queue_side);
+                    return Decided::all([(sending(&without_key), when)]);
+                }
+                Decided::all([("sqs:SendMessage", when)])
+            }
+            Some(Stop::Inlet(index)) => {
+                let Some(inlet) = self.channels.inlets.get(index) else {
+                    return unknown(&configured.to);
+                };
+                let when = self.channels.when_service(inlet, &requester, caller);
+                Decided::all([(inlet.action(), when)])
+            }
+            Some(Stop::Workload(_)) | None => unknown(&configured.to),
+        }
+    }
+
+    /// As a session of a role.
+    fn as_role(
+        &'c self,
+        configured: &Configured<'_>,
+        role: &Arn,
+        target: Option<Stop>,
+        polls: bool,
+    ) -> Decided {
+        let access = self.channels.access;
+        let Some(index) = self.channels.role(role) else {
+            let is_audited = access
+                .accounts
+                .iter()
+                .any(|account| account.id.as_str() == role.account());
+            // A role that is not there gives nothing, if all roles were read.
+            return if is_audited && self.channels.roles_were_read(role.account()) {
+                Decided::all([("sts:AssumeRole", Formula::Never)])
+            } else {
+                unknown(role)
+            };
+        };
+        let Some(principal) = access.principals.get(index) else {
+            return unknown(role);
+        };
+        let trusts = configured.kind.service().is_none_or(|service| {
+            let is_readable = principal
+                .trust_policy
+                .as_ref()
+                .is_some_and(|policy| policy.document.readable);
+            !is_readable || principal.trust.services.iter().any(|name| name == service)
+        });
+        if !trusts {
+            return Decided::all([("sts:AssumeRole", Formula::Never)]);
+        }
+        // The session is that of the workload which the delivery starts or comes from, when it is one of the role's.
+        let workload = [&configured.to]
+            .into_iter()
+            .chain(&configured.from)
+            .filter_map(|arn| {
+                let entity = Entity::new(kind(arn), arn.shared());
+                principal.workloads.binary_search(&entity).ok()
+            })
+            .next();
+        let on_queue = |queue: usize, capability: Capability| {
+            access.rights_on(index, queue).map_or(Formula::Never, |on| {
+                let session = match workload {
+                    Some(workload) => on.of_workload(workload),
+                    None => on.surest(capability),
+                };
+                session.when(capability).clone()
+            })
+        };
+        if polls {
+            let queue = configured
+                .from
+                .as_ref()
+                .and_then(|from| self.channels.queue(from));
+            let Some((queue, audited)) =
+                queue.and_then(|queue| Some((queue, access.queues.get(queue)?)))
+            else {
+                return unknown(configured.from.as_ref().unwrap_or(role));
+            };
+            let comer = Comer {
+                requester: &principal.requester,
+                caller: Caller::Role(principal),
+                account: Some(principal.account),
+            };
+            let attributes = self
+                .asker
+                .action(comer, principal, audited, "sqs:getqueueattributes");
+            return Decided::all([
+                ("sqs:ReceiveMessage", on_queue(queue, Capability::Receive)),
+                ("sqs:DeleteMessage", on_queue(queue, Capability::Delete)),
+                ("sqs:GetQueueAttributes", attributes),
+            ]);
+        }
+        match target {
+            Some(Stop::Queue(queue)) => {
+                Decided::all([("sqs:SendMessage", on_queue(queue, Capability::Send))])
+            }
+            Some(Stop::Inlet(number)) => {
+                let action = self
+                    .channels
+                    .inlets
+                    .get(number)
+                    .map_or("", |inlet| inlet.action());
+                let when = self.channels.when(index, workload, number);
+                Decided::all([(action, when)])
+            }
+            Some(Stop::Workload(_)) => Decided::always(),
+            None => unknown(&configured.to),
+        }
+    }
+}
+
+/// What a service lacks that cannot send: the right to, or the queue's key.
+fn sending(without_key: &Formula) -> &'static str {
+    if without_key.is_never() {
+        "sqs:SendMessage"
+    } else {
+        "kms:GenerateDataKey"
+    }
+}
+
+/// What hangs on something that is not part of the audit.
+fn unknown(what: &Arn) -> Decided {
+    Decided {
+        when: Formula::open(
+            OpenReason::OtherAccount,
+            format!("{what}, which is not part of the audit, lets it happen"),
+        ),
+        lacks: Vec::new(),
+    }
+}
