@@ -1,4 +1,4 @@
-//! `broken-delivery`: something is configured to be delivered that policies never let happen.
+//! `broken-delivery`: something is configured to be delivered that policies do not let happen, or not as it should.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const MOST_NAMED: usize = 3;
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let mut broken: BTreeMap<(usize, Entity), Vec<&Wire>> = BTreeMap::new();
     for wire in &audit.graph.channels.wires {
-        if wire.enabled && wire.when.is_never() {
+        if wire.enabled && !wire.lacks.is_empty() {
             let subject = (wire.account, subject(wire));
             broken.entry(subject).or_default().push(wire);
         }

@@ -43,7 +43,8 @@ pub struct Wire {
     pub failures_only: bool,
     /// When policies let it happen.
     pub when: Formula,
-    /// What it lacks when they never do: actions, as AWS writes them.
+    /// The actions that it lacks, as AWS writes them: what policies never let happen lacks one at least, and what polls a queue
+    /// may lack some and still receive.
     pub lacks: Vec<&'static str>,
     /// The index of the account in which it is configured.
     pub account: usize,
@@ -301,7 +302,7 @@ pub(super) struct Decider<'c, 'a> {
     all: &'c [Configured<'c>],
 }
 
-/// When a delivery happens, and the actions that it lacks when it never does.
+/// When a delivery happens, and the actions that it lacks.
 struct Decided {
     when: Formula,
     lacks: Vec<&'static str>,
@@ -550,11 +551,17 @@ impl<'c, 'a> Decider<'c, 'a> {
             let attributes = self
                 .asker
                 .action(comer, principal, audited, "sqs:getqueueattributes");
-            return Decided::all([
-                ("sqs:ReceiveMessage", on_queue(queue, Capability::Receive)),
+            // Whoever may receive is fed; without the other two rights it is fed badly: again and again, or not for long.
+            let receive = on_queue(queue, Capability::Receive);
+            let all = Decided::all([
+                ("sqs:ReceiveMessage", receive.clone()),
                 ("sqs:DeleteMessage", on_queue(queue, Capability::Delete)),
                 ("sqs:GetQueueAttributes", attributes),
             ]);
+            return Decided {
+                when: receive,
+                lacks: all.lacks,
+            };
         }
         match target {
             Some(Stop::Queue(queue)) => {
