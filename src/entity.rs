@@ -93,6 +93,24 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// In words, as sentences have it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AutoScalingGroup => "Auto Scaling group",
+            Self::Task => "task definition",
+            Self::EcsService => "ECS service",
+            Self::PodIdentity => "pod identity",
+            Self::ServiceAccount => "service account",
+            Self::StateMachine => "state machine",
+            Self::Bus => "event bus",
+            Self::Api => "API",
+            Self::IotRule => "IoT rule",
+            other => other.as_str(),
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -80,22 +80,23 @@ fn finding(
     evidence.sort();
     evidence.dedup();
     let title = match wires {
-        [only] => format!(
-            "the {} from {} to {} is refused",
-            only.kind.as_str(),
-            short(&only.from),
-            short(&only.to)
-        ),
-        several => format!(
-            "{} {} {} are refused",
-            count(several.len(), "delivery"),
-            if subject.kind == Kind::Role {
-                "as"
+        [only] => {
+            let (what, from, to) = (only.kind.as_str(), short(&only.from), short(&only.to));
+            let how = if only.when.is_never() {
+                "is refused"
             } else {
-                "to"
-            },
-            short(subject)
-        ),
+                "lacks rights"
+            };
+            format!("the {what} from {from} to {to} {how}")
+        }
+        several => {
+            let deliveries = count(several.len(), "delivery");
+            let towards = match subject.kind {
+                Kind::Role => "as",
+                _ => "to",
+            };
+            format!("{deliveries} {towards} {} lack rights", short(subject))
+        }
     };
     Some(Finding {
         id: finding_id(RULE, &account.id, subject),

@@ -13,6 +13,8 @@ use crate::graph::{MessageCycle, Process, Station};
 const RULE: &str = "message-cycle";
 /// Processes that a finding names; the others are counted in its words.
 const MOST_PROCESSES: usize = 100;
+/// Stations of a way that a title names.
+const MOST_IN_TITLE: usize = 8;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let rule = Rule {
@@ -71,7 +73,7 @@ impl Rule<'_> {
             id: finding_id(RULE, &account.id, &subject),
             rule: RULE,
             severity: self.severity(cycle),
-            title: title(way.first().map(|station| self.name(station)), cycle.grade),
+            title: format!("{}: {}", title(cycle.grade), self.path(way, MOST_IN_TITLE)),
             detail: self.detail(cycle, places.len()),
             account: account.id.clone(),
             region: region(&subject.arn),
@@ -149,7 +151,7 @@ impl Rule<'_> {
             } else if number > 1 {
                 detail.push_str("; ");
             }
-            detail.push_str(&self.path(way));
+            detail.push_str(&self.path(way, usize::MAX));
         }
         detail.push('.');
         let shown: usize = cycle.witnesses.iter().map(Vec::len).sum();
@@ -163,8 +165,8 @@ impl Rule<'_> {
         detail
     }
 
-    /// `queue a → function b → queue a`.
-    fn path(&self, way: &[Station]) -> String {
+    /// `queue a → function b → queue a`; of a long way the first and the last of at most so many stations.
+    fn path(&self, way: &[Station], most: usize) -> String {
         let mut names: Vec<String> = Vec::new();
         for station in way.iter().chain(way.first()) {
             let name = self.name(station);
@@ -172,6 +174,11 @@ impl Rule<'_> {
             if names.last() != Some(&name) {
                 names.push(name);
             }
+        }
+        let left_out = names.len().saturating_sub(most);
+        if left_out > 1 {
+            let first = most.div_ceil(2);
+            names.splice(first..first + left_out, [format!("({left_out} more)")]);
         }
         names.join(" → ")
     }
@@ -454,12 +461,11 @@ fn workload(process: Process, started: Option<Place>) -> Option<Place> {
     started.or(own)
 }
 
-fn title(first: Option<String>, grade: Grade) -> String {
-    let first = first.unwrap_or_default();
+fn title(grade: Grade) -> &'static str {
     match grade {
-        Grade::Wired => format!("messages of {first} can come back to it by themselves"),
-        Grade::Permitted => format!("messages of {first} can come back to it"),
-        Grade::Conditional => format!("messages of {first} can, under conditions, come back to it"),
+        Grade::Wired => "messages go round by themselves",
+        Grade::Permitted => "messages can go round",
+        Grade::Conditional => "messages can, under conditions, go round",
     }
 }
 

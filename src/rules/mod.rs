@@ -170,6 +170,6 @@ fn short(entity: &Entity) -> String {
     match entity.kind {
         Kind::Anyone => "anyone".to_owned(),
         Kind::Service => entity.arn.to_string(),
-        kind => format!("{kind} {name}"),
+        kind => format!("{} {name}", kind.words()),
     }
 }

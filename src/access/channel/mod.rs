@@ -4,6 +4,7 @@
 //! when policies let it happen. Both are found in what was collected. Who may put something into which inlet is decided when
 //! asked for, like every other request, over all layers; what many principals carry alike is compared once.
 
+mod configured;
 mod event;
 mod inlet;
 mod wire;
@@ -127,7 +128,7 @@ impl<'a> Channels<'a> {
             by_action: Vec::new(),
             rights: access.principals.iter().map(|_| OnceLock::new()).collect(),
         };
-        let configured = wire::configured(access.accounts);
+        let configured = configured::of(access.accounts);
         let mut ids: BTreeSet<InletId> = configured
             .iter()
             .flat_map(|delivery| delivery.inlets(&configured))
