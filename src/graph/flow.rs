@@ -16,7 +16,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::Graph;
 use super::loops::together;
-use crate::access::{Capability, Place, QueueSet, Stop};
+use crate::access::{Capability, Place, Principal, QueueSet, Stop};
 use crate::entity::Kind;
 use crate::policy::Formula;
 
@@ -146,6 +146,28 @@ fn is_fixed(kind: Kind) -> bool {
     matches!(kind, Kind::Pipe | Kind::Schedule | Kind::Crawler)
 }
 
+/// Services that do with a role what somebody configured, and nothing else.
+const WITHOUT_CODE: [&str; 6] = [
+    "apigateway.amazonaws.com",
+    "autoscaling.amazonaws.com",
+    "events.amazonaws.com",
+    "iot.amazonaws.com",
+    "pipes.amazonaws.com",
+    "scheduler.amazonaws.com",
+];
+
+/// Whether nobody but such services can have a session of the principal: then only deliveries use its rights.
+fn is_used_by_configuration_only(principal: &Principal<'_>) -> bool {
+    let trust = &principal.trust;
+    trust.machines_only
+        && !trust.federated
+        && !trust.services.is_empty()
+        && trust
+            .services
+            .iter()
+            .all(|service| WITHOUT_CODE.contains(&service.as_str()))
+}
+
 impl Builder<'_, '_> {
     fn node(&mut self, node: Node) -> NodeIndex {
         let flow = &mut self.flow;
@@ -175,7 +197,8 @@ impl Builder<'_, '_> {
         };
         // What is fixed has no ways but its wires.
         apart.retain(|place| !is_fixed(place));
-        let sessions = std::iter::once(None).chain(apart.iter().copied().map(Some));
+        let any = (!is_used_by_configuration_only(principal)).then_some(None);
+        let sessions = any.into_iter().chain(apart.iter().copied().map(Some));
         for workload in sessions {
             let process = Process {
                 principal: index,
