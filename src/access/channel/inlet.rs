@@ -67,6 +67,8 @@ pub struct Inlet {
     pub(super) account: Option<usize>,
     /// Its resource policy, when it has one; unreadable when it is not known.
     pub(super) policy: Option<Policy>,
+    /// Whether it was asked for a policy at all.
+    pub(super) collected: bool,
 }
 
 /// A workload by its role and its place among what runs as it.

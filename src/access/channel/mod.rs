@@ -190,6 +190,7 @@ impl<'a> Channels<'a> {
                 owner => owner,
             }
             .to_owned();
+            let collected = policies.contains_key(&id.arn);
             let policy = match policies.get(&id.arn) {
                 Some(policy) => policy.clone(),
                 None => not_collected(&id.arn, entity.kind),
@@ -202,6 +203,7 @@ impl<'a> Channels<'a> {
                 owner,
                 account,
                 policy,
+                collected,
             });
         }
     }
@@ -611,8 +613,8 @@ fn wire_order(wire: &Wire) -> impl Ord + '_ {
     )
 }
 
-/// Of what no policy was collected: a function that no delivery invokes is taken to have none; of topics and buckets elsewhere
-/// nothing is known.
+/// Of what no policy was collected: functions are taken to have none that lets in users or roles (only of those that services
+/// invoke it is asked for); of topics and buckets elsewhere nothing is known.
 fn not_collected(arn: &Arn, kind: Kind) -> Option<Policy> {
     if matches!(kind, Kind::Function | Kind::StateMachine) {
         return None;

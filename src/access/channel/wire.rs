@@ -292,6 +292,9 @@ impl<'c, 'a> Decider<'c, 'a> {
                 let Some(inlet) = self.channels.inlets.get(index) else {
                     return unknown(&configured.to);
                 };
+                if inlet.entity.kind == Kind::Function && !inlet.collected {
+                    return unknown(&configured.to);
+                }
                 let when = self.channels.when_service(inlet, &requester, caller);
                 Decided::all([(inlet.action(), when)])
             }
@@ -414,7 +417,7 @@ fn unknown(what: &Arn) -> Decided {
     Decided {
         when: Formula::open(
             OpenReason::OtherAccount,
-            format!("{what}, which is not part of the audit, lets it happen"),
+            format!("{what}, whose policy is not part of the audit, lets it happen"),
         ),
         lacks: Vec::new(),
     }
