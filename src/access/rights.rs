@@ -44,6 +44,8 @@ impl Group {
 pub(super) struct Row {
     /// What it shares with others.
     pub(super) shared: Arc<Vec<Group>>,
+    /// The policies that give it, by their place among the principal's.
+    pub(super) shared_by: Vec<usize>,
     /// The queues on which its own groups tell everything.
     pub(super) apart: QueueSet,
     /// What it has for itself.
