@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::Graph;
-use super::loops::together;
 use crate::access::{Capability, Place, Principal, QueueSet, Stop};
 use crate::entity::Kind;
 use crate::policy::Formula;
@@ -386,10 +385,10 @@ impl Builder<'_, '_> {
             Node::Queue(queue) => graph
                 .access
                 .rights_on(place.principal, queue)
-                .and_then(|rights| together(&rights.of_workload(place.workload))),
+                .and_then(|rights| rights.of_workload(place.workload).both()),
             _ => None,
         };
-        let surely = both.as_ref().is_some_and(Formula::is_always);
+        let surely = both.as_deref().is_some_and(Formula::is_always);
         if let Some(to) = self.started.get(&(process, both.is_some(), surely)) {
             let to = *to;
             let from = self.node(from);
@@ -414,8 +413,8 @@ fn ways<'g>(graph: &'g Graph<'_>, process: Process, is_started: bool) -> Ways<'g
                 None => continue,
             },
         };
-        let both = together(&session);
-        let loops_surely = both.as_ref().is_some_and(Formula::is_always);
+        let both = session.both();
+        let loops_surely = both.as_deref().is_some_and(Formula::is_always);
         for (capability, list) in [
             (Capability::Receive, &mut ways.receiving),
             (Capability::Send, &mut ways.sending),

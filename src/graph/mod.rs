@@ -10,6 +10,7 @@ pub mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 pub use cycles::{MessageCycle, Station};
 pub use flow::Process;
@@ -36,6 +37,8 @@ pub struct Graph<'a> {
     deliveries_of: BTreeMap<usize, Range<usize>>,
     /// Principals with every action on every resource, by index.
     administrators: BTreeSet<usize>,
+    /// What [`Graph::looped`] tells, once it was asked.
+    looped: OnceLock<Vec<QueueSet>>,
 }
 
 /// A flow that AWS moves by itself.
@@ -182,6 +185,7 @@ impl<'a> Graph<'a> {
             wired,
             deliveries_of,
             administrators,
+            looped: OnceLock::new(),
         }
     }
 
