@@ -42,7 +42,9 @@ pub use action::{
     never_works_across_accounts,
 };
 pub use assume::{Becoming, Path, Step, StepProof};
-pub use channel::{Channels, Inlet, InletRight, Place, Stop, Wire, WireKind};
+pub use channel::{
+    Channels, Inlet, InletRight, InletRights, InletSet, Place, Stop, Wire, WireKind,
+};
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use holder::Holder;
 pub use index::QueueSet;

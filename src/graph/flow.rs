@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::Graph;
-use crate::access::{Capability, Place, Principal, QueueSet, Stop};
+use crate::access::{Capability, InletSet, Place, Principal, QueueSet, Stop};
 use crate::entity::Kind;
 use crate::policy::Formula;
 
@@ -71,6 +71,8 @@ struct Way<'q> {
     loops_surely: bool,
     queues: Vec<Cow<'q, QueueSet>>,
     inlets: Vec<usize>,
+    /// Inlets that many principals share.
+    all_inlets: Option<&'q InletSet>,
     /// Whether AWS starts the process: then `queues` and `inlets` are empty, and wires lead to it.
     started: bool,
 }
@@ -103,6 +105,7 @@ fn add<'q>(ways: &mut Vec<Way<'q>>, way: Way<'q>) {
         Some(known) => {
             known.queues.extend(way.queues);
             known.inlets.extend(way.inlets);
+            known.all_inlets = known.all_inlets.or(way.all_inlets);
         }
         None => ways.push(way),
     }
@@ -186,7 +189,7 @@ impl Builder<'_, '_> {
             let sessions = rights.on_each().sessions();
             apart.extend(sessions.filter_map(|session| session.workload));
         }
-        for right in graph.channels.rights(index) {
+        for right in &graph.channels.rights(index).others {
             apart.extend(right.workloads.iter().map(|(place, _)| *place));
         }
         let starts = graph.starts.get(&index);
@@ -285,11 +288,30 @@ impl Builder<'_, '_> {
             let several = self.several(queues, false);
             self.flow.add_edge(node, several, step);
         }
+        if let Some(inlets) = way.all_inlets {
+            let several = self.several_inlets(inlets);
+            self.flow.add_edge(node, several, step);
+        }
         for inlet in &way.inlets {
             let inlet = self.node(Node::Inlet(*inlet));
             self.flow.add_edge(node, inlet, step);
         }
         node
+    }
+
+    /// The node that holds inlets together behind a process.
+    fn several_inlets(&mut self, inlets: &InletSet) -> NodeIndex {
+        let key = (std::ptr::from_ref(inlets).addr(), false);
+        if let Some(known) = self.several.get(&key) {
+            return *known;
+        }
+        let several = self.flow.add_node(Node::Several);
+        for inlet in inlets {
+            let inlet = self.node(Node::Inlet(inlet as usize));
+            self.flow.add_edge(several, inlet, SURE);
+        }
+        self.several.insert(key, several);
+        several
     }
 
     /// The node that holds queues together: those before a process, or behind one.
@@ -427,13 +449,27 @@ fn ways<'g>(graph: &'g Graph<'_>, process: Process, is_started: bool) -> Ways<'g
                     loops_surely,
                     queues: vec![rights.queues.clone()],
                     inlets: Vec::new(),
+                    all_inlets: None,
                     started: false,
                 };
                 add(list, way);
             }
         }
     }
-    for right in graph.channels.rights(process.principal) {
+    let put = graph.channels.rights(process.principal);
+    if !put.surely.is_empty() {
+        let way = Way {
+            when: Formula::Always,
+            loops: false,
+            loops_surely: false,
+            queues: Vec::new(),
+            inlets: Vec::new(),
+            all_inlets: Some(&put.surely),
+            started: false,
+        };
+        add(&mut ways.sending, way);
+    }
+    for right in &put.others {
         let when = right.of(process.workload);
         if !when.is_never() && when.rests_on_what_was_read() {
             let way = Way {
@@ -442,6 +478,7 @@ fn ways<'g>(graph: &'g Graph<'_>, process: Process, is_started: bool) -> Ways<'g
                 loops_surely: false,
                 queues: Vec::new(),
                 inlets: vec![right.inlet],
+                all_inlets: None,
                 started: false,
             };
             add(&mut ways.sending, way);
@@ -456,6 +493,7 @@ fn ways<'g>(graph: &'g Graph<'_>, process: Process, is_started: bool) -> Ways<'g
                 loops_surely,
                 queues: Vec::new(),
                 inlets: Vec::new(),
+                all_inlets: None,
                 started: true,
             });
         }

@@ -415,10 +415,8 @@ impl Rule<'_> {
                             conditions.extend(on_queue(*queue, Capability::Send));
                         }
                         Station::Inlet(inlet) => {
-                            let rights = channels.rights(process.principal).iter();
-                            let right = rights.filter(|right| right.inlet == *inlet);
-                            conditions
-                                .extend(right.flat_map(|right| right.of(workload).conditions()));
+                            let when = channels.when(process.principal, workload, *inlet);
+                            conditions.extend(when.conditions());
                         }
                         Station::Process(..) => {}
                     }

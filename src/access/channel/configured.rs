@@ -82,7 +82,7 @@ pub(super) fn of(accounts: &[Account]) -> Vec<Configured<'_>> {
             kind: WireKind::Delivery(delivery.kind),
             configured_by: delivery.configured_by.shared(),
             from: delivery.from.as_ref().map(plain),
-            to: plain(&delivery.to),
+            to: delivery.to.clone(),
             sender: Some(Cow::Borrowed(&delivery.sender)),
             enabled: delivery.enabled,
             failures_only: delivery.failures_only,
@@ -94,7 +94,7 @@ pub(super) fn of(accounts: &[Account]) -> Vec<Configured<'_>> {
 }
 
 /// The ARN without version or alias, of a function.
-fn plain(arn: &Arn) -> Arn {
+pub(super) fn plain(arn: &Arn) -> Arn {
     if arn.service() == "lambda" {
         unqualified_function(arn).unwrap_or_else(|| arn.clone())
     } else {

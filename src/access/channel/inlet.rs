@@ -8,7 +8,9 @@ use super::super::decide::Policy;
 use crate::account::{Account, Filter};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
-use crate::policy::{Document, Effect, PolicyKind, PrincipalEntry, ResourcePattern, Statement};
+use crate::policy::{
+    Document, Effect, PolicyKind, PrincipalEntry, Reach, ResourcePattern, Statement,
+};
 
 pub(super) const INVOKE: &str = "lambda:invokefunction";
 pub(super) const PUBLISH: &str = "sns:publish";
@@ -48,6 +50,7 @@ impl Keys {
 /// What tells one inlet from another: a bucket is one for each action and each sort of key that some delivery takes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct InletId {
+    /// Of a function with the version or alias that a delivery names: each has a policy of its own.
     pub(super) arn: Arn,
     pub(super) action: &'static str,
     pub(super) keys: Keys,
@@ -69,6 +72,26 @@ pub struct Inlet {
     pub(super) policy: Option<Policy>,
     /// Whether it was asked for a policy at all.
     pub(super) collected: bool,
+    /// What a request to put something in can be about, whatever statements say; of a bucket one object.
+    pub(super) plain: Vec<String>,
+}
+
+impl InletId {
+    /// What a request to put something in can be about: of a bucket one object of any, and of a function also a version, unless a
+    /// delivery names one.
+    pub(super) fn plain(&self) -> Vec<String> {
+        let arn = self.arn.as_str();
+        match kind(&self.arn) {
+            Kind::Bucket => {
+                let Keys { prefix, suffix } = &self.keys;
+                vec![format!("{arn}/{prefix}object{suffix}")]
+            }
+            Kind::Function if self.arn.resource().matches(':').count() == 1 => {
+                vec![arn.to_owned(), format!("{arn}:$LATEST")]
+            }
+            _ => vec![arn.to_owned()],
+        }
+    }
 }
 
 /// A workload by its role and its place among what runs as it.
@@ -123,13 +146,10 @@ impl Inlet {
         &self,
         patterns: impl Iterator<Item = (&'p ResourcePattern, PolicyKind)>,
     ) -> (Vec<String>, bool) {
-        let arn = self.id.arn.as_str();
-        match self.entity.kind {
-            // Versions and aliases can be named as well.
-            Kind::Function => (vec![arn.to_owned(), format!("{arn}:$LATEST")], false),
-            Kind::Bucket => self.objects(patterns),
-            _ => (vec![arn.to_owned()], false),
+        if self.entity.kind == Kind::Bucket {
+            return self.objects(patterns);
         }
+        (self.plain.clone(), false)
     }
 
     fn objects<'p>(
@@ -137,12 +157,12 @@ impl Inlet {
         patterns: impl Iterator<Item = (&'p ResourcePattern, PolicyKind)>,
     ) -> (Vec<String>, bool) {
         let bucket = format!("{}/", self.id.arn);
-        let Keys { prefix, suffix } = &self.id.keys;
-        let mut objects = vec![format!("{bucket}{prefix}object{suffix}")];
+        let suffix = &self.id.keys.suffix;
+        let mut objects = self.plain.clone();
         let mut open = false;
         for (pattern, kind) in patterns {
             let reach = pattern.widest_reach(kind);
-            if !self.may_reach(pattern, kind) {
+            if !self.may_reach(&reach) {
                 continue;
             }
             if objects
@@ -169,18 +189,13 @@ impl Inlet {
     }
 
     /// Whether a pattern may reach what this is about, whatever its variables hold.
-    pub(super) fn may_reach(&self, pattern: &ResourcePattern, kind: PolicyKind) -> bool {
-        let reach = pattern.widest_reach(kind);
-        if reach.is_everything() {
-            return true;
-        }
-        if self.entity.kind == Kind::Bucket {
+    pub(super) fn may_reach(&self, reach: &Reach<'_>) -> bool {
+        if self.entity.kind == Kind::Bucket && !reach.is_everything() {
             let objects = format!("{}/{}", self.id.arn, self.id.keys.prefix);
             let prefix = reach.prefix();
             return prefix.starts_with(&objects) || objects.starts_with(&prefix);
         }
-        let (resources, _) = self.resources(std::iter::empty());
-        resources
+        self.plain
             .iter()
             .any(|resource| reach.contains(resource) != Some(false))
     }

@@ -5,22 +5,23 @@
 //! asked for, like every other request, over all layers; what many principals carry alike is compared once.
 
 mod configured;
+mod door;
 mod event;
 mod inlet;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use inlet::{Inlet, Place};
 pub use wire::{Stop, Wire, WireKind};
 
+use self::door::{Door, is_right, patterns};
 use self::inlet::{ACTIONS, InletId, Keys};
 use super::asker::Comer;
 use super::assume::StepProof;
 use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Target};
-use super::control::ControlsAbout;
 use super::decide::{Candidates, Layers, Matched, Policy, decide};
 use super::index::QueueSet;
 use super::principal::Principal;
@@ -29,12 +30,10 @@ use super::{Access, AuditedQueue};
 use crate::account::GapEffect;
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
-use crate::policy::{
-    Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester, ResourcePattern,
-};
+use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester};
 
 /// Numbers of inlets.
-type InletSet = QueueSet;
+pub type InletSet = QueueSet;
 
 /// Inlets and wires of the audited accounts.
 #[derive(Debug)]
@@ -50,23 +49,22 @@ pub struct Channels<'a> {
     workloads: HashMap<&'a Entity, Place>,
     /// For each action, in the order of [`ACTIONS`], its inlets and who of them lets in whom.
     by_action: Vec<Door<'a>>,
-    /// For each principal what it may put into which inlet, once that was asked for.
-    rights: Vec<OnceLock<Vec<InletRight>>>,
+    /// For each principal what it may put into which inlets, once that was asked for.
+    rights: Vec<OnceLock<InletRights>>,
+    /// Sets that many principals share.
+    shared: Mutex<HashMap<SetKey, Vec<Arc<InletSet>>>>,
 }
 
-/// Everything about one action.
-#[derive(Debug)]
-struct Door<'a> {
-    action: &'static str,
-    inlets: InletSet,
-    /// The inlets whose policies let in people without naming them.
-    open: InletSet,
-    /// Those whose policies name one, by its index.
-    named: HashMap<usize, InletSet>,
-    /// The inlets that the Allow statements of a document could reach, by its address: documents are shared.
-    reached: HashMap<usize, InletSet>,
-    /// For each audited account what its control policies say.
-    controls: Vec<ControlsAbout<'a>>,
+/// What tells most sets apart: their size, the first and the last.
+type SetKey = (u64, Option<u32>, Option<u32>);
+
+/// Into which inlets a principal may put something.
+#[derive(Debug, Default)]
+pub struct InletRights {
+    /// Where it always may, in every session.
+    pub surely: Arc<InletSet>,
+    /// Where that hangs on conditions or the session, sorted by inlet.
+    pub others: Vec<InletRight>,
 }
 
 /// When a principal may put something into an inlet.
@@ -127,6 +125,7 @@ impl<'a> Channels<'a> {
             workloads: workloads.collect(),
             by_action: Vec::new(),
             rights: access.principals.iter().map(|_| OnceLock::new()).collect(),
+            shared: Mutex::default(),
         };
         let configured = configured::of(access.accounts);
         let mut ids: BTreeSet<InletId> = configured
@@ -135,7 +134,9 @@ impl<'a> Channels<'a> {
             .collect();
         ids.extend(channels.started_by_callers());
         channels.add_inlets(ids);
-        channels.by_action = ACTIONS.map(|action| channels.door(action)).into();
+        channels.by_action = ACTIONS
+            .map(|action| Door::new(access, &channels.inlets, action))
+            .into();
         let wires: Vec<Wire> = {
             let decider = wire::Decider::new(&channels, &configured);
             configured
@@ -170,7 +171,7 @@ impl<'a> Channels<'a> {
     fn add_inlets(&mut self, ids: BTreeSet<InletId>) {
         let policies = inlet::policies(self.access.accounts);
         for id in ids {
-            let entity = Entity::new(inlet::kind(&id.arn), id.arn.shared());
+            let entity = Entity::new(inlet::kind(&id.arn), configured::plain(&id.arn).shared());
             let collected_in =
                 self.access.accounts.iter().position(|account| {
                     account.channels.iter().any(|channel| channel.arn == id.arn)
@@ -198,6 +199,7 @@ impl<'a> Channels<'a> {
             self.numbers.insert(id.clone(), self.inlets.len());
             self.inlets.push(Inlet {
                 leads_to: self.workload(&entity),
+                plain: id.plain(),
                 entity,
                 id,
                 owner,
@@ -206,89 +208,6 @@ impl<'a> Channels<'a> {
                 collected,
             });
         }
-    }
-
-    fn door(&self, action: &'static str) -> Door<'a> {
-        let of_action = || {
-            let numbered = (0..).zip(&self.inlets);
-            numbered.filter(|(_, inlet)| inlet.id.action == action)
-        };
-        let mut door = Door {
-            action,
-            inlets: of_action().map(|(number, _)| number).collect(),
-            open: InletSet::new(),
-            named: HashMap::new(),
-            reached: HashMap::new(),
-            controls: Vec::new(),
-        };
-        if door.inlets.is_empty() {
-            return door;
-        }
-        door.controls = self
-            .access
-            .controls
-            .iter()
-            .map(|controls| controls.about(action))
-            .collect();
-        for (number, inlet) in of_action() {
-            let guests = inlet.guests();
-            let unreadable = inlet
-                .policy
-                .as_ref()
-                .is_some_and(|policy| !policy.document.readable);
-            if guests.anyone || unreadable {
-                door.open.insert(number);
-            }
-            if guests.named.is_empty() && guests.ids.is_empty() {
-                continue;
-            }
-            for (index, principal) in self.access.principals.iter().enumerate() {
-                let arn = principal.arn;
-                let name = (
-                    principal.kind,
-                    arn.account().to_owned(),
-                    arn.name().to_owned(),
-                );
-                if guests.named.contains(&name) || guests.ids.contains(principal.id) {
-                    door.named.entry(index).or_default().insert(number);
-                }
-            }
-        }
-        for principal in &self.access.principals {
-            for policy in &principal.policies {
-                let address = Arc::as_ptr(&policy.document).addr();
-                if !door.reached.contains_key(&address) {
-                    let reached = self.reached_by(&policy.document, &door);
-                    door.reached.insert(address, reached);
-                }
-            }
-        }
-        door
-    }
-
-    fn reached_by(&self, document: &Document, door: &Door<'_>) -> InletSet {
-        let mut reached = InletSet::new();
-        let allows = document.readings.iter().flatten().filter(|statement| {
-            statement.effect == Effect::Allow && statement.actions.contains(door.action)
-        });
-        for statement in allows {
-            let patterns = match &statement.resources {
-                Some(resources) if !resources.negated => &resources.patterns,
-                _ => return door.inlets.clone(),
-            };
-            for pattern in patterns {
-                if pattern.widest_reach(PolicyKind::Identity).is_everything() {
-                    return door.inlets.clone();
-                }
-                for number in &door.inlets - &reached {
-                    let inlet = self.inlets.get(number as usize);
-                    if inlet.is_some_and(|inlet| inlet.may_reach(pattern, PolicyKind::Identity)) {
-                        reached.insert(number);
-                    }
-                }
-            }
-        }
-        reached
     }
 
     fn inlet(&self, id: &InletId) -> Option<usize> {
@@ -326,49 +245,68 @@ impl<'a> Channels<'a> {
         principal.workloads.get(place.workload)
     }
 
-    /// What a principal may put into which inlets, sorted by inlet; nothing that only an unreadable policy could give.
-    pub fn rights(&self, principal: usize) -> &[InletRight] {
-        let Some(known) = self.rights.get(principal) else {
-            return &[];
-        };
-        known.get_or_init(|| self.decide_rights(principal))
+    /// What a principal may put into which inlets; nothing that only an unreadable policy could give.
+    pub fn rights(&self, principal: usize) -> &InletRights {
+        static NONE: OnceLock<InletRights> = OnceLock::new();
+        match self.rights.get(principal) {
+            Some(known) => known.get_or_init(|| self.decide_rights(principal)),
+            None => NONE.get_or_init(InletRights::default),
+        }
     }
 
     /// When the session of a workload of a principal, or any session, may put something into an inlet.
-    fn when(&self, principal: usize, workload: Option<usize>, inlet: usize) -> Formula {
+    pub fn when(&self, principal: usize, workload: Option<usize>, inlet: usize) -> Formula {
         let rights = self.rights(principal);
+        if u32::try_from(inlet).is_ok_and(|inlet| rights.surely.contains(inlet)) {
+            return Formula::Always;
+        }
         rights
+            .others
             .iter()
             .find(|right| right.inlet == inlet)
             .map_or(Formula::Never, |right| right.of(workload).clone())
     }
 
-    fn decide_rights(&self, index: usize) -> Vec<InletRight> {
+    fn decide_rights(&self, index: usize) -> InletRights {
         let Some(principal) = self.access.principals.get(index) else {
-            return Vec::new();
+            return InletRights::default();
         };
-        let mut rights = Vec::new();
+        let mut surely = InletSet::new();
+        let mut others = Vec::new();
         for door in &self.by_action {
-            let mut candidates = door.open.clone();
-            for policy in &principal.policies {
-                let address = Arc::as_ptr(&policy.document).addr();
-                if let Some(reached) = door.reached.get(&address) {
-                    candidates |= reached;
-                }
+            if door.inlets.is_empty() {
+                continue;
             }
-            if let Some(named) = door.named.get(&index) {
-                candidates |= named;
-            }
-            if candidates.is_empty() {
+            let reach = door.reach(index, principal);
+            surely |= reach.surely;
+            if reach.perhaps.is_empty() {
                 continue;
             }
             let own = Own::of(principal, &principal.policies, door.action);
-            for number in &candidates {
-                rights.extend(self.right(principal, &own, door, number as usize));
+            for number in &reach.perhaps {
+                others.extend(self.right(principal, &own, door, number as usize));
             }
         }
-        rights.sort_by_key(|right| right.inlet);
-        rights
+        others.sort_by_key(|right| right.inlet);
+        InletRights {
+            surely: self.share(surely),
+            others,
+        }
+    }
+
+    /// The same set, kept once for all who have it.
+    fn share(&self, set: InletSet) -> Arc<InletSet> {
+        let key = (set.len(), set.min(), set.max());
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = shared.entry(key).or_default();
+        match alike.iter().find(|known| ***known == set) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let set = Arc::new(set);
+                alike.push(Arc::clone(&set));
+                set
+            }
+        }
     }
 
     fn right(
@@ -379,13 +317,6 @@ impl<'a> Channels<'a> {
         number: usize,
     ) -> Option<InletRight> {
         let inlet = self.inlets.get(number)?;
-        if is_plainly_allowed(principal, own, door, inlet) {
-            return Some(InletRight {
-                inlet: number,
-                any: Formula::Always,
-                workloads: Vec::new(),
-            });
-        }
         // A user chooses between access key and session (E.3).
         let callers = match principal.kind {
             Kind::User => vec![
@@ -408,7 +339,7 @@ impl<'a> Channels<'a> {
             }
         }
         let any = any.settled();
-        if !any.rests_on_what_was_read() {
+        if !is_right(&any) {
             return None;
         }
         let mut workloads = Vec::new();
@@ -474,20 +405,8 @@ impl<'a> Channels<'a> {
             caller,
             account,
         } = comer;
-        let allowing =
-            |candidates: &Candidates<'s>, kind| -> Vec<(&'s ResourcePattern, PolicyKind)> {
-                candidates
-                    .statements()
-                    .filter(|statement| statement.effect == Effect::Allow)
-                    .flat_map(|statement| &statement.resources)
-                    .filter(|resources| !resources.negated)
-                    .flat_map(|resources| &resources.patterns)
-                    .map(|pattern| (pattern, kind))
-                    .collect()
-            };
-        let patterns = allowing(&own.identity, PolicyKind::Identity)
-            .into_iter()
-            .chain(allowing(policy, PolicyKind::Resource));
+        let patterns = patterns(&own.identity, PolicyKind::Identity)
+            .chain(patterns(policy, PolicyKind::Resource));
         let (resources, more) = inlet.resources(patterns);
         let keys = RequestContext {
             caller,
@@ -624,38 +543,6 @@ fn not_collected(arn: &Arn, kind: Kind) -> Option<Policy> {
         owner: arn.shared(),
         document: Arc::new(Document::uncollected(PolicyKind::Resource)),
     })
-}
-
-/// Whether one of the principal's statements without a condition allows it and nothing can refuse.
-fn is_plainly_allowed(
-    principal: &Principal<'_>,
-    own: &Own<'_>,
-    door: &Door<'_>,
-    inlet: &Inlet,
-) -> bool {
-    let nothing_above = |account: Option<usize>| {
-        account
-            .and_then(|account| door.controls.get(account))
-            .is_some_and(|about| about.scps.is_empty() && about.rcps.is_empty())
-    };
-    let is_own = inlet.owner == principal.arn.account();
-    is_own
-        && own.boundary.is_none()
-        && own.session.is_none()
-        && nothing_above(Some(principal.account))
-        && nothing_above(inlet.account)
-        && !inlet.may_refuse()
-        && own.identity.plainly_allows(|resources| {
-            let reaches = |pattern: &ResourcePattern| {
-                let reach = pattern.widest_reach(PolicyKind::Identity);
-                let (asked, _) = inlet.resources(std::iter::empty());
-                !pattern.has_variables()
-                    && asked
-                        .iter()
-                        .any(|resource| reach.contains(resource) == Some(true))
-            };
-            resources.patterns.iter().any(reaches)
-        })
 }
 
 /// Keys of the service itself are what the caller asks for: an ACL, a source of events, an encryption.

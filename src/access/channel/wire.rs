@@ -11,7 +11,7 @@ use super::super::asker::{Asker, Comer};
 use super::super::context::{Caller, Source as Behalf};
 use super::super::decide::Candidates;
 use super::super::sides::{QueueSide, RequesterSide};
-use super::configured::{Configured, action_of};
+use super::configured::{Configured, action_of, plain};
 use super::inlet::{InletId, Keys, kind};
 use super::{Channels, Place};
 use crate::account::{DeliveryKind, Sender};
@@ -178,7 +178,7 @@ impl<'c, 'a> Decider<'c, 'a> {
                 Entity::new(kind, Arc::clone(arn))
             }
         };
-        let to = Entity::new(kind(&configured.to), configured.to.shared());
+        let to = Entity::new(kind(&configured.to), plain(&configured.to).shared());
         let polls = configured
             .from
             .as_ref()
@@ -341,7 +341,7 @@ impl<'c, 'a> Decider<'c, 'a> {
             .into_iter()
             .chain(&configured.from)
             .filter_map(|arn| {
-                let entity = Entity::new(kind(arn), arn.shared());
+                let entity = Entity::new(kind(arn), plain(arn).shared());
                 principal.workloads.binary_search(&entity).ok()
             })
             .next();
