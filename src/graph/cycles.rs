@@ -4,7 +4,7 @@
 //! Looked for three times, in what AWS starts by itself, in what holds whatever the circumstances, and in everything that can
 //! hold; a part is told at the gravest of these, and again only for the places that it has gained.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
@@ -19,7 +19,7 @@ use crate::entity::{Grade, Kind};
 /// Ways round that are told of one part.
 const MOST_WITNESSES: usize = 3;
 /// Places from which a shortest way round is looked for: of a part with more, the first.
-const MOST_STARTS: usize = 64;
+const MOST_STARTS: usize = 16;
 
 /// Places that messages can come back to, each from each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,6 @@ impl Graph<'_> {
         cycles: &mut Vec<MessageCycle>,
         told: &mut BTreeMap<Anchor, usize>,
     ) {
-        let members: BTreeSet<NodeIndex> = part.iter().copied().collect();
         let mut anchors: BTreeMap<Anchor, NodeIndex> = BTreeMap::new();
         let mut processes = BTreeSet::new();
         for node in part {
@@ -127,7 +126,7 @@ impl Graph<'_> {
             }
             return;
         }
-        let witnesses = witnesses(flow, &members, &fresh, takes);
+        let witnesses = witnesses(flow, part, &fresh, takes);
         if witnesses.is_empty() {
             return;
         }
@@ -164,64 +163,110 @@ impl Graph<'_> {
 /// A few shortest ways round through a part: the shortest of all, and others through places that it does not pass.
 fn witnesses(
     flow: &Flow,
-    members: &BTreeSet<NodeIndex>,
+    part: &[NodeIndex],
     starts: &[NodeIndex],
     takes: &impl Fn(&Step) -> bool,
 ) -> Vec<Vec<Station>> {
-    let mut ways: Vec<Vec<NodeIndex>> = starts
-        .iter()
-        .take(MOST_STARTS)
-        .filter_map(|start| way_round(flow, members, *start, takes))
-        .collect();
-    // Of ways of one length the first place decides: starts are sorted.
-    ways.sort_by_key(|way| stations(flow, way).len());
-    let mut passed: BTreeSet<NodeIndex> = BTreeSet::new();
+    let mut search = Search::within(flow, part);
+    let mut shortest: Option<Vec<NodeIndex>> = None;
+    for start in starts.iter().take(MOST_STARTS) {
+        let most = shortest.as_ref().map_or(usize::MAX, |way| way.len() - 1);
+        // Of ways of one length the first place decides: starts are sorted.
+        if let Some(way) = search.way_round(flow, *start, most, takes) {
+            shortest = Some(way);
+        }
+    }
+    let mut passed: HashSet<NodeIndex> = HashSet::new();
     let mut told = Vec::new();
-    for way in ways {
-        if told.len() < MOST_WITNESSES && way.first().is_some_and(|start| !passed.contains(start)) {
-            told.push(stations(flow, &way));
-            passed.extend(way);
+    let mut next = shortest;
+    while let Some(way) = next.take() {
+        told.push(stations(flow, &way));
+        passed.extend(way);
+        if told.len() < MOST_WITNESSES {
+            let untold = starts.iter().find(|start| !passed.contains(start));
+            next = untold.and_then(|start| search.way_round(flow, *start, usize::MAX, takes));
         }
     }
     told
 }
 
-/// The shortest way from a node back to itself, without the node at its end.
-fn way_round(
-    flow: &Flow,
-    members: &BTreeSet<NodeIndex>,
-    start: NodeIndex,
-    takes: &impl Fn(&Step) -> bool,
-) -> Option<Vec<NodeIndex>> {
-    let mut from: HashMap<NodeIndex, NodeIndex> = HashMap::new();
-    let mut next = VecDeque::from([start]);
-    while let Some(node) = next.pop_front() {
-        let mut following: Vec<NodeIndex> = flow
-            .edges_directed(node, Direction::Outgoing)
-            .filter(|edge| takes(edge.weight()) && members.contains(&edge.target()))
-            .map(|edge| edge.target())
-            .collect();
-        following.sort_unstable();
-        for target in following {
-            if target == start {
-                let mut way = vec![node];
-                let mut at = node;
-                while at != start
-                    && let Some(before) = from.get(&at)
-                {
-                    at = *before;
-                    way.push(at);
-                }
-                way.reverse();
-                return Some(way);
-            }
-            if !from.contains_key(&target) {
-                from.insert(target, node);
-                next.push_back(target);
+/// Looks for shortest ways within one part.
+struct Search {
+    is_member: Vec<bool>,
+    /// The node from which each was reached, in the search of this number.
+    from: Vec<(u32, NodeIndex)>,
+    number: u32,
+}
+
+impl Search {
+    fn within(flow: &Flow, part: &[NodeIndex]) -> Self {
+        let mut is_member = vec![false; flow.node_count()];
+        for node in part {
+            if let Some(is_member) = is_member.get_mut(node.index()) {
+                *is_member = true;
             }
         }
+        Self {
+            from: vec![(0, NodeIndex::end()); is_member.len()],
+            is_member,
+            number: 0,
+        }
     }
-    None
+
+    /// The shortest way of at most so many nodes from a node back to itself, without the node at its end. Of several the one
+    /// whose edges were made first.
+    fn way_round(
+        &mut self,
+        flow: &Flow,
+        start: NodeIndex,
+        most: usize,
+        takes: &impl Fn(&Step) -> bool,
+    ) -> Option<Vec<NodeIndex>> {
+        self.number += 1;
+        let mut layer = vec![start];
+        let mut length = 1;
+        while !layer.is_empty() && length <= most {
+            let mut next = Vec::new();
+            for node in layer {
+                for edge in flow.edges_directed(node, Direction::Outgoing) {
+                    let target = edge.target();
+                    if !takes(edge.weight()) {
+                        continue;
+                    }
+                    if target == start {
+                        return Some(self.way_to(node, start));
+                    }
+                    let (Some(true), Some(from)) = (
+                        self.is_member.get(target.index()),
+                        self.from.get_mut(target.index()),
+                    ) else {
+                        continue;
+                    };
+                    if from.0 != self.number {
+                        *from = (self.number, node);
+                        next.push(target);
+                    }
+                }
+            }
+            layer = next;
+            length += 1;
+        }
+        None
+    }
+
+    /// The way from the start of the search to a node.
+    fn way_to(&self, node: NodeIndex, start: NodeIndex) -> Vec<NodeIndex> {
+        let mut way = vec![node];
+        let mut at = node;
+        while at != start
+            && let Some((_, before)) = self.from.get(at.index())
+        {
+            at = *before;
+            way.push(at);
+        }
+        way.reverse();
+        way
+    }
 }
 
 /// A way as people see it: what only holds queues together, and the two ends of one process, are no stations of their own.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Audit, count, evidence, list, short};
-use crate::access::{Capability, Principal, QueueSet, Stop};
+use crate::access::{Capability, Principal, Provers, QueueSet, Stop};
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef, Severity,
     finding_id,
@@ -27,15 +27,17 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
         let of_role = consumers.entry(place.principal).or_default();
         of_role.entry(place.workload).or_default().extend(queues);
     }
+    let provers = audit.access.provers();
     consumers
         .iter()
         .filter(|(role, _)| !audit.graph.is_administrator(**role))
-        .filter_map(|(role, consumers)| finding(audit, *role, consumers))
+        .filter_map(|(role, consumers)| finding(audit, &provers, *role, consumers))
         .collect()
 }
 
 fn finding(
     audit: &Audit<'_>,
+    provers: &Provers<'_>,
     index: usize,
     consumers: &BTreeMap<usize, QueueSet>,
 ) -> Option<Finding> {
@@ -46,8 +48,8 @@ fn finding(
         .filter(|place| !consumers.contains_key(place))
         .filter(|place| runs_code(role, *place))
         .collect();
-    // What the others may fill, and how surely: each in a session of its own.
-    let mut filled: BTreeMap<usize, Certainty> = BTreeMap::new();
+    // What the others may fill, surely and at all: each in a session of its own.
+    let (mut surely, mut filled) = (QueueSet::new(), QueueSet::new());
     let mut generators: BTreeSet<usize> = BTreeSet::new();
     for rights in access.rights(index) {
         let sessions = rights.on_each();
@@ -58,36 +60,33 @@ fn finding(
                 continue;
             }
             generators.insert(*place);
-            for queue in &*rights.queues {
-                let certainty = Certainty::of(when);
-                let known = filled.entry(queue as usize).or_insert(certainty);
-                *known = (*known).max(certainty);
+            filled |= &*rights.queues;
+            if when.is_always() {
+                surely |= &*rights.queues;
             }
         }
     }
-    let (first_queue, certainty) = filled
-        .iter()
-        .max_by_key(|(queue, certainty)| (**certainty, std::cmp::Reverse(**queue)))
-        .map(|(queue, certainty)| (*queue, *certainty))?;
     let generator = generators.first().copied()?;
+    let (certainty, first_queue) = match surely.min() {
+        Some(queue) => (Certainty::Allowed, queue),
+        None => (Certainty::Conditional, filled.min()?),
+    };
     let subject = Entity::new(role.kind, role.arn.shared());
     let emptied = consumers
         .values()
         .fold(QueueSet::new(), |all, queues| all | queues);
-    let emptied: Vec<usize> = access.queues_of(&emptied).map(|(index, _)| index).collect();
-    let prover = access.provers();
-    let prover = prover.of(index)?;
+    let prover = provers.of(index)?;
     let mut proofs = Vec::new();
     for (queue, capability, workload) in [
         (Some(first_queue), Capability::Send, Some(generator)),
         (
-            emptied.first().copied(),
+            emptied.min(),
             Capability::Receive,
             consumers.keys().next().copied(),
         ),
     ] {
         let Some((queue, audited)) =
-            queue.and_then(|queue| Some((queue, access.queues.get(queue)?)))
+            queue.and_then(|queue| Some((queue as usize, access.queues.get(queue as usize)?)))
         else {
             continue;
         };
@@ -97,24 +96,23 @@ fn finding(
     }
     proofs.sort();
     proofs.dedup();
-    let queues: BTreeMap<usize, Certainty> = emptied
-        .into_iter()
-        .map(|queue| (queue, Certainty::Allowed))
-        .chain(filled)
-        .collect();
-    let mut resources: Vec<ResourceRef> = queues
-        .iter()
-        .filter_map(|(queue, certainty)| {
-            let audited = access.queues.get(*queue)?;
-            Some(ResourceRef {
-                entity: Entity::new(Kind::Queue, audited.queue.arn.shared()),
-                certainty: *certainty,
-                grade: None,
-            })
-        })
+    let queues = &filled | &emptied;
+    let is_sure = |queue: usize| {
+        u32::try_from(queue).is_ok_and(|queue| emptied.contains(queue) || surely.contains(queue))
+    };
+    let resources: Vec<ResourceRef> = access
+        .queues_of(&queues)
         .take(MOST_RESOURCES)
+        .map(|(queue, audited)| ResourceRef {
+            entity: Entity::new(Kind::Queue, audited.queue.arn.shared()),
+            certainty: if is_sure(queue) {
+                Certainty::Allowed
+            } else {
+                Certainty::Conditional
+            },
+            grade: None,
+        })
         .collect();
-    resources.sort();
     let named = |places: &mut dyn Iterator<Item = usize>| {
         let all: Vec<usize> = places.collect();
         let mut names: Vec<String> = all
@@ -146,7 +144,7 @@ fn finding(
             entity: subject,
             workloads: role.workloads.clone(),
         }],
-        more_resources: queues.len().saturating_sub(resources.len()) as u64,
+        more_resources: queues.len().saturating_sub(resources.len() as u64),
         resources,
         certainty,
         conditions: Vec::new(),
