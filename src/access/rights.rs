@@ -25,11 +25,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(
-        queues: QueueSet,
-        any: Formulas,
-        workloads: Vec<(usize, Formulas)>,
-    ) -> Self {
+    pub(super) fn new(queues: QueueSet, any: Formulas, workloads: Vec<(usize, Formulas)>) -> Self {
         Self {
             queues,
             any,

@@ -23,7 +23,12 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
         becoming: &becoming,
         provers: audit.access.provers(),
         loops: audit.graph.looped(),
-        sides: audit.access.principals.iter().map(|_| OnceLock::new()).collect(),
+        sides: audit
+            .access
+            .principals
+            .iter()
+            .map(|_| OnceLock::new())
+            .collect(),
     };
     let principals: Vec<usize> = (0..audit.access.principals.len())
         .filter(|principal| !audit.graph.is_administrator(*principal))
@@ -97,7 +102,10 @@ impl Rule<'_> {
             Some(Guise {
                 path: Some(path),
                 principal: role,
-                sides: self.sides.get(role)?.get_or_init(|| self.sides(role, false)),
+                sides: self
+                    .sides
+                    .get(role)?
+                    .get_or_init(|| self.sides(role, false)),
             })
         });
         let mut guises: Vec<Guise<'_>> = std::iter::once(itself).chain(roles).collect();
