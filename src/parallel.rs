@@ -61,23 +61,23 @@ pub(crate) fn each_in_order<T: Sync, R: Send, E>(
     }
     let next = AtomicUsize::new(0);
     // Whoever makes waits for whoever takes, so that little is made ahead of its turn.
-    let (made, arriving) = sync_channel::<(usize, R)>(processors);
+    let (hand_over, arriving) = sync_channel::<(usize, R)>(processors);
     std::thread::scope(|scope| {
         for _ in 0..processors {
-            let made = made.clone();
+            let hand_over = hand_over.clone();
             let (next, pieces, make) = (&next, &pieces, &make);
             scope.spawn(move || {
                 while let number = next.fetch_add(1, Ordering::Relaxed)
                     && let Some(piece) = pieces.get(number)
                 {
-                    if made.send((number, make(piece))).is_err() {
+                    if hand_over.send((number, make(piece))).is_err() {
                         // Nobody takes any more.
                         break;
                     }
                 }
             });
         }
-        drop(made);
+        drop(hand_over);
         let mut early: BTreeMap<usize, R> = BTreeMap::new();
         let mut turn = 0;
         for (number, result) in arriving {

@@ -64,7 +64,10 @@ pub struct Provers<'a> {
 
 /// What was proved for one of those whose rights rest on the same statements, wherever they share their rights.
 #[derive(Default)]
-struct Shared(RwLock<HashMap<(usize, Capability), Arc<[Proof]>>>);
+struct Shared(RwLock<Proved>);
+
+/// The proofs of a capability on a queue, by its index.
+type Proved = HashMap<(usize, Capability), Arc<[Proof]>>;
 
 impl Shared {
     fn of(
