@@ -14,7 +14,7 @@ use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 
-use self::measured::{Input, sizes};
+use self::measured::{Input, Shape, sizes};
 
 fn stages(criterion: &mut Criterion) {
     for size in sizes() {
@@ -39,7 +39,7 @@ fn stages(criterion: &mut Criterion) {
 fn measure(
     criterion: &mut Criterion,
     stage: &str,
-    size: usize,
+    size: Shape,
     input: &Input,
     throughput: Throughput,
     run: impl Fn(&Input) -> usize,
@@ -59,7 +59,7 @@ fn measure(
 }
 
 /// Deciding alone, from policies that are parsed.
-fn measure_matrix(criterion: &mut Criterion, size: usize, input: &Input) {
+fn measure_matrix(criterion: &mut Criterion, size: Shape, input: &Input) {
     let mut group = criterion.benchmark_group("matrix");
     group
         .sampling_mode(SamplingMode::Flat)

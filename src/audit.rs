@@ -1,6 +1,6 @@
 //! The pipeline between collecting and reporting: accounts in, report out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
@@ -59,22 +59,9 @@ pub fn coverage(access: &Access<'_>) -> Coverage {
 /// Who sends to and who receives from the queues that are shown, those with loops first, and how many there are besides.
 fn flows(graph: &Graph<'_>) -> (Vec<QueueFlow>, usize) {
     let access = graph.access;
-    let of_each = graph.each_with_loops(|loops| {
-        let mut queues = QueueSet::new();
-        for found in &loops {
-            queues |= &found.queues;
-        }
-        (loops.first().map(|found| found.principal), queues)
-    });
     let mut with_loops = QueueSet::new();
-    let mut loops: HashMap<usize, QueueSet> = HashMap::new();
-    for (principal, queues) in of_each {
-        with_loops |= &queues;
-        if let Some(principal) = principal {
-            // Of each principal's no others than its first can be among the first of all.
-            let first = queues.iter().take(MOST_FLOWS).collect();
-            loops.insert(principal, first);
-        }
+    for queues in graph.looped() {
+        with_loops |= queues;
     }
     let all: QueueSet = access
         .queues
@@ -91,14 +78,14 @@ fn flows(graph: &Graph<'_>) -> (Vec<QueueFlow>, usize) {
     shown.sort_unstable();
     let flows: Vec<QueueFlow> = shown
         .into_iter()
-        .filter_map(|queue| flow(graph, queue, &loops))
+        .filter_map(|queue| flow(graph, queue))
         .collect();
     let more = access.queues.len() - flows.len();
     (flows, more)
 }
 
 /// Who sends to and who receives from one queue.
-fn flow(graph: &Graph<'_>, queue: usize, loops: &HashMap<usize, QueueSet>) -> Option<QueueFlow> {
+fn flow(graph: &Graph<'_>, queue: usize) -> Option<QueueFlow> {
     let access = graph.access;
     let audited = access.queues.get(queue)?;
     let number = u32::try_from(queue).ok()?;
@@ -120,8 +107,9 @@ fn flow(graph: &Graph<'_>, queue: usize, loops: &HashMap<usize, QueueSet>) -> Op
             &Entity::new(principal.kind, principal.arn.shared()),
             rights.when(Capability::Send),
             rights.when(Capability::Receive),
-            loops
-                .get(&index)
+            graph
+                .looped()
+                .get(index)
                 .is_some_and(|queues| queues.contains(number)),
         );
     }

@@ -30,6 +30,34 @@ pub enum Kind {
     Function,
     /// An EC2 instance.
     Instance,
+    /// An Auto Scaling group.
+    AutoScalingGroup,
+    /// An ECS task definition.
+    Task,
+    /// An ECS service.
+    EcsService,
+    /// An EKS pod identity association.
+    PodIdentity,
+    /// A Kubernetes service account of an EKS cluster that assumes a role with its token.
+    ServiceAccount,
+    /// A Step Functions state machine.
+    StateMachine,
+    /// An EventBridge pipe.
+    Pipe,
+    /// An EventBridge Scheduler schedule, or a rule that only a clock starts.
+    Schedule,
+    /// A Glue crawler.
+    Crawler,
+    /// An SNS topic.
+    Topic,
+    /// An S3 bucket.
+    Bucket,
+    /// An EventBridge event bus.
+    Bus,
+    /// An API of API Gateway.
+    Api,
+    /// An AWS IoT rule.
+    IotRule,
 }
 
 impl Kind {
@@ -47,6 +75,38 @@ impl Kind {
             Self::Queue => "queue",
             Self::Function => "function",
             Self::Instance => "instance",
+            Self::AutoScalingGroup => "auto-scaling-group",
+            Self::Task => "task",
+            Self::EcsService => "ecs-service",
+            Self::PodIdentity => "pod-identity",
+            Self::ServiceAccount => "service-account",
+            Self::StateMachine => "state-machine",
+            Self::Pipe => "pipe",
+            Self::Schedule => "schedule",
+            Self::Crawler => "crawler",
+            Self::Topic => "topic",
+            Self::Bucket => "bucket",
+            Self::Bus => "bus",
+            Self::Api => "api",
+            Self::IotRule => "iot-rule",
+        }
+    }
+}
+
+impl Kind {
+    /// In words, as sentences have it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AutoScalingGroup => "Auto Scaling group",
+            Self::Task => "task definition",
+            Self::EcsService => "ECS service",
+            Self::PodIdentity => "pod identity",
+            Self::ServiceAccount => "service account",
+            Self::StateMachine => "state machine",
+            Self::Bus => "event bus",
+            Self::Api => "API",
+            Self::IotRule => "IoT rule",
+            other => other.as_str(),
         }
     }
 }

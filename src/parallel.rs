@@ -1,7 +1,9 @@
 //! Work spread over the processors.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 
 /// Items below which starting threads costs more than it gains.
 const WORTH_A_THREAD: usize = 32;
@@ -42,4 +44,89 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R 
     let mut ordered = finished;
     ordered.sort_by_key(|(number, _)| *number);
     ordered.into_iter().flat_map(|(_, done)| done).collect()
+}
+
+/// Hands over what `make` makes of pieces of the items, made on every processor, in the order of the items and as soon as its
+/// turn comes; ends with the first error of `take`.
+pub(crate) fn each_in_order<T: Sync, R: Send, E>(
+    items: &[T],
+    piece: usize,
+    make: impl Fn(&[T]) -> R + Sync,
+    mut take: impl FnMut(R) -> Result<(), E>,
+) -> Result<(), E> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let pieces: Vec<&[T]> = items.chunks(piece.max(1)).collect();
+    if pieces.len() < 2 || processors == 1 {
+        return pieces.into_iter().try_for_each(|piece| take(make(piece)));
+    }
+    let next = AtomicUsize::new(0);
+    // Whoever makes waits for whoever takes, so that little is made ahead of its turn.
+    let (hand_over, arriving) = sync_channel::<(usize, R)>(processors);
+    std::thread::scope(|scope| {
+        for _ in 0..processors {
+            let hand_over = hand_over.clone();
+            let (next, pieces, make) = (&next, &pieces, &make);
+            scope.spawn(move || {
+                while let number = next.fetch_add(1, Ordering::Relaxed)
+                    && let Some(piece) = pieces.get(number)
+                {
+                    if hand_over.send((number, make(piece))).is_err() {
+                        // Nobody takes any more.
+                        break;
+                    }
+                }
+            });
+        }
+        drop(hand_over);
+        let mut early: BTreeMap<usize, R> = BTreeMap::new();
+        let mut turn = 0;
+        for (number, result) in arriving {
+            early.insert(number, result);
+            while let Some(result) = early.remove(&turn) {
+                take(result)?;
+                turn += 1;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_handed_over_in_the_order_of_the_items() {
+        let items: Vec<usize> = (0..1_000).collect();
+        let mut taken = Vec::new();
+        let result: Result<(), ()> = each_in_order(
+            &items,
+            7,
+            |piece| {
+                // Of some the making takes longer.
+                if piece.first().is_some_and(|first| first % 3 == 0) {
+                    std::thread::yield_now();
+                }
+                piece.to_vec()
+            },
+            |piece| {
+                taken.extend(piece);
+                Ok(())
+            },
+        );
+        assert_eq!(result, Ok(()));
+        assert_eq!(taken, items);
+    }
+
+    #[test]
+    fn an_error_of_the_one_who_takes_ends_it() {
+        let items: Vec<usize> = (0..1_000).collect();
+        let mut taken = 0;
+        let result = each_in_order(&items, 1, <[usize]>::len, |_| {
+            taken += 1;
+            if taken == 5 { Err("full") } else { Ok(()) }
+        });
+        assert_eq!(result, Err("full"));
+        assert_eq!(taken, 5);
+    }
 }

@@ -12,6 +12,7 @@ mod assume;
 mod capabilities;
 mod cli;
 mod collect;
+mod cycles;
 mod decisions;
 mod emulator;
 mod fixtures;

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use chrono::DateTime;
-use patscan::access::{Access, Capability, SessionRights, SessionsOn};
+use patscan::access::{Access, Capability, QueueSet, SessionRights, SessionsOn};
 use patscan::account::{self, Account};
 use patscan::audit;
+use patscan::graph::Graph;
 use patscan::policy::Formula;
 use patscan::report::{self, Format, Style};
 use proptest::prelude::*;
@@ -70,12 +71,52 @@ fn check(accounts: &[Account]) -> Result<(), TestCaseError> {
     }
 }
 
+/// Where what proves a right differs from what proves it when nothing is taken over from others; nothing where it does not.
+fn difference_of_proofs(access: &Access<'_>) -> Option<String> {
+    let provers = access.provers();
+    for (index, principal) in access.principals.iter().enumerate() {
+        let prover = provers.of(index)?;
+        for (queue, audited) in access.queues.iter().enumerate() {
+            for capability in Capability::ALL {
+                let shared = prover.prove_as(None, queue, capability);
+                let alone = prover.prove_alone(None, queue, capability);
+                if *shared != *alone {
+                    return Some(format!(
+                        "{} may {} on {}: {shared:?} as for others, {alone:?} by itself",
+                        principal.arn,
+                        capability.as_str(),
+                        audited.queue.arn
+                    ));
+                }
+            }
+        }
+    }
+    None
+}
+
 proptest! {
     #![proptest_config(cases())]
 
     #[test]
     fn structure_gives_what_every_pair_by_itself_gives(accounts in accounts()) {
         check(&accounts)?;
+    }
+
+    #[test]
+    fn what_proves_a_right_for_others_proves_it_for_each(accounts in accounts()) {
+        let difference = difference_of_proofs(&Access::compute(&accounts));
+        prop_assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+    }
+
+    #[test]
+    fn the_queues_with_loops_are_those_that_the_loops_tell(accounts in accounts()) {
+        let access = Access::compute(&accounts);
+        let graph = Graph::new(&access);
+        let mut told = vec![QueueSet::new(); access.principals.len()];
+        for found in graph.loops() {
+            told[found.principal] |= &found.queues;
+        }
+        prop_assert_eq!(graph.looped(), &told[..]);
     }
 }
 

@@ -4,6 +4,7 @@
 mod account;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
 use chrono::DateTime;
@@ -21,18 +22,59 @@ const SIZES: &str = "PATSCAN_BENCH_SIZES";
 
 /// The sizes to measure: those that the environment names, or two that take a minute; the smallest where nothing is
 /// measured and benches only have to run (`cargo test --benches`).
-pub(crate) fn sizes() -> Vec<usize> {
+pub(crate) fn sizes() -> Vec<Shape> {
     match std::env::var(SIZES) {
         Ok(sizes) => sizes
             .split(',')
             .map(|size| {
-                size.trim().parse().unwrap_or_else(|_| {
-                    panic!("{SIZES} is `{sizes}`; give numbers like `100,1000,10000`")
+                Shape::read(size.trim()).unwrap_or_else(|| {
+                    panic!(
+                        "{SIZES} is `{sizes}`; give numbers like `100,1000,10000` or `2000x1000`"
+                    )
                 })
             })
             .collect(),
-        Err(_) if std::env::args().any(|argument| argument == "--bench") => vec![100, 1000],
-        Err(_) => vec![100],
+        Err(_) if std::env::args().any(|argument| argument == "--bench") => {
+            vec![Shape::square(100), Shape::square(1000)]
+        }
+        Err(_) => vec![Shape::square(100)],
+    }
+}
+
+/// How large an account is.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    roles: usize,
+    queues: usize,
+}
+
+impl Shape {
+    fn square(size: usize) -> Self {
+        Self {
+            roles: size,
+            queues: size,
+        }
+    }
+
+    /// `1000`, or roles and queues apart: `2000x1000`.
+    fn read(text: &str) -> Option<Self> {
+        match text.split_once('x') {
+            None => text.parse().ok().map(Self::square),
+            Some((roles, queues)) => Some(Self {
+                roles: roles.parse().ok()?,
+                queues: queues.parse().ok()?,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.roles == self.queues {
+            f.pad(&self.roles.to_string())
+        } else {
+            f.pad(&format!("{}x{}", self.roles, self.queues))
+        }
     }
 }
 
@@ -51,13 +93,13 @@ struct Snapshot<'a> {
 }
 
 impl Input {
-    /// So many roles and as many queues, a fifth of it users, half of it functions.
-    pub(crate) fn of(size: usize) -> Self {
+    /// So many roles and queues, a user for five roles and a function for two queues.
+    pub(crate) fn of(shape: Shape) -> Self {
         let generated = generate(&Size {
-            roles: size,
-            users: size / 5,
-            queues: size,
-            functions: size / 2,
+            roles: shape.roles,
+            users: shape.roles / 5,
+            queues: shape.queues,
+            functions: shape.queues / 2,
             seed: 1,
             hostile: false,
         });

@@ -348,7 +348,7 @@ impl<'a> Asker<'a> {
         let (arn, of_key) = match asked.target {
             Target::Queue(queue) => (&queue.arn, false),
             Target::Key { key, .. } => (&key.arn, true),
-            Target::Identity { arn, .. } => (arn, false),
+            Target::Identity { arn, .. } | Target::Channel { arn, .. } => (arn, false),
         };
         let request = Request {
             requester: comer.requester,

@@ -217,11 +217,7 @@ impl<'s> Asking<'s> {
                 }
             }
         }
-        Some(Group {
-            queues,
-            any,
-            workloads,
-        })
+        Some(Group::new(queues, any, workloads))
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use super::Access;
+use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Target};
 use super::control::ControlsAbout;
 use super::decide::{Candidates, Layer, Layers, Matched, decide};
@@ -18,8 +19,7 @@ use super::principal::Principal;
 use super::sides::Own;
 use crate::entity::Kind;
 use crate::policy::{
-    Atom, ContextKeys, Document, Domain, Effect, Formula, Literal, Lookup, PolicyKind,
-    PrincipalEntry, Request,
+    ContextKeys, Document, Domain, Effect, Formula, Lookup, PolicyKind, PrincipalEntry, Request,
 };
 
 const ASSUME: &str = "sts:assumerole";
@@ -27,8 +27,6 @@ const ASSUME: &str = "sts:assumerole";
 const MOST_STEPS: usize = 5;
 /// Paths to one role that are followed further; more differ in their conditions only.
 const MOST_PATHS: usize = 3;
-/// Keys of one step that the caller chooses and of which every choice is tried.
-const MOST_CHOICES: usize = 6;
 
 /// Numbers of doors.
 type DoorSet = QueueSet;
@@ -395,7 +393,7 @@ impl<'a> Becoming<'a> {
                 endpoint: None,
             };
             let decision = decide(&request, role.arn.account(), &layers, record);
-            any = any.or(without_choices(&decision.verdict.formula()));
+            any = any.or(without_choices(&decision.verdict.formula(), is_chosen));
             if any.is_always() {
                 break;
             }
@@ -564,39 +562,4 @@ fn is_chosen(key: &str) -> bool {
             | "sts:transitivetagkeys"
             | "aws:tagkeys"
     ) || key.starts_with("aws:requesttag/")
-}
-
-/// When a request can be made that is allowed, whatever of it the caller chooses: the choices are tried one by one, since what
-/// passes one statement may be refused by another. Where there are too many to try, they stay conditions.
-fn without_choices(when: &Formula) -> Formula {
-    let mut chosen: Vec<&Arc<Atom>> = Vec::new();
-    when.each_literal(&mut |literal| {
-        let is_open = matches!(&*literal.atom, Atom::Test(test) if is_chosen(&test.key().to_ascii_lowercase()));
-        if is_open && !chosen.contains(&&literal.atom) {
-            chosen.push(&literal.atom);
-        }
-    });
-    if chosen.is_empty() || chosen.len() > MOST_CHOICES {
-        return when.clone();
-    }
-    let outcomes = (0..1_u32 << chosen.len()).map(|outcome| {
-        let holds = |place: usize| outcome & (1 << place) != 0;
-        let choice = chosen
-            .iter()
-            .enumerate()
-            .fold(Formula::Always, |all, (place, atom)| {
-                all.and(Formula::Literal(Literal {
-                    atom: Arc::clone(atom),
-                    holds: holds(place),
-                }))
-            });
-        if !choice.is_satisfiable() {
-            return Formula::Never;
-        }
-        when.substituted(&|literal| {
-            let place = chosen.iter().position(|atom| **atom == literal.atom)?;
-            Some(Formula::constant(holds(place) == literal.holds))
-        })
-    });
-    outcomes.fold(Formula::Never, Formula::or)
 }

@@ -39,9 +39,23 @@ pub(super) enum Caller<'a> {
         arn: Option<&'a str>,
     },
     /// A service on behalf of some resource.
-    Service(&'a str),
+    Service {
+        name: &'a str,
+        /// On behalf of which; none when it could be any.
+        source: Option<Source<'a>>,
+    },
     /// Nobody with credentials.
     Anonymous,
+}
+
+/// The resource on whose behalf a service calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) arn: &'a Arn,
+    /// The account that it belongs to: the ARN of a bucket has none.
+    pub(super) account: &'a str,
+    /// The organization of that account, when it is known.
+    pub(super) organization: Option<&'a Organization>,
 }
 
 /// What the request is about.
@@ -56,6 +70,12 @@ pub(super) enum Target<'a> {
         arn: &'a Arn,
         /// None when they are not known.
         tags: Option<&'a [Tag]>,
+    },
+    /// A call to another service about a topic, bucket, bus, function or state machine.
+    Channel {
+        arn: &'a Arn,
+        /// The account that it belongs to.
+        account: &'a str,
     },
 }
 
@@ -84,6 +104,15 @@ fn one(text: &str) -> Lookup<'_> {
     Lookup::One(Cow::Borrowed(text))
 }
 
+/// This value, or none.
+fn maybe(text: &str) -> Lookup<'static> {
+    Lookup::Open(Domain {
+        may_be_absent: true,
+        shape: Some(Glob::literal(text)),
+        call: None,
+    })
+}
+
 impl ContextKeys for RequestContext<'_> {
     fn lookup(&self, key: &str) -> Lookup<'_> {
         // IAM and STS know the tags of users and roles by another name as well.
@@ -99,8 +128,11 @@ impl ContextKeys for RequestContext<'_> {
                 Target::Identity {
                     tags: Some(tags), ..
                 } => tag_value(tags, tag),
-                // Tags of keys and policies are not collected.
-                Target::Queue(_) | Target::Key { .. } | Target::Identity { .. } => OPEN,
+                // Tags of keys, policies and channels are not collected.
+                Target::Queue(_)
+                | Target::Key { .. }
+                | Target::Identity { .. }
+                | Target::Channel { .. } => OPEN,
             };
         }
         if let Some(tag) = key.strip_prefix("aws:principaltag/") {
@@ -116,10 +148,19 @@ impl ContextKeys for RequestContext<'_> {
         if key.starts_with("kms:") {
             return self.key_request(key);
         }
+        if let Target::Channel { arn, .. } = self.target
+            && key
+                .split_once(':')
+                .is_some_and(|(service, _)| service == arn.service())
+        {
+            return OPEN;
+        }
         match key {
-            "aws:resourceaccount" => one(self.target.arn().account()),
+            "aws:resourceaccount" => one(self.target.account()),
             // Which endpoint of STS is called is the caller's choice.
             "aws:requestedregion" if of_identity => PRESENT,
+            // The ARN of a bucket does not tell its region.
+            "aws:requestedregion" if self.target.arn().region().is_empty() => PRESENT,
             "aws:requestedregion" => one(self.target.arn().region()),
             "aws:securetransport" => one("true"),
             "aws:currenttime" => Lookup::One(Cow::Owned(
@@ -131,21 +172,21 @@ impl ContextKeys for RequestContext<'_> {
             "aws:useragent" | "aws:referer" | "aws:sourceip" => self.of_the_call(),
             "aws:vpcsourceip" | "aws:sourcevpc" | "aws:sourcevpce" | "aws:sourcevpcarn"
             | "aws:vpceaccount" | "aws:vpceorgid" | "aws:vpceorgpaths" => match self.caller {
-                Caller::Service(_) => Lookup::Absent,
+                Caller::Service { .. } => Lookup::Absent,
                 _ => self.of_the_call(),
             },
             "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceowner" | "aws:sourceorgid"
             | "aws:sourceorgpaths" => self.source(key),
             "aws:viaawsservice" => match (self.target, self.caller) {
                 (Target::Key { .. }, _) => one("true"),
-                (_, Caller::Service(_)) => one("false"),
+                (_, Caller::Service { .. }) => one("false"),
                 (_, Caller::Anonymous) => OPEN,
                 _ => PRESENT,
             },
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => {
                 match (self.target, self.caller) {
                     (Target::Key { .. }, _) => self.of_the_call(),
-                    (_, Caller::Service(_) | Caller::Anonymous) => Lookup::Absent,
+                    (_, Caller::Service { .. } | Caller::Anonymous) => Lookup::Absent,
                     _ => OPEN,
                 }
             }
@@ -159,7 +200,15 @@ impl Target<'_> {
         match self {
             Self::Queue(queue) => &queue.arn,
             Self::Key { key, .. } => &key.arn,
-            Self::Identity { arn, .. } => arn,
+            Self::Identity { arn, .. } | Self::Channel { arn, .. } => arn,
+        }
+    }
+
+    /// The account that holds it.
+    fn account(&self) -> &str {
+        match self {
+            Self::Channel { account, .. } => account,
+            _ => self.arn().account(),
         }
     }
 }
@@ -188,7 +237,7 @@ impl RequestContext<'_> {
     /// A key of which nothing is known, and which the call to SQS and the one to KMS need not share.
     fn of_the_call(&self) -> Lookup<'static> {
         match self.target {
-            Target::Queue(_) | Target::Identity { .. } => OPEN,
+            Target::Queue(_) | Target::Identity { .. } | Target::Channel { .. } => OPEN,
             Target::Key { .. } => Lookup::Open(Domain::ANYTHING.in_call_to("kms")),
         }
     }
@@ -225,7 +274,7 @@ impl RequestContext<'_> {
                     ..
                 } => one(account),
                 Caller::Outsider { .. } => PRESENT,
-                Caller::Service(_) | Caller::Anonymous => OPEN,
+                Caller::Service { .. } | Caller::Anonymous => OPEN,
             },
             "kms:resourcealiases" => match &key.aliases {
                 None => OPEN,
@@ -243,33 +292,36 @@ impl RequestContext<'_> {
 
     /// Only services on behalf of a resource carry the source keys. SNS, S3 and EventBridge always pass source and account.
     fn source(&self, key: &str) -> Lookup<'_> {
-        match self.caller {
-            Caller::Service("sns.amazonaws.com" | "s3.amazonaws.com" | "events.amazonaws.com")
-                if matches!(key, "aws:sourcearn" | "aws:sourceaccount") =>
-            {
-                PRESENT
-            }
-            Caller::Service(_) => OPEN,
-            _ => Lookup::Absent,
+        let Caller::Service { name, source } = self.caller else {
+            return Lookup::Absent;
+        };
+        let passes_both = matches!(
+            name,
+            "sns.amazonaws.com" | "s3.amazonaws.com" | "events.amazonaws.com"
+        );
+        match (key, source) {
+            ("aws:sourcearn", Some(source)) if passes_both => one(source.arn.as_str()),
+            ("aws:sourceaccount", Some(source)) if passes_both => one(source.account),
+            ("aws:sourcearn" | "aws:sourceaccount", _) if passes_both => PRESENT,
+            // Others may leave a key out; one that they pass is about the source.
+            ("aws:sourcearn", Some(source)) => maybe(source.arn.as_str()),
+            ("aws:sourceaccount", Some(source)) => maybe(source.account),
+            ("aws:sourceorgid", Some(source)) => match source.organization {
+                Some(Organization::None) => Lookup::Absent,
+                Some(Organization::Member(membership)) => maybe(&membership.id),
+                None => OPEN,
+            },
+            _ => OPEN,
         }
     }
 
     fn principal_tag(&self, tag: &str) -> Lookup<'_> {
         match self.caller {
             Caller::UserWithKey(user) | Caller::UserWithSession(user) => tag_value(user.tags, tag),
-            Caller::Role(principal) => {
-                let own = tag_value(principal.tags, tag);
-                match own {
-                    // A session tag replaces the role's (E7).
-                    Lookup::Absent if principal.trust.session_tags => OPEN,
-                    _ if principal.trust.session_tags => PRESENT,
-                    own => own,
-                }
-            }
-            // Neither Lambda nor EC2 brings session tags.
-            Caller::Workload { role, .. } => tag_value(role.tags, tag),
+            Caller::Role(principal) => role_tag(principal, tag),
+            Caller::Workload { role, workload } => workload_tag(role, workload, tag),
             Caller::Outsider { .. } => OPEN,
-            Caller::Service(_) | Caller::Anonymous => Lookup::Absent,
+            Caller::Service { .. } | Caller::Anonymous => Lookup::Absent,
         }
     }
 
@@ -326,9 +378,9 @@ impl RequestContext<'_> {
                 _ if key.starts_with("aws:") => OPEN,
                 _ => Lookup::Absent,
             },
-            Caller::Service(name) => match key {
+            Caller::Service { name, .. } => match key {
                 "aws:principalisawsservice" => one("true"),
-                "aws:principalservicename" if *name == *ANY_SERVICE => PRESENT,
+                "aws:principalservicename" if name == ANY_SERVICE => PRESENT,
                 "aws:principalservicename" => one(name),
                 "aws:principalservicenameslist" => PRESENT,
                 // Not documented for services (E-SVC).
@@ -344,6 +396,33 @@ impl RequestContext<'_> {
                 _ => Lookup::Absent,
             },
         }
+    }
+}
+
+/// The tag of any session of a role.
+fn role_tag<'a>(role: &'a Principal<'_>, tag: &str) -> Lookup<'a> {
+    match tag_value(role.tags, tag) {
+        // A session tag replaces the role's (E7).
+        Lookup::Absent if role.trust.session_tags => OPEN,
+        _ if role.trust.session_tags => PRESENT,
+        own => own,
+    }
+}
+
+/// The tag of a workload's session. Of the services only EKS Pod Identity brings tags; what a Kubernetes service account brings
+/// with its token is not known.
+fn workload_tag<'a>(role: &'a Principal<'_>, workload: &Entity, tag: &str) -> Lookup<'a> {
+    match workload.kind {
+        Kind::ServiceAccount => role_tag(role, tag),
+        Kind::PodIdentity => match role.session_tags.get(workload) {
+            Some(tags) if tags.iter().any(|known| known.key.to_lowercase() == tag) => {
+                tag_value(tags, tag)
+            }
+            // The name and the id of the pod are tags, too.
+            Some(_) if matches!(tag, "kubernetes-pod-name" | "kubernetes-pod-uid") => PRESENT,
+            _ => tag_value(role.tags, tag),
+        },
+        _ => tag_value(role.tags, tag),
     }
 }
 
@@ -375,35 +454,39 @@ fn role_key<'a>(role: &'a Principal<'_>, key: &str) -> Lookup<'a> {
     }
 }
 
-/// The name of the session as which a workload runs: Lambda names it after the function, EC2 after the instance.
-pub(super) fn session_name(workload: &Entity) -> &str {
-    let arn = &*workload.arn;
+/// The name of the session as which a workload runs, where it is known: Lambda names it after the function, EC2 after the
+/// instance.
+pub(super) fn session_name(workload: &Entity) -> Option<&str> {
     match workload.kind {
-        Kind::Function => arn.rsplit(':').next(),
-        _ => arn.rsplit('/').next(),
+        Kind::Function => workload.arn.rsplit(':').next(),
+        Kind::Instance => workload.arn.rsplit('/').next(),
+        _ => None,
     }
-    .unwrap_or(arn)
 }
 
-/// What the session of a workload carries. Neither service brings MFA, an identity provider or a source identity.
+/// What the session of a workload carries. No service brings MFA, an identity provider or a source identity.
 fn workload_key<'a>(role: &'a Principal<'_>, workload: &'a Entity, key: &str) -> Lookup<'a> {
+    if workload.kind == Kind::ServiceAccount {
+        return role_key(role, key);
+    }
+    let is_function = workload.kind == Kind::Function;
     let is_instance = workload.kind == Kind::Instance;
+    let is_on_ec2 = is_instance || workload.kind == Kind::AutoScalingGroup;
     match key {
         "aws:principalarn"
         | "aws:principalaccount"
         | "aws:principaltype"
         | "aws:principalisawsservice" => role_key(role, key),
-        "aws:userid" => Lookup::One(Cow::Owned(format!(
-            "{}:{}",
-            role.id,
-            session_name(workload)
-        ))),
+        "aws:userid" => match session_name(workload) {
+            Some(session) => Lookup::One(Cow::Owned(format!("{}:{session}", role.id))),
+            None => role_key(role, key),
+        },
         "aws:multifactorauthpresent" => one("false"),
         "aws:tokenissuetime" => PRESENT,
-        "lambda:sourcefunctionarn" if !is_instance => one(&workload.arn),
+        "lambda:sourcefunctionarn" if is_function => one(&workload.arn),
         "ec2:sourceinstancearn" if is_instance => one(&workload.arn),
-        "ec2:roledelivery" if is_instance => PRESENT,
-        "aws:ec2instancesourcevpc" | "aws:ec2instancesourceprivateipv4" if is_instance => OPEN,
+        "ec2:sourceinstancearn" | "ec2:roledelivery" if is_on_ec2 => PRESENT,
+        "aws:ec2instancesourcevpc" | "aws:ec2instancesourceprivateipv4" if is_on_ec2 => OPEN,
         _ => Lookup::Absent,
     }
 }

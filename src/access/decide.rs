@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::action;
 use crate::policy::{
     Assumption, Assumptions, Document, Effect, Formula, OpenReason, PolicyKind, PrincipalMatch,
-    Request, RequesterKind, Statement,
+    Request, RequesterKind, ResourceSet, Statement,
 };
 
 /// A policy document with the name under which it is shown.
@@ -245,6 +245,23 @@ impl<'a> Candidates<'a> {
             .iter()
             .chain(&self.denies)
             .filter_map(|candidate| candidate.source.map(|(_, statement)| statement))
+    }
+
+    /// Whether a statement without conditions allows the action on resources that `means` finds among its patterns, and no
+    /// statement denies anything.
+    pub(super) fn plainly_allows(&self, means: impl Fn(&ResourceSet) -> bool) -> bool {
+        let is_plain = |candidate: &Candidate<'_>| {
+            candidate.guard.is_always()
+                && candidate.source.is_some_and(|(_, statement)| {
+                    statement.valid
+                        && statement.conditions.is_empty()
+                        && statement
+                            .resources
+                            .as_ref()
+                            .is_some_and(|resources| !resources.negated && means(resources))
+                })
+        };
+        self.denies.is_empty() && !self.denied && self.allows.iter().any(is_plain)
     }
 
     /// Whether no statement allows the action.

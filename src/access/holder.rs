@@ -63,7 +63,7 @@ impl Access<'_> {
             entity: Entity::new(principal.kind, principal.arn.shared()),
             when: when.clone(),
             workloads,
-            because: provers.of(index)?.prove(queue, capability),
+            because: provers.of(index)?.prove(queue, capability).to_vec(),
         })
     }
 

@@ -10,6 +10,8 @@ mod apart;
 mod asker;
 mod asking;
 mod assume;
+mod channel;
+mod choices;
 mod compiled;
 mod context;
 mod control;
@@ -40,6 +42,9 @@ pub use action::{
     never_works_across_accounts,
 };
 pub use assume::{Becoming, Path, Step, StepProof};
+pub use channel::{
+    Channels, Inlet, InletRight, InletRights, InletSet, Place, Stop, Wire, WireKind,
+};
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub use holder::Holder;
 pub use index::QueueSet;

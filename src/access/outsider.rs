@@ -285,7 +285,7 @@ fn as_caller<'w>(who: &'w Who, partition: &'w str) -> (Requester, Caller<'w>, Ca
         }
         Who::Service(name) => (
             requester(RequesterKind::Service(name.clone()), "", None),
-            Caller::Service(name),
+            Caller::Service { name, source: None },
             Candidates::default(),
         ),
     }

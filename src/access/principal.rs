@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::action::SQS_ACTIONS;
 use super::context::session_name;
 use super::decide::Policy;
-use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag};
+use crate::account::{Account, InlinePolicy, ManagedPolicy, PolicyText, Tag, WorkloadKind};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
 use crate::parallel::in_parallel;
-use crate::policy::{Document, Effect, PolicyKind, PrincipalEntry, Requester, RequesterKind};
+use crate::policy::{
+    Clause, Document, Effect, PolicyKind, PrincipalEntry, Requester, RequesterKind, Statement,
+};
 
 /// A user or a role of an audited account.
 #[derive(Debug)]
@@ -33,8 +35,10 @@ pub struct Principal<'a> {
     pub trust: Trust,
     /// The trust policy itself, of a role.
     pub trust_policy: Option<Policy>,
-    /// Functions and instances that run as it, sorted.
+    /// What runs as it, sorted.
     pub workloads: Vec<Entity>,
+    /// The tags that the sessions of some of its workloads carry.
+    pub session_tags: HashMap<Entity, &'a [Tag]>,
     /// The index of its account among those audited.
     pub account: usize,
 }
@@ -55,7 +59,7 @@ impl Principal<'_> {
     pub(super) fn requester_as(&self, workload: &Entity) -> Requester {
         let mut requester = self.requester.clone();
         if let RequesterKind::Role { session, .. } = &mut requester.kind {
-            *session = Some(session_name(workload).to_owned());
+            *session = session_name(workload).map(str::to_owned);
         }
         requester
     }
@@ -99,6 +103,8 @@ pub struct Trust {
     pub session_tags: bool,
     /// Whether an identity provider may assume it.
     pub federated: bool,
+    /// The Kubernetes service accounts of EKS clusters that may, sorted: IAM roles for service accounts.
+    pub service_accounts: Vec<Entity>,
 }
 
 impl Trust {
@@ -128,6 +134,9 @@ impl Trust {
                     PrincipalEntry::Service(name) => trust.services.push(name.clone()),
                     PrincipalEntry::Federated(provider) => {
                         trust.federated = true;
+                        trust
+                            .service_accounts
+                            .extend(service_accounts(provider, statement));
                         trust.machines_only &= provider.contains(":oidc-provider/");
                     }
                     _ => trust.machines_only = false,
@@ -136,8 +145,31 @@ impl Trust {
         }
         trust.services.sort();
         trust.services.dedup();
+        trust.service_accounts.sort();
+        trust.service_accounts.dedup();
         trust
     }
+}
+
+/// The service accounts that a statement about the OIDC provider of an EKS cluster names, by its condition on the subject of
+/// the token; patterns are kept as they are ("IAM roles for service accounts", Amazon EKS user guide).
+fn service_accounts<'s>(
+    provider: &'s str,
+    statement: &'s Statement,
+) -> impl Iterator<Item = Entity> + 's {
+    let issuer = provider
+        .split_once(":oidc-provider/")
+        .map(|(_, issuer)| issuer)
+        .filter(|issuer| issuer.starts_with("oidc.eks."));
+    let subjects = issuer.into_iter().flat_map(move |issuer| {
+        let key = format!("{}:sub", issuer.to_lowercase());
+        let clauses = statement.conditions.iter();
+        clauses.filter(move |clause| clause.key_lower() == key)
+    });
+    subjects
+        .flat_map(Clause::values)
+        .filter(|subject| subject.starts_with("system:serviceaccount:"))
+        .map(move |subject| Entity::new(Kind::ServiceAccount, format!("{provider}/{subject}")))
 }
 
 /// Identity policy documents, each text parsed once however many carry it.
@@ -299,6 +331,7 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             trust: Trust::default(),
             trust_policy: None,
             workloads: Vec::new(),
+            session_tags: HashMap::new(),
             account: index,
         }
     }));
@@ -310,6 +343,12 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
         };
         let mut policies = documents.inline(Kind::Role, &role.arn, &role.inline);
         policies.extend(attached(&role.attached));
+        let mut of_role = workloads.remove(&role.arn).unwrap_or_default();
+        of_role
+            .entities
+            .extend(trust.service_accounts.iter().cloned());
+        of_role.entities.sort();
+        of_role.entities.dedup();
         Principal {
             arn: &role.arn,
             kind: Kind::Role,
@@ -329,7 +368,8 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             boundary: role.boundary.as_ref().map(|arn| shelf.policy(arn)),
             trust,
             trust_policy,
-            workloads: workloads.remove(&role.arn).unwrap_or_default(),
+            workloads: of_role.entities,
+            session_tags: of_role.session_tags,
             account: index,
         }
     }));
@@ -360,15 +400,15 @@ fn trust_policy(role: &Arn, document: &Arc<Document>) -> Policy {
     }
 }
 
-/// Functions by execution role, and instances by the role in their instance profile.
-fn workloads_by_role(account: &Account) -> HashMap<Arn, Vec<Entity>> {
-    let mut workloads: HashMap<Arn, Vec<Entity>> = HashMap::new();
-    for function in &account.functions {
-        workloads
-            .entry(function.role.clone())
-            .or_default()
-            .push(Entity::new(Kind::Function, function.arn.shared()));
-    }
+/// What runs as one role.
+#[derive(Default)]
+struct WorkloadsOf<'a> {
+    entities: Vec<Entity>,
+    session_tags: HashMap<Entity, &'a [Tag]>,
+}
+
+/// Workloads by the role that they name, or by the one in the instance profile that they name.
+fn workloads_by_role(account: &Account) -> HashMap<&Arn, WorkloadsOf<'_>> {
     let profiles: HashMap<&Arn, &Arn> = account
         .roles
         .iter()
@@ -378,21 +418,40 @@ fn workloads_by_role(account: &Account) -> HashMap<Arn, Vec<Entity>> {
                 .map(move |profile| (profile, &role.arn))
         })
         .collect();
-    for instance in &account.instances {
-        let role = instance
-            .instance_profile
-            .as_ref()
-            .and_then(|profile| profiles.get(profile));
-        if let Some(role) = role {
-            workloads
-                .entry((*role).clone())
-                .or_default()
-                .push(Entity::new(Kind::Instance, instance.arn.shared()));
+    let functions = account.functions.iter().map(|function| {
+        let entity = Entity::new(Kind::Function, function.arn.shared());
+        (&function.role, entity, &[][..])
+    });
+    let instances = account.instances.iter().filter_map(|instance| {
+        let profile = instance.instance_profile.as_ref()?;
+        let entity = Entity::new(Kind::Instance, instance.arn.shared());
+        Some((profile, entity, &[][..]))
+    });
+    let others = account.workloads.iter().map(|workload| {
+        let entity = Entity::new(kind(workload.kind), workload.arn.shared());
+        (&workload.runs_as, entity, &*workload.session_tags)
+    });
+    let mut by_role: HashMap<&Arn, WorkloadsOf<'_>> = HashMap::new();
+    for (runs_as, entity, session_tags) in functions.chain(instances).chain(others) {
+        let role = profiles.get(runs_as).copied().unwrap_or(runs_as);
+        let of_role = by_role.entry(role).or_default();
+        if !session_tags.is_empty() {
+            of_role.session_tags.insert(entity.clone(), session_tags);
         }
+        of_role.entities.push(entity);
     }
-    for list in workloads.values_mut() {
-        list.sort();
-        list.dedup();
+    by_role
+}
+
+fn kind(workload: WorkloadKind) -> Kind {
+    match workload {
+        WorkloadKind::AutoScalingGroup => Kind::AutoScalingGroup,
+        WorkloadKind::Task => Kind::Task,
+        WorkloadKind::EcsService => Kind::EcsService,
+        WorkloadKind::PodIdentity => Kind::PodIdentity,
+        WorkloadKind::StateMachine => Kind::StateMachine,
+        WorkloadKind::Pipe => Kind::Pipe,
+        WorkloadKind::Schedule => Kind::Schedule,
+        WorkloadKind::Crawler => Kind::Crawler,
     }
-    workloads
 }

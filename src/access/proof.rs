@@ -1,7 +1,7 @@
 //! The statements behind an answer.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::Access;
 use super::action::Capability;
@@ -9,6 +9,7 @@ use super::asker::{Asker, Comer};
 use super::context::Caller;
 use super::decide::{Layer, Matched};
 use super::principal::Principal;
+use super::rights::{Group, Row};
 use super::sides::{QueueSide, RequesterSide};
 use crate::policy::Effect;
 
@@ -46,21 +47,87 @@ pub struct Prover<'a> {
     /// The index of the principal.
     index: usize,
     principal: &'a Principal<'a>,
-    side: RequesterSide<'a>,
+    /// Read when something has to be proved for it alone.
+    side: OnceLock<RequesterSide<'a>>,
+    /// What others prove with it.
+    shared: Option<&'a Shared>,
 }
 
 /// Proves what principals may do, one after the other.
 pub struct Provers<'a> {
     access: &'a Access<'a>,
     asker: Asker<'a>,
+    /// For each principal the place of what it shares with others.
+    places: Vec<Option<usize>>,
+    shared: Vec<Shared>,
+}
+
+/// What was proved for one of those whose rights rest on the same statements, wherever they share their rights.
+#[derive(Default)]
+struct Shared(RwLock<Proved>);
+
+/// The proofs of a capability on a queue, by its index.
+type Proved = HashMap<(usize, Capability), Arc<[Proof]>>;
+
+impl Shared {
+    fn of(
+        &self,
+        queue: usize,
+        capability: Capability,
+        prove: impl FnOnce() -> Vec<Proof>,
+    ) -> Arc<[Proof]> {
+        let key = (queue, capability);
+        // Nothing is left half done in the map when a thread panics.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(proofs) = known.get(&key) {
+            return Arc::clone(proofs);
+        }
+        drop(known);
+        let proofs: Arc<[Proof]> = prove().into();
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(key).or_insert(proofs))
+    }
+}
+
+/// What principals have in common for whom the same statements prove what they share: the answer, which tells that the same
+/// documents gave it, and the names under which they carry those.
+#[derive(PartialEq, Eq, Hash)]
+struct SharedKey<'a> {
+    answer: *const Vec<Group>,
+    policies: Vec<&'a str>,
+    boundary: Option<&'a str>,
+}
+
+fn shared_key<'a>(principal: &'a Principal<'_>, row: &Row) -> SharedKey<'a> {
+    let policies = row.shared_by.iter();
+    SharedKey {
+        answer: Arc::as_ptr(&row.shared),
+        policies: policies
+            .filter_map(|place| principal.policies.get(*place))
+            .map(|policy| &*policy.name)
+            .collect(),
+        boundary: principal.boundary.as_ref().map(|policy| &*policy.name),
+    }
 }
 
 impl Access<'_> {
     /// What proves rights.
     pub fn provers(&self) -> Provers<'_> {
+        let mut places = Vec::with_capacity(self.principals.len());
+        let mut known: HashMap<SharedKey<'_>, usize> = HashMap::new();
+        for (principal, row) in self.principals.iter().zip(&self.rows) {
+            // Only where somebody else holds the same answer is anything to be shared.
+            places.push((Arc::strong_count(&row.shared) > 1).then(|| {
+                let next = known.len();
+                *known.entry(shared_key(principal, row)).or_insert(next)
+            }));
+        }
+        let shared = known.iter().map(|_| Shared::default()).collect();
         Provers {
             access: self,
             asker: Asker::new(self),
+            places,
+            shared,
         }
     }
 }
@@ -70,12 +137,14 @@ impl Provers<'_> {
     pub fn of(&self, index: usize) -> Option<Prover<'_>> {
         let access = self.access;
         let principal = access.principals.get(index)?;
+        let place = self.places.get(index).copied().flatten();
         Some(Prover {
             access,
             asker: &self.asker,
             index,
             principal,
-            side: RequesterSide::of(principal, &principal.policies.iter(), access.tags_matter),
+            side: OnceLock::new(),
+            shared: place.and_then(|place| self.shared.get(place)),
         })
     }
 }
@@ -84,7 +153,7 @@ impl Prover<'_> {
     /// The statements that give the principal a capability on a queue: the Allow statements that match, and conditional
     /// Deny statements that may take it away. Each once, in the order of the layers. Where one workload has the capability
     /// more surely than other sessions, those of its session.
-    pub fn prove(&self, queue: usize, capability: Capability) -> Vec<Proof> {
+    pub fn prove(&self, queue: usize, capability: Capability) -> Arc<[Proof]> {
         let session = self
             .access
             .rights_on(self.index, queue)
@@ -94,6 +163,30 @@ impl Prover<'_> {
 
     /// The same for the session of one workload, by its place among the principal's; for any session when it is none.
     pub fn prove_as(
+        &self,
+        workload: Option<usize>,
+        queue: usize,
+        capability: Capability,
+    ) -> Arc<[Proof]> {
+        let alone = || self.prove_alone(workload, queue, capability);
+        match self.shared {
+            Some(shared) if workload.is_none() && !self.is_apart(queue) => {
+                shared.of(queue, capability, alone)
+            }
+            _ => alone().into(),
+        }
+    }
+
+    /// Whether the queue is the principal's own matter, so that no other's proof can stand for its own.
+    fn is_apart(&self, queue: usize) -> bool {
+        let row = self.access.rows.get(self.index);
+        row.zip(u32::try_from(queue).ok())
+            .is_none_or(|(row, queue)| row.apart.contains(queue))
+    }
+
+    /// The same as [`Prover::prove_as`], without asking what was proved for others: what that must equal.
+    #[doc(hidden)]
+    pub fn prove_alone(
         &self,
         workload: Option<usize>,
         queue: usize,
@@ -118,6 +211,10 @@ impl Prover<'_> {
                     .callers(self.principal, &self.principal.policies),
             ),
         };
+        let side = self.side.get_or_init(|| {
+            let policies = self.principal.policies.iter();
+            RequesterSide::of(self.principal, &policies, self.access.tags_matter)
+        });
         let mut matched = Vec::new();
         for caller in callers {
             let comer = Comer {
@@ -128,7 +225,7 @@ impl Prover<'_> {
             let mut of_caller = Vec::new();
             let when = self.asker.when(
                 comer,
-                &self.side,
+                side,
                 audited,
                 &queue_side,
                 capability,

@@ -2,7 +2,7 @@
 //! many principals share is kept once.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::action::Capability;
 use super::index::QueueSet;
@@ -13,13 +13,26 @@ use crate::policy::Formula;
 pub(super) type Formulas = [Formula; Capability::ALL.len()];
 
 /// What a principal can do with some queues, on all of which it fares alike.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) queues: QueueSet,
     /// What any session can do.
-    pub(super) any: Formulas,
+    any: Formulas,
     /// The workloads whose rights differ from that, by their place among the principal's.
-    pub(super) workloads: Vec<(usize, Formulas)>,
+    workloads: Vec<(usize, Formulas)>,
+    /// When any session can both send and receive, once it was asked for: everyone who shares the group asks.
+    both: OnceLock<Option<Formula>>,
+}
+
+impl Group {
+    pub(super) fn new(queues: QueueSet, any: Formulas, workloads: Vec<(usize, Formulas)>) -> Self {
+        Self {
+            queues,
+            any,
+            workloads,
+            both: OnceLock::new(),
+        }
+    }
 }
 
 /// The rights of one principal on queues. Queues without any right are in no group.
@@ -27,6 +40,8 @@ pub(super) struct Group {
 pub(super) struct Row {
     /// What it shares with others.
     pub(super) shared: Arc<Vec<Group>>,
+    /// The policies that give it, by their place among the principal's.
+    pub(super) shared_by: Vec<usize>,
     /// The queues on which its own groups tell everything.
     pub(super) apart: QueueSet,
     /// What it has for itself.
@@ -124,6 +139,8 @@ pub struct SessionRights<'a> {
     /// The place of the workload among the principal's, when the session is that of one; any session otherwise.
     pub workload: Option<usize>,
     formulas: &'a Formulas,
+    /// Where [`SessionRights::both`] is kept.
+    both: Option<&'a OnceLock<Option<Formula>>>,
 }
 
 impl<'a> SessionRights<'a> {
@@ -141,6 +158,27 @@ impl<'a> SessionRights<'a> {
             when => Some(Certainty::of(when)),
         }
     }
+
+    /// When the session can both send and receive; none when it never can, or when nothing that was read says so.
+    pub fn both(&self) -> Option<Cow<'a, Formula>> {
+        match self.both {
+            Some(known) => known
+                .get_or_init(|| self.send_and_receive())
+                .as_ref()
+                .map(Cow::Borrowed),
+            None => self.send_and_receive().map(Cow::Owned),
+        }
+    }
+
+    fn send_and_receive(&self) -> Option<Formula> {
+        let send = self.when(Capability::Send);
+        let receive = self.when(Capability::Receive);
+        if !send.rests_on_what_was_read() || !receive.rests_on_what_was_read() {
+            return None;
+        }
+        let both = send.clone().and(receive.clone());
+        both.is_satisfiable().then_some(both)
+    }
 }
 
 impl<'a> SessionsOn<'a> {
@@ -155,6 +193,7 @@ impl<'a> SessionsOn<'a> {
             .map(|(workload, formulas)| SessionRights {
                 workload: Some(*workload),
                 formulas,
+                both: None,
             });
         std::iter::once(self.any_session()).chain(workloads)
     }
@@ -170,6 +209,7 @@ impl<'a> SessionsOn<'a> {
         SessionRights {
             workload: None,
             formulas: &self.0.any,
+            both: Some(&self.0.both),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Loops of one principal over one queue: it can put in what it takes out.
 
 use super::Graph;
-use crate::access::{Capability, QueueSet, SessionRights, SessionsOn};
+use crate::access::{Capability, QueueSet, SessionsOn};
 use crate::entity::{Certainty, Grade};
 use crate::parallel::in_parallel;
 use crate::policy::Formula;
@@ -48,6 +48,32 @@ impl Graph<'_> {
         results.into_iter().flatten().collect()
     }
 
+    /// For each principal the queues over which it has a loop: what [`Graph::loops`] tells of queues, and no more.
+    pub fn looped(&self) -> &[QueueSet] {
+        self.looped.get_or_init(|| {
+            let principals: Vec<usize> = (0..self.access.principals.len()).collect();
+            in_parallel(&principals, |principal| self.looped_by(*principal))
+        })
+    }
+
+    fn looped_by(&self, principal: usize) -> QueueSet {
+        let wired = self.wired.get(&principal);
+        let is_administrator = self.is_administrator(principal);
+        let mut looped = QueueSet::new();
+        if is_administrator && wired.is_none() {
+            return looped;
+        }
+        for rights in self.access.rights(principal) {
+            if rights.on_each().sessions().any(|one| one.both().is_some()) {
+                looped |= &*rights.queues;
+            }
+        }
+        match wired {
+            Some(wired) if is_administrator => looped & wired,
+            _ => looped,
+        }
+    }
+
     fn loops_of(&self, principal: usize) -> Vec<Loop> {
         let wired = self.wired.get(&principal);
         let mut loops = Vec::new();
@@ -60,7 +86,8 @@ impl Graph<'_> {
                 loops.extend(self.gravest_loop(principal, queues, sessions, &functions));
             }
             if !self.is_administrator(principal) {
-                let others = &*rights.queues - wired;
+                let mut others = rights.queues.into_owned();
+                others -= &wired;
                 loops.extend(self.gravest_loop(principal, others, sessions, &[]));
             }
         }
@@ -86,7 +113,7 @@ impl Graph<'_> {
             .map(|session| (session, session.workload, false));
         let mut gravest: Option<Loop> = None;
         for (session, workload, wired) in of_wired.chain(of_any) {
-            let Some(when) = together(&session) else {
+            let Some(when) = session.both() else {
                 continue;
             };
             let (grade, certainty) = match (when.is_always(), wired) {
@@ -102,7 +129,7 @@ impl Graph<'_> {
                     grade,
                     certainty,
                     deletes: session.certainty(Capability::Delete),
-                    when,
+                    when: when.into_owned(),
                     workloads: Vec::new(),
                 });
             }
@@ -110,23 +137,9 @@ impl Graph<'_> {
         let mut gravest = gravest?;
         let workloads = self.access.principals.get(principal)?.workloads.len();
         gravest.workloads = (0..workloads)
-            .filter(|place| together(&sessions.of_workload(*place)).is_some())
+            .filter(|place| sessions.of_workload(*place).both().is_some())
             .collect();
         gravest.queues = queues;
         Some(gravest)
     }
-}
-
-/// When one session can both send and receive; none when it never can, or when nothing that was read says so.
-fn together(session: &SessionRights<'_>) -> Option<Formula> {
-    let send = session.when(Capability::Send);
-    let receive = session.when(Capability::Receive);
-    if send.is_never() || receive.is_never() {
-        return None;
-    }
-    if !send.rests_on_what_was_read() || !receive.rests_on_what_was_read() {
-        return None;
-    }
-    let both = send.clone().and(receive.clone());
-    both.is_satisfiable().then_some(both)
 }

@@ -3,15 +3,20 @@
 //! A view over [`Access`]: edges that follow from rights are made when asked for, so that a principal with rights on ten
 //! thousand queues costs nothing until somebody looks. Edges point the way messages or rights travel.
 
+mod cycles;
+mod flow;
 mod loops;
 pub mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::OnceLock;
 
+pub use cycles::{MessageCycle, Station};
+pub use flow::Process;
 pub use loops::Loop;
 
-use crate::access::{Access, Capability, QueueSet};
+use crate::access::{Access, Capability, Channels, QueueSet, Stop, Wire};
 use crate::entity::{Certainty, Entity, Kind};
 use crate::policy::Formula;
 
@@ -20,14 +25,20 @@ use crate::policy::Formula;
 pub struct Graph<'a> {
     /// The access that the graph draws.
     pub access: &'a Access<'a>,
-    /// Queue → function: event source mappings that poll.
+    /// What messages pass through besides queues.
+    pub channels: Channels<'a>,
+    /// Queue → workload: what AWS polls for, such as event source mappings.
     deliveries: Vec<Delivery>,
+    /// For each principal the workloads, by place, that something starts.
+    starts: BTreeMap<usize, BTreeSet<usize>>,
     /// For each principal the queues that deliver to something that runs as it.
     wired: BTreeMap<usize, QueueSet>,
     /// Deliveries by queue, as a range of the sorted list.
     deliveries_of: BTreeMap<usize, Range<usize>>,
     /// Principals with every action on every resource, by index.
     administrators: BTreeSet<usize>,
+    /// What [`Graph::looped`] tells, once it was asked.
+    looped: OnceLock<Vec<QueueSet>>,
 }
 
 /// A flow that AWS moves by itself.
@@ -35,8 +46,12 @@ pub struct Graph<'a> {
 pub struct Delivery {
     /// The index of the queue.
     pub queue: usize,
-    /// The function that is invoked.
-    pub function: Entity,
+    /// The function that is invoked, or what else is started.
+    pub workload: Entity,
+    /// Whether policies always let it.
+    pub certainty: Certainty,
+    /// The conditions otherwise, in words.
+    pub conditions: Vec<String>,
 }
 
 /// What an edge stands for.
@@ -105,49 +120,55 @@ pub struct Edge {
 impl<'a> Graph<'a> {
     /// Draws the graph of `access`.
     pub fn new(access: &'a Access<'a>) -> Self {
-        let queues: BTreeMap<&str, usize> = access
-            .queues
-            .iter()
-            .enumerate()
-            .map(|(index, audited)| (audited.queue.arn.as_str(), index))
-            .collect();
-        let mut deliveries = Vec::new();
-        for account in access.accounts {
-            for mapping in account
-                .event_source_mappings
-                .iter()
-                .filter(|mapping| mapping.enabled)
-            {
-                if let (Some(&queue), Some(function)) =
-                    (queues.get(mapping.source.as_str()), mapping.function_arn())
-                {
-                    deliveries.push(Delivery {
-                        queue,
-                        function: Entity::new(Kind::Function, function.shared()),
-                    });
+        let channels = access.channels();
+        let mut deliveries: Vec<Delivery> = Vec::new();
+        let mut starts: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        let mut wired: BTreeMap<usize, QueueSet> = BTreeMap::new();
+        for wire in flowing(&channels.wires) {
+            let target = match wire.target {
+                Some(Stop::Workload(place)) => Some(place),
+                Some(Stop::Inlet(inlet)) => {
+                    let inlet = channels.inlets.get(inlet);
+                    inlet.and_then(|inlet| inlet.leads_to)
                 }
+                Some(Stop::Queue(_)) | None => None,
+            };
+            if let Some(place) = target {
+                let places = starts.entry(place.principal).or_default();
+                places.insert(place.workload);
+            }
+            for source in &wire.sources {
+                let Stop::Queue(queue) = source else { continue };
+                if wire.to.kind == Kind::Queue {
+                    continue;
+                }
+                deliveries.push(Delivery {
+                    queue: *queue,
+                    workload: wire.to.clone(),
+                    certainty: Certainty::of(&wire.when),
+                    conditions: wire.when.conditions(),
+                });
+                if let (Some(Stop::Workload(place)), Ok(queue), true) =
+                    (wire.target, u32::try_from(*queue), wire.when.is_always())
+                {
+                    wired.entry(place.principal).or_default().insert(queue);
+                }
+            }
+        }
+        for inlet in &channels.inlets {
+            if let Some(place) = inlet.leads_to {
+                let places = starts.entry(place.principal).or_default();
+                places.insert(place.workload);
             }
         }
         deliveries.sort();
         deliveries.dedup();
-
-        let mut runs_as: BTreeMap<&Entity, usize> = BTreeMap::new();
-        for (index, principal) in access.principals.iter().enumerate() {
-            runs_as.extend(principal.workloads.iter().map(|workload| (workload, index)));
-        }
-        let mut wired: BTreeMap<usize, QueueSet> = BTreeMap::new();
         let mut deliveries_of: BTreeMap<usize, Range<usize>> = BTreeMap::new();
         for (place, delivery) in deliveries.iter().enumerate() {
             deliveries_of
                 .entry(delivery.queue)
                 .or_insert(place..place)
                 .end = place + 1;
-            if let (Some(principal), Ok(queue)) = (
-                runs_as.get(&delivery.function),
-                u32::try_from(delivery.queue),
-            ) {
-                wired.entry(*principal).or_default().insert(queue);
-            }
         }
         let administrators = access
             .principals
@@ -158,14 +179,22 @@ impl<'a> Graph<'a> {
             .collect();
         Self {
             access,
+            channels,
             deliveries,
+            starts,
             wired,
             deliveries_of,
             administrators,
+            looped: OnceLock::new(),
         }
     }
 
-    /// The functions that run as the principal and that the queue delivers to.
+    /// The deliveries that are switched on and that policies may let happen.
+    pub fn flowing_wires(&self) -> impl Iterator<Item = &Wire> {
+        flowing(&self.channels.wires)
+    }
+
+    /// What runs as the principal and is always started by what the queue holds.
     pub fn delivered_to(&self, principal: usize, queue: usize) -> impl Iterator<Item = &Entity> {
         let workloads = self
             .access
@@ -177,8 +206,9 @@ impl<'a> Graph<'a> {
             .and_then(|range| self.deliveries.get(range.clone()))
             .unwrap_or_default()
             .iter()
-            .map(|delivery| &delivery.function)
-            .filter(move |function| workloads.binary_search(function).is_ok())
+            .filter(|delivery| delivery.certainty == Certainty::Allowed)
+            .map(|delivery| &delivery.workload)
+            .filter(move |workload| workloads.binary_search(workload).is_ok())
     }
 
     /// The same functions, by their place among the principal's workloads.
@@ -189,7 +219,7 @@ impl<'a> Graph<'a> {
             .get(principal)
             .map_or(&[][..], |principal| &principal.workloads);
         self.delivered_to(principal, queue as usize)
-            .filter_map(|function| workloads.binary_search(function).ok())
+            .filter_map(|workload| workloads.binary_search(workload).ok())
     }
 
     /// Whether the principal may do everything, so that naming it at each queue would tell nothing.
@@ -279,11 +309,13 @@ impl<'a> Graph<'a> {
             })
         });
         let delivers = self.deliveries.iter().filter_map(|delivery| {
-            Some(certain(
-                self.queue(delivery.queue)?,
-                delivery.function.clone(),
-                EdgeKind::Delivers,
-            ))
+            Some(Edge {
+                from: self.queue(delivery.queue)?,
+                to: delivery.workload.clone(),
+                kind: EdgeKind::Delivers,
+                certainty: delivery.certainty,
+                conditions: delivery.conditions.clone(),
+            })
         });
         let redrives = (0..self.access.queues.len()).flat_map(move |dead_letters| {
             let sources = self.access.moved_from(dead_letters).iter();
@@ -302,6 +334,13 @@ impl<'a> Graph<'a> {
         let audited = self.access.queues.get(index)?;
         Some(Entity::new(Kind::Queue, audited.queue.arn.shared()))
     }
+}
+
+/// The deliveries that are switched on and that policies may let happen, as far as those were read.
+fn flowing(wires: &[Wire]) -> impl Iterator<Item = &Wire> {
+    wires
+        .iter()
+        .filter(|wire| wire.enabled && wire.when.rests_on_what_was_read())
 }
 
 fn certain(from: Entity, to: Entity, kind: EdgeKind) -> Edge {

@@ -1,7 +1,7 @@
 //! `assumable-loop`: a principal with one side of a queue at most can become both by assuming roles.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Audit, evidence, principal_ref, short};
 use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet, StepProof};
@@ -9,6 +9,7 @@ use crate::finding::{
     Certainty, Entity, Evidence, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef,
     Severity, finding_id,
 };
+use crate::parallel::in_parallel;
 use crate::policy::Formula;
 
 const RULE: &str = "assumable-loop";
@@ -17,25 +18,23 @@ const MOST_PROVED: usize = 20;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let becoming = audit.access.becoming();
-    let loops = audit.graph.each_with_loops(|loops| {
-        let mut queues = QueueSet::new();
-        for found in &loops {
-            queues |= &found.queues;
-        }
-        Some((loops.first()?.principal, queues))
-    });
-    let loops = loops.into_iter().flatten().collect();
-    let mut rule = Rule {
+    let rule = Rule {
         audit,
         becoming: &becoming,
         provers: audit.access.provers(),
-        loops,
-        sides: HashMap::new(),
+        loops: audit.graph.looped(),
+        sides: audit
+            .access
+            .principals
+            .iter()
+            .map(|_| OnceLock::new())
+            .collect(),
     };
-    (0..audit.access.principals.len())
+    let principals: Vec<usize> = (0..audit.access.principals.len())
         .filter(|principal| !audit.graph.is_administrator(*principal))
-        .filter_map(|principal| rule.finding(principal))
-        .collect()
+        .collect();
+    let findings = in_parallel(&principals, |principal| rule.finding(*principal));
+    findings.into_iter().flatten().collect()
 }
 
 struct Rule<'a> {
@@ -43,9 +42,9 @@ struct Rule<'a> {
     becoming: &'a Becoming<'a>,
     provers: Provers<'a>,
     /// The queues over which each principal loops by itself: `queue-feedback-loop` tells them.
-    loops: HashMap<usize, QueueSet>,
+    loops: &'a [QueueSet],
     /// For each role that somebody can become, what it can do.
-    sides: HashMap<usize, Sides>,
+    sides: Vec<OnceLock<Sides>>,
 }
 
 /// What one principal can do, as far as it does not loop by itself: queues with when it can.
@@ -82,7 +81,7 @@ impl Guise<'_> {
 }
 
 impl Rule<'_> {
-    fn finding(&mut self, index: usize) -> Option<Finding> {
+    fn finding(&self, index: usize) -> Option<Finding> {
         let access = self.audit.access;
         let graph = self.audit.graph;
         let paths = self
@@ -92,12 +91,6 @@ impl Rule<'_> {
             return None;
         }
         let principal = access.principals.get(index)?;
-        for role in paths.iter().filter_map(Path::role) {
-            if !self.sides.contains_key(&role) {
-                let sides = self.sides(role, false);
-                self.sides.insert(role, sides);
-            }
-        }
         let own_sides = self.sides(index, true);
         let itself = Guise {
             path: None,
@@ -109,14 +102,17 @@ impl Rule<'_> {
             Some(Guise {
                 path: Some(path),
                 principal: role,
-                sides: self.sides.get(&role)?,
+                sides: self
+                    .sides
+                    .get(role)?
+                    .get_or_init(|| self.sides(role, false)),
             })
         });
         let mut guises: Vec<Guise<'_>> = std::iter::once(itself).chain(roles).collect();
         // The surest and shortest ways come first; paths are sorted by ARN.
         guises.sort_by_key(|guise| (!guise.when().is_always(), guise.steps().len()));
-        let own = self.loops.get(&index).cloned().unwrap_or_default();
-        let switches = switches(&guises, &own);
+        let own = self.loops.get(index)?;
+        let switches = switches(&guises, own);
         if switches.is_empty() {
             return None;
         }
@@ -126,7 +122,7 @@ impl Rule<'_> {
     /// What a principal can do on queues over which it does not loop itself. Whoever assumes a role has no session of a
     /// workload, so only what any session can do counts then.
     fn sides(&self, index: usize, with_workloads: bool) -> Sides {
-        let loops = self.loops.get(&index);
+        let loops = self.loops.get(index);
         let mut sides = Sides::default();
         for rights in self.audit.access.rights(index) {
             let sessions = rights.on_each();

@@ -6,14 +6,17 @@
 mod abandoned;
 mod assumable_loop;
 mod breadth;
+mod broken_delivery;
 mod direct_user_policy;
 mod exposure;
 mod external_access;
+mod message_cycle;
 mod overbroad_wildcard;
 mod public_queue;
 mod queue_feedback_loop;
 mod queue_without_consumer;
 mod queue_without_generator;
+mod shared_role;
 mod unscoped_service;
 
 use std::collections::BTreeSet;
@@ -84,13 +87,16 @@ macro_rules! rule {
 /// Every rule, sorted by id.
 pub const RULES: &[Rule] = &[
     rule!(assumable_loop, "assumable-loop"),
+    rule!(broken_delivery, "broken-delivery"),
     rule!(direct_user_policy, "direct-user-policy"),
     rule!(external_access, "external-access"),
+    rule!(message_cycle, "message-cycle"),
     rule!(overbroad_wildcard, "overbroad-wildcard"),
     rule!(public_queue, "public-queue"),
     rule!(queue_feedback_loop, "queue-feedback-loop"),
     rule!(queue_without_consumer, "queue-without-consumer"),
     rule!(queue_without_generator, "queue-without-generator"),
+    rule!(shared_role, "shared-role"),
     rule!(unscoped_service, "unscoped-service"),
 ];
 
@@ -132,7 +138,12 @@ fn count(number: usize, noun: &str) -> String {
     if number == 1 {
         format!("one {noun}")
     } else {
-        format!("{number} {noun}s")
+        let (stem, plural) = match noun.strip_suffix('y') {
+            Some(stem) => (stem, "ies"),
+            None if noun.ends_with('s') => (noun, "es"),
+            None => (noun, "s"),
+        };
+        format!("{number} {stem}{plural}")
     }
 }
 
@@ -159,6 +170,6 @@ fn short(entity: &Entity) -> String {
     match entity.kind {
         Kind::Anyone => "anyone".to_owned(),
         Kind::Service => entity.arn.to_string(),
-        kind => format!("{kind} {name}"),
+        kind => format!("{} {name}", kind.words()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod catalogue;
+mod circles;
 pub(crate) mod contract;
 mod exit_codes;
 mod graph;

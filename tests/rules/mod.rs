@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod assumable_loop;
+mod message_cycle;
 
 use std::collections::BTreeSet;
 use std::path::Path;

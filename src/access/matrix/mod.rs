@@ -220,6 +220,7 @@ impl<'a> Matrix<'a> {
             };
             Row {
                 shared: shared.answer(*index, &answers).cloned().unwrap_or_default(),
+                shared_by: plan.wide_places().collect(),
                 apart: plan.apart.clone(),
                 own: self.own_groups(*index, plan, profiles.of(&plan.tags)),
             }

@@ -48,6 +48,14 @@ impl<'p> Plan<'p> {
     pub(super) fn wide(&self) -> impl Iterator<Item = &Carried<'p>> {
         self.carried.iter().filter(|carried| carried.wide)
     }
+
+    /// The places of the same among the policies that the principal carries.
+    pub(super) fn wide_places(&self) -> impl Iterator<Item = usize> {
+        let carried = self.carried.iter().enumerate();
+        carried
+            .filter(|(_, carried)| carried.wide)
+            .map(|(place, _)| place)
+    }
 }
 
 /// What two principals have in common that share their answer on all queues but their own.

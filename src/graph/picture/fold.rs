@@ -122,8 +122,20 @@ impl Part {
             | Kind::Service
             | Kind::Organization
             | Kind::Anyone => Self::Principal,
-            Kind::Function | Kind::Instance => Self::Workload,
-            Kind::Queue => Self::Resource,
+            Kind::Function
+            | Kind::Instance
+            | Kind::AutoScalingGroup
+            | Kind::Task
+            | Kind::EcsService
+            | Kind::PodIdentity
+            | Kind::ServiceAccount
+            | Kind::StateMachine
+            | Kind::Pipe
+            | Kind::Schedule
+            | Kind::Crawler
+            | Kind::Api
+            | Kind::IotRule => Self::Workload,
+            Kind::Queue | Kind::Topic | Kind::Bucket | Kind::Bus => Self::Resource,
         }
     }
 }

@@ -340,8 +340,22 @@ fn icon(kind: Kind) -> &'static str {
         Kind::Anyone => "anyone",
         Kind::Queue => "queue",
         Kind::Function => "function",
-        Kind::Instance => "instance",
-        Kind::Policy => "other",
+        Kind::Instance
+        | Kind::AutoScalingGroup
+        | Kind::Task
+        | Kind::EcsService
+        | Kind::PodIdentity
+        | Kind::ServiceAccount => "instance",
+        Kind::Policy
+        | Kind::StateMachine
+        | Kind::Pipe
+        | Kind::Schedule
+        | Kind::Crawler
+        | Kind::Topic
+        | Kind::Bucket
+        | Kind::Bus
+        | Kind::Api
+        | Kind::IotRule => "other",
     }
 }
 

@@ -10,24 +10,64 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::{Serialize, Serializer};
-use serde_json::ser::{Formatter, PrettyFormatter};
+use serde_json::ser::Formatter;
 
 use super::text::is_hidden;
 use super::{AccountGap, AccountNote, AccountSummary, Coverage, Report, SkippedService};
 use crate::account::Gap;
 use crate::finding::{Entity, Evidence, Finding, PrincipalRef, ResourceRef};
+use crate::parallel::each_in_order;
 
 const SCHEMA: &str = "patscan.report/v1";
 
-/// Writes the report, pretty-printed, with a final newline.
+/// Findings that are made into text at a time.
+const PIECE: usize = 32;
+
+/// Writes the report, pretty-printed, with a final newline. The findings, which are nearly all of a large one, are made into
+/// text on every processor.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    write_value(&ReportView::of(report), out)
+    let mut frame = Vec::new();
+    let view = ReportView {
+        findings: Each::of(&[], FindingView::of),
+        ..ReportView::of(report)
+    };
+    write_value(&view, &mut frame)?;
+    // The list of findings comes last.
+    let Some(before) = frame.strip_suffix(b"[]\n}\n") else {
+        return write_value(&ReportView::of(report), out);
+    };
+    if report.findings.is_empty() {
+        return out.write_all(&frame);
+    }
+    out.write_all(before)?;
+    let mut between: &[u8] = b"[\n";
+    each_in_order(&report.findings, PIECE, items_of_list, |text| {
+        out.write_all(between)?;
+        between = b",\n";
+        out.write_all(&text?)
+    })?;
+    out.write_all(b"\n  ]\n}\n")
+}
+
+/// Findings as they stand in the list of a report, between its brackets.
+fn items_of_list(findings: &[Finding]) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for (place, finding) in findings.iter().enumerate() {
+        if place > 0 {
+            text.extend_from_slice(b",\n");
+        }
+        text.extend_from_slice(b"    ");
+        let formatter = VisibleFormatter::inside(2);
+        let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+        FindingView::of(finding).serialize(&mut serializer)?;
+    }
+    Ok(text)
 }
 
 /// Writes any value as the JSON of this program: indented, safe on a terminal, one newline at the end.
 pub(super) fn write_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut serializer =
-        serde_json::Serializer::with_formatter(&mut *out, VisibleFormatter::default());
+        serde_json::Serializer::with_formatter(&mut *out, VisibleFormatter::inside(0));
     value.serialize(&mut serializer)?;
     out.write_all(b"\n")
 }
@@ -408,9 +448,58 @@ impl Formatter for VisibleLineFormatter {
     }
 }
 
-/// Pretty JSON in which hidden characters are written as `\uXXXX`; a reader of JSON sees no difference.
-#[derive(Default)]
-struct VisibleFormatter(PrettyFormatter<'static>);
+/// Indented JSON in which hidden characters are written as `\uXXXX`; a reader of JSON sees no difference.
+struct VisibleFormatter {
+    /// In how many lists and objects the next value stands.
+    depth: usize,
+    /// Whether the innermost of them has a value.
+    has_value: bool,
+}
+
+/// As much as most values are indented by.
+const INDENT: &[u8] = b"                                ";
+const STEP: usize = 2;
+
+impl VisibleFormatter {
+    /// For a value that stands in so many lists and objects.
+    fn inside(depth: usize) -> Self {
+        Self {
+            depth,
+            has_value: false,
+        }
+    }
+
+    fn open<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth += 1;
+        self.has_value = false;
+        out.write_all(bracket)
+    }
+
+    fn close<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth = self.depth.saturating_sub(1);
+        if self.has_value {
+            self.begin_line(out, b"\n")?;
+        }
+        // What was closed is a value of what it stands in.
+        self.has_value = true;
+        out.write_all(bracket)
+    }
+
+    fn begin_line<W: ?Sized + Write>(&self, out: &mut W, before: &[u8]) -> io::Result<()> {
+        out.write_all(before)?;
+        let mut left = self.depth * STEP;
+        while left > 0 {
+            let part = left.min(INDENT.len());
+            out.write_all(INDENT.get(..part).unwrap_or(INDENT))?;
+            left -= part;
+        }
+        Ok(())
+    }
+
+    fn begin_item<W: ?Sized + Write>(&self, out: &mut W, first: bool) -> io::Result<()> {
+        self.begin_line(out, if first { b"\n" } else { b",\n" })
+    }
+}
 
 impl Formatter for VisibleFormatter {
     fn write_string_fragment<W: ?Sized + Write>(
@@ -422,38 +511,40 @@ impl Formatter for VisibleFormatter {
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_array(out)
+        self.open(out, b"[")
     }
 
     fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array(out)
+        self.close(out, b"]")
     }
 
     fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(out, first)
+        self.begin_item(out, first)
     }
 
-    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array_value(out)
+    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
     }
 
     fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object(out)
+        self.open(out, b"{")
     }
 
     fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object(out)
+        self.close(out, b"}")
     }
 
     fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(out, first)
+        self.begin_item(out, first)
     }
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(out)
+        out.write_all(b": ")
     }
 
-    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object_value(out)
+    fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
     }
 }

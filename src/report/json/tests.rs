@@ -354,3 +354,34 @@ fn hidden_characters_are_escaped_and_read_back_as_they_were() {
     let report = example::hostile(&["a\u{7f}\u{202e}\u{e0041}z".to_owned()]);
     assert!(json(&report).contains(r#""title": "a\u007f\u202e\udb40\udc41z""#));
 }
+
+#[test]
+fn a_report_written_in_pieces_is_the_report_written_in_one() {
+    let few = example::report();
+    let mut none = few.clone();
+    none.findings.clear();
+    let mut many = few.clone();
+    many.findings = few
+        .findings
+        .iter()
+        .cycle()
+        .take(PIECE * 3 + 1)
+        .cloned()
+        .collect();
+    for report in [none, few, many] {
+        let mut in_one = Vec::new();
+        write_value(&ReportView::of(&report), &mut in_one).unwrap();
+        assert_eq!(json(&report), String::from_utf8(in_one).unwrap());
+    }
+}
+
+#[test]
+fn json_is_indented_as_serde_json_does() {
+    let value = serde_json::json!({
+        "empty": {}, "none": [], "list": [[], [{}], {"a": [1, "b\n", null]}, "c"], "last": {"d": {"e": [[[]]]}}
+    });
+    let mut ours = Vec::new();
+    write_value(&value, &mut ours).unwrap();
+    let theirs = serde_json::to_string_pretty(&value).unwrap() + "\n";
+    assert_eq!(String::from_utf8(ours).unwrap(), theirs);
+}

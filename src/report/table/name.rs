@@ -42,7 +42,7 @@ impl<'a> Names<'a> {
             Kind::Policy if Arn::parse(&entity.arn).is_ok_and(|arn| arn.account() == "aws") => {
                 format!("AWS policy {name}")
             }
-            kind => format!("{kind} {name}"),
+            kind => format!("{} {name}", kind.words()),
         }
     }
 
@@ -60,6 +60,11 @@ impl<'a> Names<'a> {
             Kind::Function => {
                 let resource = arn.resource();
                 self.placed(&arn, resource.strip_prefix("function:").unwrap_or(resource))
+            }
+            Kind::StateMachine => {
+                let resource = arn.resource();
+                let name = resource.strip_prefix("stateMachine:");
+                self.placed(&arn, name.unwrap_or(resource))
             }
             _ => match arn.resource().strip_prefix("assumed-role/") {
                 Some(session) => self.placed(&arn, session),

@@ -1,0 +1,274 @@
+//! Everything about one action that puts something into inlets, in sets: which inlets a policy document surely allows, which it
+//! may reach at all, and which it may deny.
+//!
+//! Documents are shared, so each is compared with the inlets once. What plain statements say together is a union of sets, and
+//! only the rest is decided inlet by inlet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::Access;
+use super::super::control::ControlsAbout;
+use super::super::decide::{Candidates, Policy};
+use super::super::principal::Principal;
+use super::InletSet;
+use super::inlet::Inlet;
+use crate::policy::{
+    Document, Effect, Formula, PolicyKind, ResourcePattern, ResourceSet, Statement,
+};
+
+/// One action with its inlets.
+#[derive(Debug)]
+pub(super) struct Door<'a> {
+    pub(super) action: &'static str,
+    pub(super) inlets: InletSet,
+    /// The inlets whose policies let in people without naming them.
+    open: InletSet,
+    /// Those whose policies name one, by its index.
+    named: HashMap<usize, InletSet>,
+    /// Those of each account id whose policies refuse nobody.
+    unguarded: HashMap<String, InletSet>,
+    /// What each document says, by its address.
+    documents: HashMap<usize, Says>,
+    /// For each audited account what its control policies say.
+    pub(super) controls: Vec<ControlsAbout<'a>>,
+}
+
+/// What a document says about an action.
+#[derive(Debug, Default)]
+struct Says {
+    /// Where a statement without conditions allows it.
+    surely: InletSet,
+    /// Where it may be allowed.
+    perhaps: InletSet,
+    /// Where it may be denied.
+    denied: InletSet,
+}
+
+/// The inlets that a principal may have to do with.
+pub(super) struct Reach {
+    /// Where it surely may put something in.
+    pub(super) surely: InletSet,
+    /// Where that has to be decided.
+    pub(super) perhaps: InletSet,
+}
+
+fn address(document: &Arc<Document>) -> usize {
+    Arc::as_ptr(document).addr()
+}
+
+impl<'a> Door<'a> {
+    pub(super) fn new(access: &'a Access<'a>, inlets: &[Inlet], action: &'static str) -> Self {
+        let of_action = || {
+            let numbered = (0..).zip(inlets);
+            numbered.filter(|(_, inlet)| inlet.id.action == action)
+        };
+        let mut door = Self {
+            action,
+            inlets: of_action().map(|(number, _)| number).collect(),
+            open: InletSet::new(),
+            named: HashMap::new(),
+            unguarded: HashMap::new(),
+            documents: HashMap::new(),
+            controls: Vec::new(),
+        };
+        if door.inlets.is_empty() {
+            return door;
+        }
+        let controls = access.controls.iter();
+        door.controls = controls.map(|controls| controls.about(action)).collect();
+        for (number, inlet) in of_action() {
+            door.add_policy(access, number, inlet);
+        }
+        for principal in &access.principals {
+            for policy in principal.policies.iter().chain(&principal.boundary) {
+                let address = address(&policy.document);
+                if !door.documents.contains_key(&address) {
+                    let says = door.says(&policy.document, inlets);
+                    door.documents.insert(address, says);
+                }
+            }
+        }
+        door
+    }
+
+    /// Notes whom the policy of an inlet lets in.
+    fn add_policy(&mut self, access: &Access<'_>, number: u32, inlet: &Inlet) {
+        let unreadable = |policy: &Policy| !policy.document.readable;
+        let guests = inlet.guests();
+        if guests.anyone || inlet.policy.as_ref().is_some_and(unreadable) {
+            self.open.insert(number);
+        }
+        if !inlet.may_refuse() && inlet.account.is_some() {
+            let unguarded = self.unguarded.entry(inlet.owner.clone()).or_default();
+            unguarded.insert(number);
+        }
+        if guests.named.is_empty() && guests.ids.is_empty() {
+            return;
+        }
+        for (index, principal) in access.principals.iter().enumerate() {
+            let arn = principal.arn;
+            let name = (
+                principal.kind,
+                arn.account().to_owned(),
+                arn.name().to_owned(),
+            );
+            if guests.named.contains(&name) || guests.ids.contains(principal.id) {
+                self.named.entry(index).or_default().insert(number);
+            }
+        }
+    }
+
+    fn says(&self, document: &Document, inlets: &[Inlet]) -> Says {
+        let mut says = Says::default();
+        if !document.readable {
+            says.perhaps = self.inlets.clone();
+            says.denied = self.inlets.clone();
+            return says;
+        }
+        let twice = document.readings.len() > 1;
+        for statement in document.readings.iter().flatten() {
+            if !statement.actions.contains(self.action) {
+                continue;
+            }
+            let (surely, perhaps) = self.reached(statement, inlets);
+            if statement.effect == Effect::Deny {
+                says.denied |= perhaps;
+                continue;
+            }
+            if !twice && statement.valid && statement.conditions.is_empty() {
+                says.surely |= surely;
+            }
+            says.perhaps |= perhaps;
+        }
+        says
+    }
+
+    /// The inlets that the resources of a statement surely mean, and those that they may.
+    fn reached(&self, statement: &Statement, inlets: &[Inlet]) -> (InletSet, InletSet) {
+        let everything = || self.inlets.clone();
+        let patterns = match &statement.resources {
+            Some(resources) if !resources.negated => &resources.patterns,
+            _ => return (InletSet::new(), everything()),
+        };
+        let (mut surely, mut perhaps) = (InletSet::new(), InletSet::new());
+        for pattern in patterns {
+            let reach = pattern.widest_reach(PolicyKind::Identity);
+            if reach.is_everything() {
+                return (everything(), everything());
+            }
+            for (number, inlet) in self.beginning_with(&reach.prefix(), inlets) {
+                if !inlet.may_reach(&reach) {
+                    continue;
+                }
+                perhaps.insert(number);
+                let is_sure = inlet
+                    .plain
+                    .iter()
+                    .any(|resource| reach.contains(resource) == Some(true));
+                if is_sure && !pattern.has_variables() {
+                    surely.insert(number);
+                }
+            }
+        }
+        (surely, perhaps)
+    }
+
+    /// The inlets whose ARN, or that of a part of them, begins so. Inlets are sorted by ARN.
+    fn beginning_with<'i>(
+        &'i self,
+        prefix: &'i str,
+        inlets: &'i [Inlet],
+    ) -> impl Iterator<Item = (u32, &'i Inlet)> {
+        let from = |text: &str| inlets.partition_point(|inlet| inlet.id.arn.as_str() < text);
+        let numbered = |from: usize| (from..).zip(inlets.get(from..).unwrap_or_default());
+        let longer = numbered(from(prefix))
+            .take_while(move |(_, inlet)| inlet.id.arn.as_str().starts_with(prefix));
+        // An object is a part of its bucket, a version of its function.
+        let whole = match prefix.split_once(':').map(|_| prefix.splitn(8, ':').nth(7)) {
+            Some(Some(version)) => prefix
+                .strip_suffix(version)
+                .map(|head| head.trim_end_matches(':')),
+            _ => prefix.split_once('/').map(|(head, _)| head),
+        };
+        let whole = whole.filter(|whole| whole.len() < prefix.len());
+        let shorter = whole.into_iter().flat_map(move |whole| {
+            numbered(from(whole)).take_while(move |(_, inlet)| inlet.id.arn.as_str() == whole)
+        });
+        longer
+            .chain(shorter)
+            .filter_map(|(index, inlet)| Some((u32::try_from(index).ok()?, inlet)))
+            .filter(|(_, inlet)| inlet.id.action == self.action)
+    }
+
+    /// The inlets with which a principal may have to do.
+    pub(super) fn reach(&self, index: usize, principal: &Principal<'_>) -> Reach {
+        let mut all = Says::default();
+        for policy in &principal.policies {
+            if let Some(says) = self.documents.get(&address(&policy.document)) {
+                all.surely |= &says.surely;
+                all.perhaps |= &says.perhaps;
+                all.denied |= &says.denied;
+            }
+        }
+        if let Some(policy) = &principal.boundary {
+            let Some(limit) = self.documents.get(&address(&policy.document)) else {
+                all.surely.clear();
+                return self.with_guests(index, all);
+            };
+            all.surely &= &limit.surely;
+            all.perhaps &= &limit.perhaps;
+            all.denied |= &limit.denied;
+        }
+        let lets_everything = self
+            .controls
+            .get(principal.account)
+            .is_some_and(allows_everything);
+        match self.unguarded.get(principal.arn.account()) {
+            Some(unguarded) if lets_everything => all.surely &= unguarded,
+            _ => all.surely.clear(),
+        }
+        self.with_guests(index, all)
+    }
+
+    /// Adds the inlets whose own policies let the principal in.
+    fn with_guests(&self, index: usize, says: Says) -> Reach {
+        let surely = says.surely - says.denied;
+        let mut perhaps = says.perhaps | &self.open;
+        if let Some(named) = self.named.get(&index) {
+            perhaps |= named;
+        }
+        perhaps -= &surely;
+        Reach { surely, perhaps }
+    }
+}
+
+/// Whether control policies refuse nothing: on every level one of them allows everything, and none denies.
+fn allows_everything(controls: &ControlsAbout<'_>) -> bool {
+    let on_everything = |resources: &ResourceSet| {
+        let mut patterns = resources.patterns.iter();
+        patterns.any(ResourcePattern::is_everything)
+    };
+    let mut levels = controls.scps.iter().chain(&controls.rcps);
+    levels.all(|level| level.plainly_allows(on_everything))
+}
+
+/// What a request needs of the resources that statements may allow, and the kinds of their policies.
+pub(super) fn patterns<'s>(
+    candidates: &Candidates<'s>,
+    kind: PolicyKind,
+) -> impl Iterator<Item = (&'s ResourcePattern, PolicyKind)> {
+    let allows = candidates
+        .statements()
+        .filter(|statement| statement.effect == Effect::Allow);
+    allows
+        .flat_map(|statement| &statement.resources)
+        .filter(|resources| !resources.negated)
+        .flat_map(|resources| &resources.patterns)
+        .map(move |pattern| (pattern, kind))
+}
+
+/// Whether something is left of a right that rests on more than unreadable policies.
+pub(super) fn is_right(when: &Formula) -> bool {
+    !when.is_never() && when.rests_on_what_was_read()
+}

@@ -1,0 +1,552 @@
+//! What messages pass through besides queues, who may put something in, and what AWS delivers from where to where.
+//!
+//! An [`Inlet`] is a topic, bus, bucket, function or state machine that something can be put into; a [`Wire`] is a delivery with
+//! when policies let it happen. Both are found in what was collected. Who may put something into which inlet is decided when
+//! asked for, like every other request, over all layers; what many principals carry alike is compared once.
+
+mod configured;
+mod door;
+mod event;
+mod inlet;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+pub use inlet::{Inlet, Place};
+pub use wire::{Stop, Wire, WireKind};
+
+use self::door::{Door, is_right, patterns};
+use self::inlet::{ACTIONS, InletId, Keys};
+use super::asker::Comer;
+use super::assume::StepProof;
+use super::choices::without_choices;
+use super::context::{Caller, RequestContext, Target};
+use super::decide::{Candidates, Layers, Matched, Policy, decide};
+use super::index::QueueSet;
+use super::principal::Principal;
+use super::sides::Own;
+use super::{Access, AuditedQueue};
+use crate::account::GapEffect;
+use crate::arn::Arn;
+use crate::entity::{Entity, Kind};
+use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester};
+
+/// Numbers of inlets.
+pub type InletSet = QueueSet;
+
+/// Inlets and wires of the audited accounts.
+#[derive(Debug)]
+pub struct Channels<'a> {
+    access: &'a Access<'a>,
+    /// Where something can be put, sorted.
+    pub inlets: Vec<Inlet>,
+    /// What AWS delivers, sorted.
+    pub wires: Vec<Wire>,
+    numbers: BTreeMap<InletId, usize>,
+    queues: HashMap<&'a str, usize>,
+    roles: HashMap<&'a Arn, usize>,
+    workloads: HashMap<&'a Entity, Place>,
+    /// For each action, in the order of [`ACTIONS`], its inlets and who of them lets in whom.
+    by_action: Vec<Door<'a>>,
+    /// For each principal what it may put into which inlets, once that was asked for.
+    rights: Vec<OnceLock<InletRights>>,
+    /// Sets that many principals share.
+    shared: Mutex<HashMap<SetKey, Vec<Arc<InletSet>>>>,
+}
+
+/// What tells most sets apart: their size, the first and the last.
+type SetKey = (u64, Option<u32>, Option<u32>);
+
+/// Into which inlets a principal may put something.
+#[derive(Debug, Default)]
+pub struct InletRights {
+    /// Where it always may, in every session.
+    pub surely: Arc<InletSet>,
+    /// Where that hangs on conditions or the session, sorted by inlet.
+    pub others: Vec<InletRight>,
+}
+
+/// When a principal may put something into an inlet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InletRight {
+    /// The index of the inlet.
+    pub inlet: usize,
+    /// When any session of the principal may.
+    pub any: Formula,
+    /// The workloads whose sessions differ from that, by their place.
+    pub workloads: Vec<(usize, Formula)>,
+}
+
+impl InletRight {
+    /// When the session of a workload may, or any session when it is none.
+    pub fn of(&self, workload: Option<usize>) -> &Formula {
+        workload
+            .and_then(|place| self.workloads.iter().find(|(known, _)| *known == place))
+            .map_or(&self.any, |(_, when)| when)
+    }
+}
+
+impl<'a> Access<'a> {
+    /// What messages pass through besides queues.
+    pub fn channels(&'a self) -> Channels<'a> {
+        Channels::new(self)
+    }
+}
+
+impl<'a> Channels<'a> {
+    fn new(access: &'a Access<'a>) -> Self {
+        let queues = access.queues.iter().enumerate();
+        let principals = access.principals.iter().enumerate();
+        let workloads = principals.clone().flat_map(|(principal, of)| {
+            let workloads = of.workloads.iter().enumerate();
+            workloads.map(move |(workload, entity)| {
+                (
+                    entity,
+                    Place {
+                        principal,
+                        workload,
+                    },
+                )
+            })
+        });
+        let mut channels = Self {
+            access,
+            inlets: Vec::new(),
+            wires: Vec::new(),
+            numbers: BTreeMap::new(),
+            queues: queues
+                .map(|(index, audited)| (audited.queue.arn.as_str(), index))
+                .collect(),
+            roles: principals
+                .filter(|(_, principal)| principal.kind == Kind::Role)
+                .map(|(index, principal)| (principal.arn, index))
+                .collect(),
+            workloads: workloads.collect(),
+            by_action: Vec::new(),
+            rights: access.principals.iter().map(|_| OnceLock::new()).collect(),
+            shared: Mutex::default(),
+        };
+        let configured = configured::of(access.accounts);
+        let mut ids: BTreeSet<InletId> = configured
+            .iter()
+            .flat_map(|delivery| delivery.inlets(&configured))
+            .collect();
+        ids.extend(channels.started_by_callers());
+        channels.add_inlets(ids);
+        channels.by_action = ACTIONS
+            .map(|action| Door::new(access, &channels.inlets, action))
+            .into();
+        let wires: Vec<Wire> = {
+            let decider = wire::Decider::new(&channels, &configured);
+            configured
+                .iter()
+                .map(|delivery| decider.wire(delivery))
+                .collect()
+        };
+        channels.wires = wires;
+        channels
+            .wires
+            .sort_by(|a, b| wire_order(a).cmp(&wire_order(b)));
+        channels
+    }
+
+    /// Functions and state machines, which whoever may can start.
+    fn started_by_callers(&self) -> impl Iterator<Item = InletId> {
+        let entities = self.workloads.keys();
+        entities.filter_map(|entity| {
+            let action = match entity.kind {
+                Kind::Function => inlet::INVOKE,
+                Kind::StateMachine => inlet::START,
+                _ => return None,
+            };
+            Some(InletId {
+                arn: Arn::parse(&entity.arn).ok()?,
+                action,
+                keys: Keys::default(),
+            })
+        })
+    }
+
+    fn add_inlets(&mut self, ids: BTreeSet<InletId>) {
+        let policies = inlet::policies(self.access.accounts);
+        for id in ids {
+            let entity = Entity::new(inlet::kind(&id.arn), configured::plain(&id.arn).shared());
+            let collected_in =
+                self.access.accounts.iter().position(|account| {
+                    account.channels.iter().any(|channel| channel.arn == id.arn)
+                });
+            let account = match id.arn.account() {
+                "" => collected_in,
+                owner => self
+                    .access
+                    .accounts
+                    .iter()
+                    .position(|account| account.id.as_str() == owner),
+            };
+            let owner = match id.arn.account() {
+                "" => account
+                    .and_then(|account| self.access.accounts.get(account))
+                    .map_or("", |account| account.id.as_str()),
+                owner => owner,
+            }
+            .to_owned();
+            let collected = policies.contains_key(&id.arn);
+            let policy = match policies.get(&id.arn) {
+                Some(policy) => policy.clone(),
+                None => not_collected(&id.arn, entity.kind),
+            };
+            self.numbers.insert(id.clone(), self.inlets.len());
+            self.inlets.push(Inlet {
+                leads_to: self.workload(&entity),
+                plain: id.plain(),
+                entity,
+                id,
+                owner,
+                account,
+                policy,
+                collected,
+            });
+        }
+    }
+
+    fn inlet(&self, id: &InletId) -> Option<usize> {
+        self.numbers.get(id).copied()
+    }
+
+    fn queue(&self, arn: &Arn) -> Option<usize> {
+        self.queues.get(arn.as_str()).copied()
+    }
+
+    fn workload(&self, entity: &Entity) -> Option<Place> {
+        self.workloads.get(entity).copied()
+    }
+
+    fn role(&self, arn: &Arn) -> Option<usize> {
+        self.roles.get(arn).copied()
+    }
+
+    fn roles_were_read(&self, account: &str) -> bool {
+        let mut accounts = self.access.accounts.iter();
+        accounts
+            .find(|known| known.id.as_str() == account)
+            .is_some_and(|known| {
+                !known
+                    .coverage
+                    .gaps
+                    .iter()
+                    .any(|gap| gap.service == "iam" && gap.effect == GapEffect::MayHide)
+            })
+    }
+
+    /// The workload at a place.
+    pub fn workload_at(&self, place: Place) -> Option<&Entity> {
+        let principal = self.access.principals.get(place.principal)?;
+        principal.workloads.get(place.workload)
+    }
+
+    /// What a principal may put into which inlets; nothing that only an unreadable policy could give.
+    pub fn rights(&self, principal: usize) -> &InletRights {
+        static NONE: OnceLock<InletRights> = OnceLock::new();
+        match self.rights.get(principal) {
+            Some(known) => known.get_or_init(|| self.decide_rights(principal)),
+            None => NONE.get_or_init(InletRights::default),
+        }
+    }
+
+    /// When the session of a workload of a principal, or any session, may put something into an inlet.
+    pub fn when(&self, principal: usize, workload: Option<usize>, inlet: usize) -> Formula {
+        let rights = self.rights(principal);
+        if u32::try_from(inlet).is_ok_and(|inlet| rights.surely.contains(inlet)) {
+            return Formula::Always;
+        }
+        rights
+            .others
+            .iter()
+            .find(|right| right.inlet == inlet)
+            .map_or(Formula::Never, |right| right.of(workload).clone())
+    }
+
+    fn decide_rights(&self, index: usize) -> InletRights {
+        let Some(principal) = self.access.principals.get(index) else {
+            return InletRights::default();
+        };
+        let mut surely = InletSet::new();
+        let mut others = Vec::new();
+        for door in &self.by_action {
+            if door.inlets.is_empty() {
+                continue;
+            }
+            let reach = door.reach(index, principal);
+            surely |= reach.surely;
+            if reach.perhaps.is_empty() {
+                continue;
+            }
+            let own = Own::of(principal, &principal.policies, door.action);
+            for number in &reach.perhaps {
+                others.extend(self.right(principal, &own, door, number as usize));
+            }
+        }
+        others.sort_by_key(|right| right.inlet);
+        InletRights {
+            surely: self.share(surely),
+            others,
+        }
+    }
+
+    /// The same set, kept once for all who have it.
+    fn share(&self, set: InletSet) -> Arc<InletSet> {
+        let key = (set.len(), set.min(), set.max());
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = shared.entry(key).or_default();
+        match alike.iter().find(|known| ***known == set) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let set = Arc::new(set);
+                alike.push(Arc::clone(&set));
+                set
+            }
+        }
+    }
+
+    fn right(
+        &self,
+        principal: &Principal<'_>,
+        own: &Own<'_>,
+        door: &Door<'_>,
+        number: usize,
+    ) -> Option<InletRight> {
+        let inlet = self.inlets.get(number)?;
+        // A user chooses between access key and session (E.3).
+        let callers = match principal.kind {
+            Kind::User => vec![
+                Caller::UserWithKey(principal),
+                Caller::UserWithSession(principal),
+            ],
+            _ => vec![Caller::Role(principal)],
+        };
+        let policy = Candidates::of(&inlet.policy, door.action);
+        let mut any = Formula::Never;
+        for caller in callers {
+            let comer = Comer {
+                requester: &principal.requester,
+                caller,
+                account: Some(principal.account),
+            };
+            any = any.or(self.ask(comer, own, (door, inlet, &policy), &mut |_| ()));
+            if any.is_always() {
+                break;
+            }
+        }
+        let any = any.settled();
+        if !is_right(&any) {
+            return None;
+        }
+        let mut workloads = Vec::new();
+        if !any.is_always() {
+            for (place, workload) in principal.workloads.iter().enumerate() {
+                let caller = Caller::Workload {
+                    role: principal,
+                    workload,
+                };
+                let requester = principal.requester_as(workload);
+                let comer = Comer {
+                    requester: &requester,
+                    caller,
+                    account: Some(principal.account),
+                };
+                let when = self.ask(comer, own, (door, inlet, &policy), &mut |_| ());
+                let when = when.settled();
+                if when != any {
+                    workloads.push((place, when));
+                }
+            }
+        }
+        Some(InletRight {
+            inlet: number,
+            any,
+            workloads,
+        })
+    }
+
+    /// When a service may put something into an inlet.
+    fn when_service(&self, inlet: &Inlet, requester: &Requester, caller: Caller<'_>) -> Formula {
+        let own = Own {
+            identity: Candidates::default(),
+            boundary: None,
+            session: None,
+        };
+        let door = self
+            .by_action
+            .iter()
+            .find(|door| door.action == inlet.id.action);
+        door.map_or(Formula::Never, |door| {
+            let policy = Candidates::of(&inlet.policy, door.action);
+            let comer = Comer {
+                requester,
+                caller,
+                account: None,
+            };
+            self.ask(comer, &own, (door, inlet, &policy), &mut |_| ())
+                .settled()
+        })
+    }
+
+    /// When a request to put something into an inlet can be made that is allowed.
+    fn ask<'s>(
+        &'s self,
+        comer: Comer<'_>,
+        own: &'s Own<'s>,
+        (door, inlet, policy): (&'s Door<'_>, &Inlet, &'s Candidates<'s>),
+        record: &mut dyn FnMut(Matched<'s>),
+    ) -> Formula {
+        let Comer {
+            requester,
+            caller,
+            account,
+        } = comer;
+        let patterns = patterns(&own.identity, PolicyKind::Identity)
+            .chain(patterns(policy, PolicyKind::Resource));
+        let (resources, more) = inlet.resources(patterns);
+        let keys = RequestContext {
+            caller,
+            target: Target::Channel {
+                arn: &inlet.id.arn,
+                account: &inlet.owner,
+            },
+            callers_organization: account.and_then(|account| self.access.organization(account)),
+            targets_organization: inlet
+                .account
+                .and_then(|account| self.access.organization(account)),
+            now: self
+                .access
+                .scanned_at(inlet.account.or(account).unwrap_or_default()),
+            carries_tags: false,
+        };
+        let controls_of =
+            |account: Option<usize>| account.and_then(|account| door.controls.get(account));
+        let mut any = Formula::Never;
+        for resource in &resources {
+            let request = Request {
+                requester,
+                action: door.action,
+                resource,
+                keys: &keys,
+            };
+            let layers = Layers {
+                identity: &own.identity,
+                boundary: own.boundary.as_ref(),
+                session: None,
+                resource: policy,
+                scps: controls_of(account).map_or(&[], |about| &about.scps),
+                rcps: controls_of(inlet.account).map_or(&[], |about| &about.rcps),
+                endpoint: None,
+            };
+            let decision = decide(&request, &inlet.owner, &layers, record);
+            any = any.or(without_choices(&decision.verdict.formula(), |key| {
+                is_chosen(key, &inlet.id.arn)
+            }));
+            if any.is_always() {
+                return any;
+            }
+        }
+        if more {
+            any = any.or(Formula::open(
+                OpenReason::Message,
+                format!(
+                    "it may write an object of {} that is delivered",
+                    inlet.entity.arn
+                ),
+            ));
+        }
+        any
+    }
+
+    /// The statements by which a principal, in the session of a workload or any, may put something into an inlet, each once.
+    pub fn prove(&self, principal: usize, workload: Option<usize>, inlet: usize) -> Vec<StepProof> {
+        let mut proofs: Vec<StepProof> = Vec::new();
+        let (Some(principal), Some(inlet)) = (
+            self.access.principals.get(principal),
+            self.inlets.get(inlet),
+        ) else {
+            return proofs;
+        };
+        let mut doors = self.by_action.iter();
+        let Some(door) = doors.find(|door| door.action == inlet.id.action) else {
+            return proofs;
+        };
+        let own = Own::of(principal, &principal.policies, door.action);
+        let workload = workload.and_then(|place| principal.workloads.get(place));
+        let (requester, caller) = match workload {
+            Some(workload) => (
+                principal.requester_as(workload),
+                Caller::Workload {
+                    role: principal,
+                    workload,
+                },
+            ),
+            None if principal.kind == Kind::User => (
+                principal.requester.clone(),
+                Caller::UserWithSession(principal),
+            ),
+            None => (principal.requester.clone(), Caller::Role(principal)),
+        };
+        let comer = Comer {
+            requester: &requester,
+            caller,
+            account: Some(principal.account),
+        };
+        let policy = Candidates::of(&inlet.policy, door.action);
+        self.ask(comer, &own, (door, inlet, &policy), &mut |matched| {
+            // The policy of the own account's resource that names the account gives nothing (B.3).
+            if matched.by_account && matched.statement.effect == Effect::Allow {
+                return;
+            }
+            let proof = StepProof {
+                layer: matched.layer,
+                policy: Arc::clone(&matched.policy.name),
+                statement: Arc::clone(&matched.statement.label),
+                effect: matched.statement.effect,
+            };
+            if !proofs.contains(&proof) {
+                proofs.push(proof);
+            }
+        });
+        proofs
+    }
+
+    /// The queue at an index.
+    pub fn queue_at(&self, queue: usize) -> Option<&'a AuditedQueue<'a>> {
+        self.access.queues.get(queue)
+    }
+}
+
+fn wire_order(wire: &Wire) -> impl Ord + '_ {
+    (
+        &wire.from,
+        &wire.to,
+        wire.kind,
+        &wire.configured_by,
+        wire.failures_only,
+        wire.account,
+    )
+}
+
+/// Of what no policy was collected: functions are taken to have none that lets in users or roles (only of those that services
+/// invoke it is asked for); of topics and buckets elsewhere nothing is known.
+fn not_collected(arn: &Arn, kind: Kind) -> Option<Policy> {
+    if matches!(kind, Kind::Function | Kind::StateMachine) {
+        return None;
+    }
+    Some(Policy {
+        name: arn.shared(),
+        owner: arn.shared(),
+        document: Arc::new(Document::uncollected(PolicyKind::Resource)),
+    })
+}
+
+/// Keys of the service itself are what the caller asks for: an ACL, a source of events, an encryption.
+fn is_chosen(key: &str, arn: &Arn) -> bool {
+    key.split_once(':')
+        .is_some_and(|(service, _)| service == arn.service())
+}

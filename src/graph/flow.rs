@@ -1,0 +1,510 @@
+//! Where messages can go next: from queues to whoever takes them out, from there to whatever that may fill, and along what AWS
+//! delivers by itself.
+//!
+//! What one process may receive and what it may send hang together: the two rights must hold for one session. So a process is a
+//! node for each way in which messages come to it and one for each way in which they leave, with an edge between two ways that
+//! can go together. Queues on which a principal fares alike are one node as well, shared by all who have them: the graph grows
+//! with the rights as they are kept, not with the pairs of principals and queues.
+//!
+//! A step of one process between two queues over both of which it loops already is left out: `queue-feedback-loop` tells both,
+//! and who has wide rights on many queues would otherwise tie all of them together. Administrators take no part.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::Graph;
+use crate::access::{Capability, InletSet, Place, Principal, QueueSet, Stop};
+use crate::entity::Kind;
+use crate::policy::Formula;
+
+/// The graph of what messages can do.
+pub(super) type Flow = DiGraph<Node, Step>;
+
+/// Somewhere on the way of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Node {
+    /// In a queue, by index.
+    Queue(usize),
+    /// In an inlet, by index.
+    Inlet(usize),
+    /// In one of several queues, before or behind the process: only holds them together.
+    Several,
+    /// With a process that received it.
+    Received(Process),
+    /// With a process that can send it on.
+    Sending(Process),
+}
+
+/// What takes part as one: a principal in any of its sessions, or one workload whose session has rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Process {
+    /// The index of the principal.
+    pub principal: usize,
+    /// The place of the workload; none for any session.
+    pub workload: Option<usize>,
+}
+
+/// From one node to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Whether it can always be taken.
+    pub(super) sure: bool,
+    /// Whether AWS starts what it leads to by itself; always so for steps that do not lead to a process.
+    pub(super) by_itself: bool,
+    /// The workload that it starts, when it starts one.
+    pub(super) starts: Option<Place>,
+}
+
+const SURE: Step = Step {
+    sure: true,
+    by_itself: true,
+    starts: None,
+};
+
+/// One way in which messages come to a process or leave it, on all of which it fares alike.
+struct Way<'q> {
+    when: Formula,
+    /// Whether the process loops by itself over each of the queues: at all, and whatever the circumstances.
+    loops: bool,
+    loops_surely: bool,
+    queues: Vec<Cow<'q, QueueSet>>,
+    inlets: Vec<usize>,
+    /// Inlets that many principals share.
+    all_inlets: Option<&'q InletSet>,
+    /// Whether AWS starts the process: then `queues` and `inlets` are empty, and wires lead to it.
+    started: bool,
+}
+
+impl Way<'_> {
+    fn is_like(&self, other: &Self) -> bool {
+        self.started == other.started
+            && self.loops == other.loops
+            && self.loops_surely == other.loops_surely
+            && self.when == other.when
+    }
+}
+
+/// Everything by which one process can be reached and can go on.
+struct Ways<'q> {
+    process: Process,
+    receiving: Vec<Way<'q>>,
+    sending: Vec<Way<'q>>,
+}
+
+/// Ways that are compared with a new one; what differs by its words differs anyway.
+const MOST_COMPARED: usize = 64;
+
+fn add<'q>(ways: &mut Vec<Way<'q>>, way: Way<'q>) {
+    match ways
+        .iter_mut()
+        .take(MOST_COMPARED)
+        .find(|known| known.is_like(&way))
+    {
+        Some(known) => {
+            known.queues.extend(way.queues);
+            known.inlets.extend(way.inlets);
+            known.all_inlets = known.all_inlets.or(way.all_inlets);
+        }
+        None => ways.push(way),
+    }
+}
+
+/// What is being built.
+struct Builder<'g, 'a> {
+    graph: &'g Graph<'a>,
+    flow: Flow,
+    nodes: BTreeMap<Node, NodeIndex>,
+    /// The nodes that hold several queues together, by the address of their set: before a process, and behind it.
+    several: HashMap<(usize, bool), NodeIndex>,
+    /// Where wires that start a process arrive: by process, and whether it loops over the queue that the wire begins in.
+    started: BTreeMap<(Process, bool, bool), NodeIndex>,
+    /// The workloads whose session has rights of its own.
+    apart: BTreeSet<Place>,
+}
+
+/// Builds the graph of what messages can do.
+pub(super) fn flow(graph: &Graph<'_>) -> Flow {
+    let mut builder = Builder {
+        graph,
+        flow: Flow::new(),
+        nodes: BTreeMap::new(),
+        several: HashMap::new(),
+        started: BTreeMap::new(),
+        apart: BTreeSet::new(),
+    };
+    for principal in 0..graph.access.principals.len() {
+        if !graph.is_administrator(principal) {
+            builder.add_principal(principal);
+        }
+    }
+    builder.add_wires();
+    builder.flow
+}
+
+/// Whether what runs does nothing but what is configured: no code of anybody's uses the rights of its role.
+fn is_fixed(kind: Kind) -> bool {
+    matches!(kind, Kind::Pipe | Kind::Schedule | Kind::Crawler)
+}
+
+/// Services that do with a role what somebody configured, and nothing else.
+const WITHOUT_CODE: [&str; 6] = [
+    "apigateway.amazonaws.com",
+    "autoscaling.amazonaws.com",
+    "events.amazonaws.com",
+    "iot.amazonaws.com",
+    "pipes.amazonaws.com",
+    "scheduler.amazonaws.com",
+];
+
+/// Whether nobody but such services can have a session of the principal: then only deliveries use its rights.
+fn is_used_by_configuration_only(principal: &Principal<'_>) -> bool {
+    let trust = &principal.trust;
+    trust.machines_only
+        && !trust.federated
+        && !trust.services.is_empty()
+        && trust
+            .services
+            .iter()
+            .all(|service| WITHOUT_CODE.contains(&service.as_str()))
+}
+
+impl Builder<'_, '_> {
+    fn node(&mut self, node: Node) -> NodeIndex {
+        let flow = &mut self.flow;
+        *self
+            .nodes
+            .entry(node)
+            .or_insert_with(|| flow.add_node(node))
+    }
+
+    fn add_principal(&mut self, index: usize) {
+        let graph = self.graph;
+        let Some(principal) = graph.access.principals.get(index) else {
+            return;
+        };
+        let mut apart: BTreeSet<usize> = BTreeSet::new();
+        for rights in graph.access.rights(index) {
+            let sessions = rights.on_each().sessions();
+            apart.extend(sessions.filter_map(|session| session.workload));
+        }
+        for right in &graph.channels.rights(index).others {
+            apart.extend(right.workloads.iter().map(|(place, _)| *place));
+        }
+        let starts = graph.starts.get(&index);
+        let is_fixed = |place: &usize| {
+            let entity = principal.workloads.get(*place);
+            entity.is_some_and(|entity| is_fixed(entity.kind))
+        };
+        // What is fixed has no ways but its wires.
+        apart.retain(|place| !is_fixed(place));
+        let any = (!is_used_by_configuration_only(principal)).then_some(None);
+        let sessions = any.into_iter().chain(apart.iter().copied().map(Some));
+        for workload in sessions {
+            let process = Process {
+                principal: index,
+                workload,
+            };
+            let is_started = starts.is_some_and(|places| match workload {
+                Some(place) => places.contains(&place),
+                None => places
+                    .iter()
+                    .any(|place| !apart.contains(place) && !is_fixed(place)),
+            });
+            let ways = ways(graph, process, is_started);
+            self.add_process(&ways);
+        }
+        let places = apart.into_iter().map(|workload| Place {
+            principal: index,
+            workload,
+        });
+        self.apart.extend(places);
+        let fixed = starts.into_iter().flatten().filter(|place| is_fixed(place));
+        self.apart.extend(fixed.map(|workload| Place {
+            principal: index,
+            workload: *workload,
+        }));
+    }
+
+    fn add_process(&mut self, ways: &Ways<'_>) {
+        let mut sending: BTreeMap<usize, NodeIndex> = BTreeMap::new();
+        for receiving in &ways.receiving {
+            let mut received = None;
+            for (number, send) in ways.sending.iter().enumerate() {
+                let sure = receiving.when.is_always() && send.when.is_always();
+                let is_told = if sure {
+                    receiving.loops_surely && send.loops_surely
+                } else {
+                    receiving.loops && send.loops
+                };
+                if is_told || !can_hold_together(&receiving.when, &send.when) {
+                    continue;
+                }
+                let from = match received {
+                    Some(from) => from,
+                    None => *received.insert(self.receive(ways.process, receiving)),
+                };
+                let to = match sending.get(&number) {
+                    Some(to) => *to,
+                    None => {
+                        let to = self.send(ways.process, send);
+                        sending.insert(number, to);
+                        to
+                    }
+                };
+                self.flow.add_edge(from, to, Step { sure, ..SURE });
+            }
+        }
+    }
+
+    /// A node for messages that come in one way, with the edges that lead to it.
+    fn receive(&mut self, process: Process, way: &Way<'_>) -> NodeIndex {
+        let node = self.flow.add_node(Node::Received(process));
+        if way.started {
+            let key = (process, way.loops, way.loops_surely);
+            self.started.insert(key, node);
+        }
+        let step = Step {
+            sure: way.when.is_always(),
+            by_itself: false,
+            starts: None,
+        };
+        for queues in &way.queues {
+            let several = self.several(queues, true);
+            self.flow.add_edge(several, node, step);
+        }
+        node
+    }
+
+    /// A node for messages that leave in one way, with the edges that lead on.
+    fn send(&mut self, process: Process, way: &Way<'_>) -> NodeIndex {
+        let node = self.flow.add_node(Node::Sending(process));
+        let step = Step {
+            sure: way.when.is_always(),
+            ..SURE
+        };
+        for queues in &way.queues {
+            let several = self.several(queues, false);
+            self.flow.add_edge(node, several, step);
+        }
+        if let Some(inlets) = way.all_inlets {
+            let several = self.several_inlets(inlets);
+            self.flow.add_edge(node, several, step);
+        }
+        for inlet in &way.inlets {
+            let inlet = self.node(Node::Inlet(*inlet));
+            self.flow.add_edge(node, inlet, step);
+        }
+        node
+    }
+
+    /// The node that holds inlets together behind a process.
+    fn several_inlets(&mut self, inlets: &InletSet) -> NodeIndex {
+        let key = (std::ptr::from_ref(inlets).addr(), false);
+        if let Some(known) = self.several.get(&key) {
+            return *known;
+        }
+        let several = self.flow.add_node(Node::Several);
+        for inlet in inlets {
+            let inlet = self.node(Node::Inlet(inlet as usize));
+            self.flow.add_edge(several, inlet, SURE);
+        }
+        self.several.insert(key, several);
+        several
+    }
+
+    /// The node that holds queues together: those before a process, or behind one.
+    fn several(&mut self, queues: &Cow<'_, QueueSet>, before: bool) -> NodeIndex {
+        let shared = match queues {
+            Cow::Borrowed(queues) => Some((std::ptr::from_ref(*queues).addr(), before)),
+            Cow::Owned(_) => None,
+        };
+        if let Some(known) = shared.and_then(|key| self.several.get(&key)) {
+            return *known;
+        }
+        let several = self.flow.add_node(Node::Several);
+        for queue in queues.iter() {
+            let queue = self.node(Node::Queue(queue as usize));
+            let (from, to) = if before {
+                (queue, several)
+            } else {
+                (several, queue)
+            };
+            self.flow.add_edge(from, to, SURE);
+        }
+        if let Some(key) = shared {
+            self.several.insert(key, several);
+        }
+        several
+    }
+
+    fn add_wires(&mut self) {
+        let graph = self.graph;
+        for (number, inlet) in graph.channels.inlets.iter().enumerate() {
+            if let Some(place) = inlet.leads_to {
+                self.start(Node::Inlet(number), place, true);
+            }
+        }
+        for wire in graph.flowing_wires() {
+            let sure = wire.when.is_always();
+            let Some(target) = wire.target else {
+                continue;
+            };
+            for source in &wire.sources {
+                let from = match source {
+                    Stop::Queue(queue) => Node::Queue(*queue),
+                    Stop::Inlet(inlet) => Node::Inlet(*inlet),
+                    Stop::Workload(place) => {
+                        let workload = graph.channels.workload_at(*place);
+                        // The rights of its role say it of everything else.
+                        if !workload.is_some_and(|workload| is_fixed(workload.kind)) {
+                            continue;
+                        }
+                        Node::Sending(Process {
+                            principal: place.principal,
+                            workload: Some(place.workload),
+                        })
+                    }
+                };
+                match target {
+                    Stop::Queue(queue) => self.connect(from, Node::Queue(queue), sure),
+                    Stop::Inlet(inlet) => self.connect(from, Node::Inlet(inlet), sure),
+                    Stop::Workload(place) => self.start(from, place, sure),
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, from: Node, to: Node, sure: bool) {
+        let (from, to) = (self.node(from), self.node(to));
+        self.flow.add_edge(from, to, Step { sure, ..SURE });
+    }
+
+    /// Leads from where a message is to the workload that it starts.
+    fn start(&mut self, from: Node, place: Place, sure: bool) {
+        let graph = self.graph;
+        if graph.is_administrator(place.principal) {
+            return;
+        }
+        let step = Step {
+            sure,
+            by_itself: true,
+            starts: Some(place),
+        };
+        let apart = self.apart.contains(&place);
+        let process = Process {
+            principal: place.principal,
+            workload: apart.then_some(place.workload),
+        };
+        let workload = graph.channels.workload_at(place);
+        if workload.is_some_and(|workload| is_fixed(workload.kind)) {
+            let (from, to) = (self.node(from), self.node(Node::Sending(process)));
+            self.flow.add_edge(from, to, step);
+            return;
+        }
+        let both = match from {
+            Node::Queue(queue) => graph
+                .access
+                .rights_on(place.principal, queue)
+                .and_then(|rights| rights.of_workload(place.workload).both()),
+            _ => None,
+        };
+        let surely = both.as_deref().is_some_and(Formula::is_always);
+        if let Some(to) = self.started.get(&(process, both.is_some(), surely)) {
+            let to = *to;
+            let from = self.node(from);
+            self.flow.add_edge(from, to, step);
+        }
+    }
+}
+
+/// Every way in which messages come to a process and leave it.
+fn ways<'g>(graph: &'g Graph<'_>, process: Process, is_started: bool) -> Ways<'g> {
+    let mut ways = Ways {
+        process,
+        receiving: Vec::new(),
+        sending: Vec::new(),
+    };
+    for rights in graph.access.rights(process.principal) {
+        let sessions = rights.on_each();
+        let session = match process.workload {
+            Some(place) => sessions.of_workload(place),
+            None => match sessions.sessions().next() {
+                Some(any) => any,
+                None => continue,
+            },
+        };
+        let both = session.both();
+        let loops_surely = both.as_deref().is_some_and(Formula::is_always);
+        for (capability, list) in [
+            (Capability::Receive, &mut ways.receiving),
+            (Capability::Send, &mut ways.sending),
+        ] {
+            let when = session.when(capability);
+            if !when.is_never() && when.rests_on_what_was_read() {
+                let way = Way {
+                    when: when.clone(),
+                    loops: both.is_some(),
+                    loops_surely,
+                    queues: vec![rights.queues.clone()],
+                    inlets: Vec::new(),
+                    all_inlets: None,
+                    started: false,
+                };
+                add(list, way);
+            }
+        }
+    }
+    let put = graph.channels.rights(process.principal);
+    if !put.surely.is_empty() {
+        let way = Way {
+            when: Formula::Always,
+            loops: false,
+            loops_surely: false,
+            queues: Vec::new(),
+            inlets: Vec::new(),
+            all_inlets: Some(&put.surely),
+            started: false,
+        };
+        add(&mut ways.sending, way);
+    }
+    for right in &put.others {
+        let when = right.of(process.workload);
+        if !when.is_never() && when.rests_on_what_was_read() {
+            let way = Way {
+                when: when.clone(),
+                loops: false,
+                loops_surely: false,
+                queues: Vec::new(),
+                inlets: vec![right.inlet],
+                all_inlets: None,
+                started: false,
+            };
+            add(&mut ways.sending, way);
+        }
+    }
+    if is_started {
+        // What starts a process may begin in a queue over which it loops.
+        for (loops, loops_surely) in [(false, false), (true, false), (true, true)] {
+            ways.receiving.push(Way {
+                when: Formula::Always,
+                loops,
+                loops_surely,
+                queues: Vec::new(),
+                inlets: Vec::new(),
+                all_inlets: None,
+                started: true,
+            });
+        }
+    }
+    ways
+}
+
+fn can_hold_together(one: &Formula, other: &Formula) -> bool {
+    match (one.is_always(), other.is_always()) {
+        // What never holds is no way.
+        (true, _) | (_, true) => true,
+        _ => one.clone().and(other.clone()).is_satisfiable(),
+    }
+}
