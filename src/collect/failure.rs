@@ -5,6 +5,7 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -33,6 +34,8 @@ pub(super) enum Kind {
     Rejected,
     /// No answer came.
     Unreachable,
+    /// The name of the endpoint has no address.
+    Nameless,
     /// Anything else.
     Other,
 }
@@ -58,10 +61,28 @@ const REJECTED: &[&str] = &[
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
+/// What an endpoint says that does not know the service or operation, or does not sell it to the account.
+const NOT_OFFERED: &[&str] = &[
+    "OptInRequired",
+    "SubscriptionRequiredException",
+    "UnknownOperationException",
+];
 const MISSING_QUEUE: &[&str] = &[
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
+    "ResourceNotFoundException",
 ];
+const MISSING_STATE_MACHINE: &str = "StateMachineDoesNotExist";
+const MISSING_LAUNCH_TEMPLATE: &[&str] = &[
+    "InvalidLaunchTemplateId.NotFound",
+    "InvalidLaunchTemplateId.NotFoundException",
+    "InvalidLaunchTemplateId.VersionNotFound",
+    "InvalidLaunchTemplateName.NotFoundException",
+];
+/// How Step Functions says that it could not use a key on behalf of the caller.
+const KEY_TROUBLE: &[&str] = &["KmsAccessDeniedException", "KmsInvalidStateException"];
+/// How the services around queues say that a thing is gone; for those whose code says only that.
+const MISSING_RESOURCE: &[&str] = &["NotFoundException", "ResourceNotFoundException"];
 const MISSING_KEY: &str = "NotFoundException";
 const WITHOUT_ORGANIZATION: &str = "AWSOrganizationsNotInUseException";
 
@@ -81,8 +102,11 @@ impl Failure {
                 }
             }
             SdkError::TimeoutError(_) => ("Timeout".to_owned(), Kind::Unreachable),
-            SdkError::DispatchFailure(_) if lacks_credentials(error) => {
+            SdkError::DispatchFailure(_) if has_cause::<CredentialsError>(error) => {
                 ("CredentialsFailure".to_owned(), Kind::Other)
+            }
+            SdkError::DispatchFailure(_) if has_cause::<ResolveDnsError>(error) => {
+                ("UnknownHost".to_owned(), Kind::Nameless)
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 ("Timeout".to_owned(), Kind::Unreachable)
@@ -115,7 +139,7 @@ impl Failure {
     pub(super) fn advice(&self) -> &'static str {
         match self.kind {
             Kind::Expired | Kind::Rejected => "log in again and repeat the scan",
-            Kind::Refused | Kind::Unreachable | Kind::Other => "repeat the scan",
+            Kind::Refused | Kind::Unreachable | Kind::Nameless | Kind::Other => "repeat the scan",
         }
     }
 
@@ -127,6 +151,31 @@ impl Failure {
     /// Whether KMS knows no such key.
     pub(super) fn is_missing_key(&self) -> bool {
         self.code == MISSING_KEY
+    }
+
+    /// Whether the service is not there to be asked: its endpoint has no address, or answers that it knows no such thing.
+    pub(super) fn is_not_offered(&self) -> bool {
+        self.kind == Kind::Nameless || NOT_OFFERED.contains(&self.code.as_str())
+    }
+
+    /// Whether Step Functions knows no such state machine.
+    pub(super) fn is_missing_state_machine(&self) -> bool {
+        self.code == MISSING_STATE_MACHINE
+    }
+
+    /// Whether a definition could not be decrypted for the caller.
+    pub(super) fn is_key_trouble(&self) -> bool {
+        KEY_TROUBLE.contains(&self.code.as_str())
+    }
+
+    /// Whether EC2 knows no such launch template, or no such version of it.
+    pub(super) fn is_missing_launch_template(&self) -> bool {
+        MISSING_LAUNCH_TEMPLATE.contains(&self.code.as_str())
+    }
+
+    /// Whether a resource that was listed is gone.
+    pub(super) fn is_missing_resource(&self) -> bool {
+        MISSING_RESOURCE.contains(&self.code.as_str())
     }
 
     /// Whether the account belongs to no organization.
@@ -151,14 +200,19 @@ fn kind_of(code: &str) -> Kind {
     }
 }
 
-/// Whether a credentials provider failed in the middle of the scan (the SDK reports that as a failed dispatch).
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error of a type is among the sources. That a credentials provider failed in the middle of the scan, or that a
+/// name has no address, the SDK reports as a failed dispatch.
+fn has_cause<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<CredentialsError>() {
+        if error.is::<T>() {
             return true;
         }
-        next = error.source();
+        next = match error.downcast_ref::<std::io::Error>() {
+            // The source of an I/O error is that of the error inside it, which would be passed over.
+            Some(error) => error.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
     }
     false
 }

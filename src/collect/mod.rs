@@ -15,6 +15,7 @@ mod iam;
 mod identity;
 mod kms;
 mod lambda;
+mod optional;
 mod organizations;
 mod reader;
 mod regional;

@@ -11,6 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::calls::{Call, IfDenied};
 use super::failure::{Failure, Kind};
+use super::optional::{NOT_OFFERED, is_optional};
 use super::{Progress, Unit};
 use crate::account::{Coverage, Gap, Note};
 
@@ -84,7 +85,7 @@ impl<'a> Reader<'a> {
         }
         self.change(|state| match &answer {
             Err(failure) if failure.kind == Kind::Refused => state.tally.refused += 1,
-            Err(failure) if failure.kind == Kind::Unreachable => {
+            Err(failure) if matches!(failure.kind, Kind::Unreachable | Kind::Nameless) => {
                 state.tally.unreachable += 1;
                 state.tally.last_unreachable = Some((
                     call.service,
@@ -110,10 +111,27 @@ impl<'a> Reader<'a> {
         F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
+        self.pages_of(None, call, region, request, token, keep)
+            .await;
+    }
+
+    /// As [`Reader::pages`], of a list that belongs to a resource, which the gap then names.
+    pub(super) async fn pages_of<O, E, F>(
+        &self,
+        resource: Option<&str>,
+        call: &'static Call,
+        region: Option<&str>,
+        request: impl Fn(Option<String>) -> F,
+        token: impl Fn(&O) -> Option<&str>,
+        keep: impl FnMut(O),
+    ) where
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
         if let Err(Unfinished { failure, partly }) =
             self.every_page(call, region, request, token, keep).await
         {
-            self.missing(call, region, None, &failure, partly);
+            self.missing(call, region, resource, &failure, partly);
         }
     }
 
@@ -178,6 +196,13 @@ impl<'a> Reader<'a> {
         failure: &Failure,
         partly: bool,
     ) {
+        if let (Some(region), None, false) = (region, resource, partly)
+            && is_optional(call.service)
+            && failure.is_not_offered()
+        {
+            self.note(Some(region), call.service, None, NOT_OFFERED);
+            return;
+        }
         let place = resource.or(region).unwrap_or("the account");
         let some = if partly { "some " } else { "" };
         let advice = match (failure.kind, call.iam_action) {

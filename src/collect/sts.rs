@@ -41,7 +41,7 @@ fn classify(failure: Failure, session: &Session) -> CollectError {
     match kind {
         Kind::Expired => CollectError::ExpiredCredentials { code },
         Kind::Rejected => CollectError::RejectedCredentials { code },
-        Kind::Unreachable => unreachable_endpoint(
+        Kind::Unreachable | Kind::Nameless => unreachable_endpoint(
             session,
             GET_CALLER_IDENTITY.service,
             session.base_region(),
