@@ -4,17 +4,26 @@
 //! coverage and the scan goes on; only what makes the whole scan pointless is a [`CollectError`]. Nothing is decided here, and
 //! no secret is kept or logged.
 
+mod apigateway;
+mod around;
 mod attributes;
+mod autoscaling;
 mod calls;
 mod credentials;
 mod ec2;
+mod ecs;
+mod eks;
 mod error;
 mod failure;
+mod glue;
 mod http;
 mod iam;
 mod identity;
+mod integration;
+mod iot;
 mod kms;
 mod lambda;
+mod move_tasks;
 mod optional;
 mod organizations;
 mod reader;
@@ -22,6 +31,8 @@ mod regional;
 mod regions;
 mod session;
 mod sqs;
+mod states;
+mod states_language;
 mod sts;
 mod tags;
 
@@ -75,27 +86,74 @@ pub struct AssumeRole {
 /// A service that a scan can do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Skippable {
+    /// REST, HTTP and WebSocket APIs that send.
+    ApiGateway,
+    /// Auto Scaling groups with their launch templates and lifecycle hooks.
+    AutoScaling,
     /// EC2 instances (regions are still asked for).
     Ec2,
+    /// ECS task definitions and services.
+    Ecs,
+    /// EKS pod identity associations.
+    Eks,
+    /// Glue crawlers that poll queues.
+    Glue,
+    /// IoT rules that send.
+    Iot,
     /// KMS keys that queues are encrypted with.
     Kms,
     /// Lambda functions and event source mappings.
     Lambda,
     /// The organization and its control policies.
     Organizations,
+    /// Step Functions state machines.
+    States,
 }
 
 impl Skippable {
     /// Every service that can be skipped.
-    pub const ALL: &[Self] = &[Self::Ec2, Self::Kms, Self::Lambda, Self::Organizations];
+    pub const ALL: &[Self] = &[
+        Self::ApiGateway,
+        Self::AutoScaling,
+        Self::Ec2,
+        Self::Ecs,
+        Self::Eks,
+        Self::Glue,
+        Self::Iot,
+        Self::Kms,
+        Self::Lambda,
+        Self::Organizations,
+        Self::States,
+    ];
+
+    /// All of them in words: `a, b or c`.
+    pub fn listed() -> String {
+        let mut text = String::new();
+        for (index, service) in Self::ALL.iter().enumerate() {
+            text.push_str(match Self::ALL.len() - index {
+                _ if index == 0 => "",
+                1 => " or ",
+                _ => ", ",
+            });
+            text.push_str(service.as_str());
+        }
+        text
+    }
 
     /// The service namespace.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ApiGateway => "apigateway",
+            Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
+            Self::Ecs => "ecs",
+            Self::Eks => "eks",
+            Self::Glue => "glue",
+            Self::Iot => "iot",
             Self::Kms => "kms",
             Self::Lambda => "lambda",
             Self::Organizations => "organizations",
+            Self::States => "states",
         }
     }
 }
@@ -193,13 +251,14 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         functions: found.functions,
         event_source_mappings: found.mappings,
         instances: found.instances,
-        workloads: Vec::new(),
-        deliveries: Vec::new(),
+        workloads: found.around.workloads,
+        deliveries: found.around.deliveries,
         channels: Vec::new(),
         keys: found.keys,
         organization,
         coverage: Coverage::default(),
     };
+    around::complete_paths(&mut account);
     if any_document_looks_at_tags(&account) {
         account.queues = Box::pin(tag_queues(&scan, account.queues)).await;
     }
@@ -270,6 +329,8 @@ fn drop_duplicates(account: &mut Account) {
     account.functions.dedup_by(|a, b| a.arn == b.arn);
     account.event_source_mappings.dedup_by(|a, b| a.id == b.id);
     account.instances.dedup_by(|a, b| a.arn == b.arn);
+    account.workloads.dedup();
+    account.deliveries.dedup();
     account.keys.dedup_by(|a, b| a.arn == b.arn);
 }
 

@@ -1,8 +1,9 @@
-//! What regions hold: queues and their keys, functions and instances, region by region.
+//! What regions hold: queues and their keys, functions, instances and what else works around queues, region by region.
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
+use super::around::{Around, around_queues};
 use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, ec2, kms, lambda, sqs};
 use crate::account::{EventSourceMapping, Function, Instance, Key, Queue};
 
@@ -14,6 +15,7 @@ pub(super) struct Regional {
     pub(super) functions: Vec<Function>,
     pub(super) mappings: Vec<EventSourceMapping>,
     pub(super) instances: Vec<Instance>,
+    pub(super) around: Around,
 }
 
 /// Reads the regions, several at once.
@@ -31,6 +33,7 @@ pub(super) async fn every_region(
             all.functions.extend(one.functions);
             all.mappings.extend(one.mappings);
             all.instances.extend(one.instances);
+            all.around.extend(one.around);
             all
         })
         .await
@@ -39,12 +42,17 @@ pub(super) async fn every_region(
 async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regional {
     let queues = async {
         let queues = sqs::queues(scan, region).await;
-        let keys = if options.skip.contains(&Skippable::Kms) {
-            Vec::new()
-        } else {
+        let keys = async {
+            if options.skip.contains(&Skippable::Kms) {
+                return Vec::new();
+            }
             kms::keys(scan, region, &queues).await
         };
-        (queues, keys)
+        let (keys, around) = tokio::join!(
+            keys,
+            Box::pin(around_queues(scan, region, options, &queues))
+        );
+        (queues, keys, around)
     };
     let lambda = async {
         if options.skip.contains(&Skippable::Lambda) {
@@ -61,12 +69,14 @@ async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regiona
         }
         ec2::instances(scan, region).await
     };
-    let ((queues, keys), (functions, mappings), instances) = tokio::join!(queues, lambda, ec2);
+    let ((queues, keys, around), (functions, mappings), instances) =
+        tokio::join!(queues, lambda, ec2);
     Regional {
         queues,
         keys,
         functions,
         mappings,
         instances,
+        around,
     }
 }

@@ -207,13 +207,21 @@ fn ca_bundle(env: &Env, profiles: &ProfileSet) -> Option<String> {
 
 /// The endpoints of the environment, which the SDK would take unread.
 fn check_endpoints(env: &Env) -> Result<(), CollectError> {
-    const VARIABLES: [&str; 8] = [
+    const VARIABLES: &[&str] = &[
         "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_APIGATEWAYV2",
+        "AWS_ENDPOINT_URL_API_GATEWAY",
+        "AWS_ENDPOINT_URL_AUTO_SCALING",
         "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_ECS",
+        "AWS_ENDPOINT_URL_EKS",
+        "AWS_ENDPOINT_URL_GLUE",
         "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_IOT",
         "AWS_ENDPOINT_URL_KMS",
         "AWS_ENDPOINT_URL_LAMBDA",
         "AWS_ENDPOINT_URL_ORGANIZATIONS",
+        "AWS_ENDPOINT_URL_SFN",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_STS",
     ];

@@ -48,11 +48,11 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
         ),
         (
             &["--skip", "s3"],
-            "`s3` cannot be skipped: a scan does not read it; --skip takes ec2, kms, lambda or organizations",
+            "`s3` cannot be skipped: a scan does not read it; --skip takes apigateway, autoscaling, ec2, ecs, eks, glue, iot, kms, lambda, organizations or states",
         ),
         (
             &["--skip", "sqs"],
-            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes ec2, kms, lambda or organizations",
+            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes apigateway, autoscaling, ec2, ecs, eks, glue, iot, kms, lambda, organizations or states",
         ),
         (
             &["rules", "queue-loop"],

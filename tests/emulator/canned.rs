@@ -16,7 +16,7 @@ pub(crate) struct Request {
     /// Who signed.
     pub(crate) access_key: String,
     pub(crate) operation: String,
-    /// The query string and the body.
+    /// The query string and the body; before them the path, where it names things.
     pub(crate) input: String,
 }
 
@@ -60,11 +60,13 @@ impl Answer {
                 headers.push(("x-amzn-query-error", format!("{code};Sender")));
                 format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#)
             }
-            "lambda" => {
+            "lambda" | "apigateway" | "eks" | "iot" => {
                 headers.push(("x-amzn-ErrorType", code.to_owned()));
                 r#"{"Message":"no"}"#.to_owned()
             }
-            "kms" | "organizations" => format!(r#"{{"__type":"{code}","message":"no"}}"#),
+            "kms" | "organizations" | "ecs" | "glue" | "states" => {
+                format!(r#"{{"__type":"{code}","message":"no"}}"#)
+            }
             "ec2" => format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>r</RequestID></Response>"
             ),
@@ -84,8 +86,9 @@ impl Answer {
     pub(crate) fn denied(request: &Request) -> Self {
         let (status, code) = match request.service.as_str() {
             "ec2" => (403, "UnauthorizedOperation"),
-            "lambda" => (403, "AccessDeniedException"),
-            "kms" | "organizations" => (400, "AccessDeniedException"),
+            "lambda" | "apigateway" | "eks" => (403, "AccessDeniedException"),
+            "iot" => (401, "UnauthorizedException"),
+            "kms" | "organizations" | "ecs" | "glue" | "states" => (400, "AccessDeniedException"),
             _ => (403, "AccessDenied"),
         };
         Self::error(request, status, code)
@@ -112,6 +115,11 @@ impl Answer {
                 </regionInfo></DescribeRegionsResponse>"
                 .to_owned(),
             "ec2:DescribeInstances" => "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".to_owned(),
+            "autoscaling:DescribeAutoScalingGroups" => "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups/></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>".to_owned(),
+            "states:ListStateMachines" => r#"{"stateMachines":[]}"#.to_owned(),
+            "apigateway:GetApis" | "apigateway:GetRestApis" | "ecs:ListClusters" | "ecs:ListTaskDefinitionFamilies"
+            | "eks:ListClusters" | "glue:GetCrawlers" | "iot:ListTopicRules" | "sqs:ListMessageMoveTasks"
+            | "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
             "lambda:ListFunctions" => r#"{"Functions":[]}"#.to_owned(),
             "lambda:ListEventSourceMappings" => r#"{"EventSourceMappings":[]}"#.to_owned(),
             "kms:GetKeyPolicy" => r#"{"Policy":"{}"}"#.to_owned(),
@@ -120,7 +128,6 @@ impl Answer {
             "organizations:DescribeOrganization" => {
                 return Self::error(request, 400, "AWSOrganizationsNotInUseException");
             }
-            "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
             "sqs:GetQueueAttributes" => {
                 let (_, name) = request.input.rsplit_once('/').unwrap();
                 let name = name.split('"').next().unwrap();
@@ -220,6 +227,25 @@ impl Canned {
     }
 }
 
+/// The operation of a service whose protocol names it by the path alone.
+fn operation_by_path(service: &str, path: &str) -> Option<&'static str> {
+    let path: Vec<&str> = path.split('/').skip(1).collect();
+    Some(match (service, path.as_slice()) {
+        ("apigateway", ["restapis"]) => "GetRestApis",
+        ("apigateway", ["restapis", _, "resources"]) => "GetResources",
+        ("apigateway", ["v2", "apis"]) => "GetApis",
+        ("apigateway", ["v2", "apis", _, "integrations"]) => "GetIntegrations",
+        ("eks", ["clusters"]) => "ListClusters",
+        ("eks", ["clusters", _, "pod-identity-associations"]) => "ListPodIdentityAssociations",
+        ("eks", ["clusters", _, "pod-identity-associations", _]) => {
+            "DescribePodIdentityAssociation"
+        }
+        ("iot", ["rules"]) => "ListTopicRules",
+        ("iot", ["rules", _]) => "GetTopicRule",
+        _ => return None,
+    })
+}
+
 fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
@@ -250,7 +276,11 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
         .unwrap_or_default()
         .split('/')
         .collect();
+    let service = scope.get(3).copied().unwrap_or_default();
+    let by_path = operation_by_path(service, path);
     let operation = if let Some((_, operation)) = header("x-amz-target").split_once('.') {
+        operation
+    } else if let Some(operation) = by_path {
         operation
     } else if path.contains("/event-source-mappings") {
         "ListEventSourceMappings"
@@ -264,9 +294,12 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
     let request = Request {
         access_key: scope[0].to_owned(),
         region: scope.get(2).copied().unwrap_or_default().to_owned(),
-        service: scope.get(3).copied().unwrap_or_default().to_owned(),
+        service: service.to_owned(),
         operation: operation.to_owned(),
-        input: format!("{query} {body}"),
+        input: match by_path {
+            Some(_) => format!("{path} {query} {body}"),
+            None => format!("{query} {body}"),
+        },
     };
     log.lock().unwrap().push(request.clone());
 
