@@ -98,6 +98,51 @@ calls! {
         "event source mappings", "loops that are wired may be shown as permitted";
     DESCRIBE_INSTANCES = "ec2" "DescribeInstances", Some("ec2:DescribeInstances"), MAY_HIDE,
         "instances", "roles may look unused and loops through instances are not recognised";
+    // The rest is asked only in regions with queues.
+    LIST_MESSAGE_MOVE_TASKS = "sqs" "ListMessageMoveTasks", Some("sqs:ListMessageMoveTasks"), MAY_HIDE,
+        "message move tasks", "loops through them are not recognised";
+    LIST_STATE_MACHINES = "states" "ListStateMachines", Some("states:ListStateMachines"), MAY_HIDE,
+        "state machines", "roles may look unused and loops through state machines are not recognised";
+    DESCRIBE_STATE_MACHINE = "states" "DescribeStateMachine", Some("states:DescribeStateMachine"), MAY_HIDE,
+        "role and tasks", "its role may look unused and loops through it are not recognised";
+    DESCRIBE_AUTO_SCALING_GROUPS = "autoscaling" "DescribeAutoScalingGroups", Some("autoscaling:DescribeAutoScalingGroups"), MAY_HIDE,
+        "Auto Scaling groups", "roles of instances that do not run now may look unused";
+    DESCRIBE_LAUNCH_CONFIGURATIONS = "autoscaling" "DescribeLaunchConfigurations", Some("autoscaling:DescribeLaunchConfigurations"), MAY_HIDE,
+        "launch configurations", "roles of instances that do not run now may look unused";
+    DESCRIBE_LAUNCH_TEMPLATE_VERSIONS = "ec2" "DescribeLaunchTemplateVersions", Some("ec2:DescribeLaunchTemplateVersions"), MAY_HIDE,
+        "versions", "roles of instances that do not run now may look unused";
+    DESCRIBE_LIFECYCLE_HOOKS = "autoscaling" "DescribeLifecycleHooks", Some("autoscaling:DescribeLifecycleHooks"), MAY_HIDE,
+        "lifecycle hooks", "what they send is not in this report";
+    LIST_TASK_DEFINITION_FAMILIES = "ecs" "ListTaskDefinitionFamilies", Some("ecs:ListTaskDefinitionFamilies"), MAY_HIDE,
+        "task definitions", "roles may look unused and loops through tasks are not recognised";
+    DESCRIBE_TASK_DEFINITION = "ecs" "DescribeTaskDefinition", Some("ecs:DescribeTaskDefinition"), MAY_HIDE,
+        "task roles", "roles may look unused and loops through tasks are not recognised";
+    LIST_CLUSTERS = "ecs" "ListClusters", Some("ecs:ListClusters"), MAY_HIDE,
+        "ECS clusters", "roles may look unused and loops through services are not recognised";
+    LIST_SERVICES = "ecs" "ListServices", Some("ecs:ListServices"), MAY_HIDE,
+        "services", "roles may look unused and loops through services are not recognised";
+    DESCRIBE_SERVICES = "ecs" "DescribeServices", Some("ecs:DescribeServices"), MAY_HIDE,
+        "services", "roles may look unused and loops through services are not recognised";
+    LIST_KUBERNETES_CLUSTERS = "eks" "ListClusters", Some("eks:ListClusters"), MAY_HIDE,
+        "EKS clusters", "roles may look unused and loops through pods are not recognised";
+    LIST_POD_IDENTITY_ASSOCIATIONS = "eks" "ListPodIdentityAssociations", Some("eks:ListPodIdentityAssociations"), MAY_HIDE,
+        "pod identity associations", "roles may look unused and loops through pods are not recognised";
+    DESCRIBE_POD_IDENTITY_ASSOCIATION = "eks" "DescribePodIdentityAssociation", Some("eks:DescribePodIdentityAssociation"), MAY_HIDE,
+        "roles", "they may look unused and loops through pods are not recognised";
+    GET_REST_APIS = "apigateway" "GetRestApis", Some("apigateway:GET"), MAY_HIDE,
+        "REST APIs", "what they send for their callers is not in this report";
+    GET_RESOURCES = "apigateway" "GetResources", Some("apigateway:GET"), MAY_HIDE,
+        "integrations", "what they send for their callers is not in this report";
+    GET_APIS = "apigateway" "GetApis", Some("apigateway:GET"), MAY_HIDE,
+        "HTTP and WebSocket APIs", "what they send for their callers is not in this report";
+    GET_INTEGRATIONS = "apigateway" "GetIntegrations", Some("apigateway:GET"), MAY_HIDE,
+        "integrations", "what they send for their callers is not in this report";
+    GET_CRAWLERS = "glue" "GetCrawlers", Some("glue:GetCrawlers"), MAY_HIDE,
+        "crawlers", "roles may look unused and loops through crawlers are not recognised";
+    LIST_TOPIC_RULES = "iot" "ListTopicRules", Some("iot:ListTopicRules"), MAY_HIDE,
+        "IoT rules", "what they send for devices is not in this report";
+    GET_TOPIC_RULE = "iot" "GetTopicRule", Some("iot:GetTopicRule"), MAY_HIDE,
+        "actions", "what they send for devices is not in this report";
     LIST_SUBSCRIPTIONS = "sns" "ListSubscriptions", Some("sns:ListSubscriptions"), MAY_HIDE,
         "subscriptions", "loops through topics are missing";
     GET_SUBSCRIPTION_ATTRIBUTES = "sns" "GetSubscriptionAttributes", Some("sns:GetSubscriptionAttributes"), MAY_HIDE,

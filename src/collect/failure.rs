@@ -59,22 +59,33 @@ const REJECTED: &[&str] = &[
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
-const MISSING_QUEUE: &[&str] = &[
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "QueueDoesNotExist",
-];
-const MISSING_KEY: &str = "NotFoundException";
-/// What services other than SQS and KMS say of a resource that does not exist.
+/// What services say of a resource that does not exist, where the code says only that.
 const MISSING_RESOURCE: &[&str] = &[
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "ClusterNotFoundException",
     "NoSuchBucket",
     "NotFound",
     "NotFoundException",
+    "QueueDoesNotExist",
     "ResourceNotFound",
     "ResourceNotFoundException",
+    "StateMachineDoesNotExist",
 ];
+const MISSING_KEY: &str = "NotFoundException";
 const MISSING_BUCKET_POLICY: &str = "NoSuchBucketPolicy";
-const UNKNOWN_OPERATION: &[&str] = &[
+const MISSING_LAUNCH_TEMPLATE: &[&str] = &[
+    "InvalidLaunchTemplateId.NotFound",
+    "InvalidLaunchTemplateId.NotFoundException",
+    "InvalidLaunchTemplateId.VersionNotFound",
+    "InvalidLaunchTemplateName.NotFoundException",
+];
+/// How Step Functions says that it could not use a key on behalf of the caller.
+const KEY_TROUBLE: &[&str] = &["KmsAccessDeniedException", "KmsInvalidStateException"];
+/// What an endpoint says that does not know the service or operation, or does not sell it to the account.
+const NOT_OFFERED: &[&str] = &[
     "InvalidAction",
+    "OptInRequired",
+    "SubscriptionRequiredException",
     "UnknownOperation",
     "UnknownOperationException",
 ];
@@ -99,10 +110,10 @@ impl Failure {
                 }
             }
             SdkError::TimeoutError(_) => ("Timeout".to_owned(), Kind::Unreachable),
-            SdkError::DispatchFailure(_) if has_source::<CredentialsError>(error) => {
+            SdkError::DispatchFailure(_) if has_cause::<CredentialsError>(error) => {
                 ("CredentialsFailure".to_owned(), Kind::Other)
             }
-            SdkError::DispatchFailure(_) if has_source::<ResolveDnsError>(error) => {
+            SdkError::DispatchFailure(_) if has_cause::<ResolveDnsError>(error) => {
                 (UNKNOWN_HOST.to_owned(), Kind::Unreachable)
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
@@ -140,11 +151,6 @@ impl Failure {
         }
     }
 
-    /// Whether the queue was deleted since it was listed.
-    pub(super) fn is_missing_queue(&self) -> bool {
-        MISSING_QUEUE.contains(&self.code.as_str())
-    }
-
     /// Whether KMS knows no such key.
     pub(super) fn is_missing_key(&self) -> bool {
         self.code == MISSING_KEY
@@ -155,15 +161,25 @@ impl Failure {
         MISSING_RESOURCE.contains(&self.code.as_str())
     }
 
+    /// Whether EC2 knows no such launch template, or no such version of it.
+    pub(super) fn is_missing_launch_template(&self) -> bool {
+        MISSING_LAUNCH_TEMPLATE.contains(&self.code.as_str())
+    }
+
+    /// Whether a definition could not be decrypted for the caller.
+    pub(super) fn is_key_trouble(&self) -> bool {
+        KEY_TROUBLE.contains(&self.code.as_str())
+    }
+
     /// Whether a bucket has no policy.
     pub(super) fn is_missing_bucket_policy(&self) -> bool {
         self.code == MISSING_BUCKET_POLICY
     }
 
-    /// Whether a region looks like one that does not offer the service: its endpoint has no address, or does not know the
-    /// operation. Only for regions in which another endpoint has answered: without a network, no name resolves.
+    /// Whether a region looks like one that does not offer the service: its endpoint has no address, or says that it knows no
+    /// such thing. Only for regions in which another endpoint has answered: without a network, no name resolves.
     pub(super) fn is_not_offered(&self) -> bool {
-        self.code == UNKNOWN_HOST || UNKNOWN_OPERATION.contains(&self.code.as_str())
+        self.code == UNKNOWN_HOST || NOT_OFFERED.contains(&self.code.as_str())
     }
 
     /// Whether the account belongs to no organization.
@@ -193,64 +209,39 @@ fn kind_of(code: &str) -> Kind {
     }
 }
 
-/// Whether an error of a type is among the sources. A credentials provider that fails in the middle of the scan and a host
-/// name that does not resolve are both reported by the SDK as a failed dispatch.
-fn has_source<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error of a type is among the sources. That a credentials provider failed in the middle of the scan, or that a
+/// name has no address, the SDK reports as a failed dispatch.
+fn has_cause<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<T>() {
             return true;
         }
-        next = error.source();
+        next = match error.downcast_ref::<std::io::Error>() {
+            // The source of an I/O error is that of the error inside it, which would be passed over.
+            Some(error) => error.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
     }
     false
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_config::retry::RetryConfig;
-    use aws_config::{BehaviorVersion, Region};
-    use aws_credential_types::Credentials;
-    use aws_sdk_pipes::Client;
-    use aws_sdk_pipes::config::Builder;
+    use std::io;
 
     use super::*;
-    use crate::collect::http;
 
-    async fn failure(endpoint: &str) -> Failure {
-        let config = Builder::new()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(http::client(None).unwrap())
-            .credentials_provider(Credentials::new(
-                "AKIDEXAMPLE",
-                "secret",
-                None,
-                None,
-                "test",
-            ))
-            .region(Region::from_static("eu-west-1"))
-            .retry_config(RetryConfig::disabled())
-            .endpoint_url(endpoint)
-            .build();
-        let answer = Client::from_conf(config).list_pipes().send().await;
-        Failure::of(&answer.unwrap_err())
-    }
-
-    #[tokio::test]
-    async fn a_host_without_an_address_is_told_from_one_that_does_not_answer() {
-        // The domain is reserved for names that never resolve.
-        let unknown = failure("http://pipes.eu-west-1.invalid").await;
-        assert_eq!(
-            (unknown.code.as_str(), unknown.kind),
-            (UNKNOWN_HOST, Kind::Unreachable)
-        );
-        assert!(unknown.is_not_offered());
-
-        let silent = failure("http://127.0.0.1:1").await;
-        assert_eq!(
-            (silent.code.as_str(), silent.kind),
-            ("ConnectionFailure", Kind::Unreachable)
-        );
-        assert!(!silent.is_not_offered());
+    #[test]
+    fn a_cause_is_found_inside_an_io_error_too() {
+        // TLS connectors wrap what the connection under them failed of.
+        let nameless = || ResolveDnsError::new("no such name");
+        for error in [
+            io::Error::other(nameless()),
+            io::Error::other(io::Error::other(nameless())),
+        ] {
+            assert!(has_cause::<ResolveDnsError>(&error));
+            assert!(!has_cause::<CredentialsError>(&error));
+        }
     }
 }

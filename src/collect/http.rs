@@ -32,8 +32,8 @@ pub(super) fn client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, Col
     )
 }
 
-/// Asks the system, as the default does, whose failures however have no type of their own: it must be told whether a name has
-/// no address or its host no answer.
+/// The resolver of the operating system. What it cannot resolve fails with an error of its own type; with the resolver that
+/// the client brings along, only the text of the error would tell.
 #[derive(Debug, Clone)]
 struct SystemResolver;
 
@@ -41,12 +41,12 @@ impl ResolveDns for SystemResolver {
     fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
         let name = name.to_owned();
         DnsFuture::new(async move {
-            // The call blocks; any port will do.
-            tokio::task::spawn_blocking(move || (name, 0_u16).to_socket_addrs())
+            // The port takes no part in it.
+            tokio::task::spawn_blocking(move || (name.as_str(), 0).to_socket_addrs())
                 .await
                 .map_err(ResolveDnsError::new)?
-                .map_err(ResolveDnsError::new)
                 .map(|addresses| addresses.map(|address| address.ip()).collect())
+                .map_err(ResolveDnsError::new)
         })
     }
 }
@@ -84,7 +84,53 @@ fn trusting(path: &Path) -> Result<TlsContext, CollectError> {
 
 #[cfg(test)]
 mod tests {
+    use aws_config::retry::RetryConfig;
+    use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::Credentials;
+
+    use super::super::failure::{Failure, Kind};
     use super::*;
+
+    async fn failure_at(endpoint: &str) -> Failure {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .empty_test_environment()
+            .credentials_provider(Credentials::new(
+                "AKIDEXAMPLE",
+                "secret",
+                None,
+                None,
+                "test",
+            ))
+            .region(Region::from_static("eu-west-1"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(client(None).unwrap())
+            .endpoint_url(endpoint)
+            .load()
+            .await;
+        let request = aws_sdk_sqs::Client::new(&config).list_queues().send();
+        Failure::of(&request.await.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn a_name_without_address_is_told_from_an_address_without_answer() {
+        // No name server is asked about an empty label, and without TLS no certificate either.
+        let nameless = failure_at("http://glue..example").await;
+        assert_eq!(
+            (nameless.code.as_str(), nameless.kind),
+            ("UnknownHost", Kind::Unreachable)
+        );
+        assert!(nameless.is_not_offered());
+        // Nobody listens on the port of discard at home.
+        let closed = failure_at("http://127.0.0.1:9").await;
+        assert_eq!(
+            (closed.code.as_str(), closed.kind),
+            ("ConnectionFailure", Kind::Unreachable)
+        );
+        assert!(!closed.is_not_offered());
+        // A name that the system knows is resolved, and only then refused.
+        let known = failure_at("http://localhost:9").await;
+        assert_eq!((known.code, known.kind), (closed.code, closed.kind));
+    }
 
     #[test]
     fn a_file_without_certificates_is_no_ca_bundle() {

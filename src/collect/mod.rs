@@ -4,21 +4,30 @@
 //! coverage and the scan goes on; only what makes the whole scan pointless is a [`CollectError`]. Nothing is decided here, and
 //! no secret is kept or logged.
 
+mod apigateway;
+mod around;
 mod attributes;
+mod autoscaling;
 mod calls;
 mod credentials;
 mod deliveries;
 mod destinations;
 mod ec2;
+mod ecs;
+mod eks;
 mod error;
 mod eventbridge;
 mod failure;
 mod flow;
+mod glue;
 mod http;
 mod iam;
 mod identity;
+mod integration;
+mod iot;
 mod kms;
 mod lambda;
+mod move_tasks;
 mod organizations;
 mod pipes;
 mod reader;
@@ -29,6 +38,8 @@ mod scheduler;
 mod session;
 mod sns;
 mod sqs;
+mod states;
+mod states_language;
 mod sts;
 mod tags;
 
@@ -82,10 +93,22 @@ pub struct AssumeRole {
 /// A service that a scan can do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Skippable {
+    /// REST, HTTP and WebSocket APIs that send.
+    ApiGateway,
+    /// Auto Scaling groups with their launch templates and lifecycle hooks.
+    AutoScaling,
     /// EC2 instances (regions are still asked for).
     Ec2,
+    /// ECS task definitions and services.
+    Ecs,
+    /// EKS pod identity associations.
+    Eks,
     /// EventBridge buses and rules.
     Events,
+    /// Glue crawlers that poll queues.
+    Glue,
+    /// IoT rules that send.
+    Iot,
     /// KMS keys that queues are encrypted with.
     Kms,
     /// Lambda functions, event source mappings and destinations.
@@ -100,13 +123,21 @@ pub enum Skippable {
     Scheduler,
     /// SNS subscriptions and topics.
     Sns,
+    /// Step Functions state machines.
+    States,
 }
 
 impl Skippable {
     /// Every service that can be skipped, sorted by name.
     pub const ALL: &[Self] = &[
+        Self::ApiGateway,
+        Self::AutoScaling,
         Self::Ec2,
+        Self::Ecs,
+        Self::Eks,
         Self::Events,
+        Self::Glue,
+        Self::Iot,
         Self::Kms,
         Self::Lambda,
         Self::Organizations,
@@ -114,19 +145,34 @@ impl Skippable {
         Self::S3,
         Self::Scheduler,
         Self::Sns,
+        Self::States,
     ];
 
-    /// The names of all, as a list in a sentence.
-    pub fn names() -> String {
-        let names: Vec<&str> = Self::ALL.iter().map(|service| service.as_str()).collect();
-        names.join(", ")
+    /// All of them in words: `a, b or c`.
+    pub fn listed() -> String {
+        let mut text = String::new();
+        for (index, service) in Self::ALL.iter().enumerate() {
+            text.push_str(match Self::ALL.len() - index {
+                _ if index == 0 => "",
+                1 => " or ",
+                _ => ", ",
+            });
+            text.push_str(service.as_str());
+        }
+        text
     }
 
     /// The service namespace.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ApiGateway => "apigateway",
+            Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
+            Self::Ecs => "ecs",
+            Self::Eks => "eks",
             Self::Events => "events",
+            Self::Glue => "glue",
+            Self::Iot => "iot",
             Self::Kms => "kms",
             Self::Lambda => "lambda",
             Self::Organizations => "organizations",
@@ -134,6 +180,7 @@ impl Skippable {
             Self::S3 => "s3",
             Self::Scheduler => "scheduler",
             Self::Sns => "sns",
+            Self::States => "states",
         }
     }
 }
@@ -231,13 +278,14 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         functions: found.functions,
         event_source_mappings: found.mappings,
         instances: found.instances,
-        workloads: Vec::new(),
-        deliveries: found.deliveries,
+        workloads: found.flow.workloads,
+        deliveries: found.flow.deliveries,
         channels: Vec::new(),
         keys: found.keys,
         organization,
         coverage: Coverage::default(),
     };
+    around::complete_paths(&mut account);
     if any_document_looks_at_tags(&account) {
         account.queues = Box::pin(tag_queues(&scan, account.queues)).await;
     }

@@ -138,7 +138,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// As [`Reader::pages`], for a service that not every region offers: where it is not, nothing is missing.
+    /// As [`Reader::pages`], for the first question to a service that not every region offers: where it is not, nothing is
+    /// missing. Only in regions where another service has answered. Once a service has named something of its own, no answer is
+    /// no excuse, and the services that a scan is about are offered everywhere.
     pub(super) async fn pages_where_offered<O, E, F>(
         &self,
         call: &'static Call,
@@ -160,7 +162,7 @@ impl<'a> Reader<'a> {
                 partly: false,
             }) if failure.is_not_offered() => {
                 let detail = format!(
-                    "{} are not offered in {region}: the endpoint of the service there has no address or does not know them ({})",
+                    "{} are not offered in {region}: the endpoint of the service has no address or does not know them ({})",
                     call.tells, failure.code
                 );
                 self.note(Some(region), call.service, None, &detail);
@@ -249,10 +251,15 @@ impl<'a> Reader<'a> {
     ) -> bool {
         let deleted = failure.is_missing_resource();
         if deleted {
-            let detail = "it was deleted while the scan ran";
-            self.note(region, call.service, Some(resource), detail);
+            self.deleted(call, region, resource);
         }
         deleted
+    }
+
+    /// Records that a listed resource was deleted before it could be read.
+    pub(super) fn deleted(&self, call: &Call, region: Option<&str>, resource: &str) {
+        let detail = "it was deleted while the scan ran";
+        self.note(region, call.service, Some(resource), detail);
     }
 
     fn missing(

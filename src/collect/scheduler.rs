@@ -12,7 +12,7 @@ use futures_util::stream;
 use serde_json::Value;
 
 use super::Scan;
-use super::attributes::arn_of_url;
+use super::attributes::queue_of_url;
 use super::calls::{GET_SCHEDULE, LIST_SCHEDULES};
 use super::failure::Failure;
 use super::flow::{Flow, followed};
@@ -176,7 +176,7 @@ fn destination(scan: &Scan<'_>, region: &str, target: &Target) -> Option<Arn> {
     let input: Value = serde_json::from_str(target.input()?).ok()?;
     let place = input.get(field)?.as_str()?;
     match field {
-        "QueueUrl" => arn_of_url(place, &scan.partition, region),
+        "QueueUrl" => queue_of_url(place, &scan.partition, region),
         "FunctionName" if !place.contains(':') => {
             scan.arn("lambda", region, &format!("function:{place}"))
         }

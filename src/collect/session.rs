@@ -224,9 +224,16 @@ fn ca_bundle(env: &Env, profiles: &ProfileSet) -> Option<String> {
 fn check_endpoints(env: &Env) -> Result<(), CollectError> {
     const VARIABLES: &[&str] = &[
         "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_APIGATEWAYV2",
+        "AWS_ENDPOINT_URL_API_GATEWAY",
+        "AWS_ENDPOINT_URL_AUTO_SCALING",
         "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_ECS",
+        "AWS_ENDPOINT_URL_EKS",
+        "AWS_ENDPOINT_URL_GLUE",
         "AWS_ENDPOINT_URL_EVENTBRIDGE",
         "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_IOT",
         "AWS_ENDPOINT_URL_KMS",
         "AWS_ENDPOINT_URL_LAMBDA",
         "AWS_ENDPOINT_URL_ORGANIZATIONS",
@@ -234,6 +241,7 @@ fn check_endpoints(env: &Env) -> Result<(), CollectError> {
         "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_SCHEDULER",
         "AWS_ENDPOINT_URL_SNS",
+        "AWS_ENDPOINT_URL_SFN",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_STS",
     ];

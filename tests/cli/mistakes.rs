@@ -48,11 +48,11 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
         ),
         (
             &["--skip", "rds"],
-            "`rds` cannot be skipped: a scan does not read it; --skip takes ec2, events, kms, lambda, organizations, pipes, s3, scheduler, sns",
+            "`rds` cannot be skipped: a scan does not read it; --skip takes apigateway, autoscaling, ec2, ecs, eks, events, glue, iot, kms, lambda, organizations, pipes, s3, scheduler, sns or states",
         ),
         (
             &["--skip", "sqs"],
-            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes ec2, events, kms, lambda, organizations, pipes, s3, scheduler, sns",
+            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes apigateway, autoscaling, ec2, ecs, eks, events, glue, iot, kms, lambda, organizations, pipes, s3, scheduler, sns or states",
         ),
         (
             &["rules", "queue-loop"],

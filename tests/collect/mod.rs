@@ -1,6 +1,7 @@
 //! Collecting an account, against an emulator and against answers by plan.
 
 mod account;
+mod around;
 mod environment;
 mod failures;
 mod keys;

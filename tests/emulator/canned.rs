@@ -62,11 +62,11 @@ impl Answer {
                 headers.push(("x-amzn-query-error", format!("{code};Sender")));
                 format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#)
             }
-            "lambda" | "pipes" | "scheduler" => {
+            "apigateway" | "eks" | "iot" | "lambda" | "pipes" | "scheduler" => {
                 headers.push(("x-amzn-ErrorType", code.to_owned()));
                 r#"{"Message":"no"}"#.to_owned()
             }
-            "events" | "kms" | "organizations" => {
+            "ecs" | "events" | "glue" | "kms" | "organizations" | "states" => {
                 format!(r#"{{"__type":"{code}","message":"no"}}"#)
             }
             "s3" => format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
@@ -89,8 +89,13 @@ impl Answer {
     pub(crate) fn denied(request: &Request) -> Self {
         let (status, code) = match request.service.as_str() {
             "ec2" => (403, "UnauthorizedOperation"),
-            "lambda" | "pipes" | "scheduler" => (403, "AccessDeniedException"),
-            "events" | "kms" | "organizations" => (400, "AccessDeniedException"),
+            "apigateway" | "eks" | "lambda" | "pipes" | "scheduler" => {
+                (403, "AccessDeniedException")
+            }
+            "ecs" | "events" | "glue" | "kms" | "organizations" | "states" => {
+                (400, "AccessDeniedException")
+            }
+            "iot" => (401, "UnauthorizedException"),
             "sns" => (403, "AuthorizationError"),
             _ => (403, "AccessDenied"),
         };
@@ -118,6 +123,11 @@ impl Answer {
                 </regionInfo></DescribeRegionsResponse>"
                 .to_owned(),
             "ec2:DescribeInstances" => "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".to_owned(),
+            "autoscaling:DescribeAutoScalingGroups" => "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups/></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>".to_owned(),
+            "states:ListStateMachines" => r#"{"stateMachines":[]}"#.to_owned(),
+            "apigateway:GetApis" | "apigateway:GetRestApis" | "ecs:ListClusters" | "ecs:ListTaskDefinitionFamilies"
+            | "eks:ListClusters" | "glue:GetCrawlers" | "iot:ListTopicRules" | "sqs:ListMessageMoveTasks"
+            | "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
             "lambda:ListFunctions" => r#"{"Functions":[]}"#.to_owned(),
             "lambda:ListEventSourceMappings" => r#"{"EventSourceMappings":[]}"#.to_owned(),
             "lambda:ListFunctionEventInvokeConfigs" => r#"{"FunctionEventInvokeConfigs":[]}"#.to_owned(),
@@ -139,7 +149,6 @@ impl Answer {
             "organizations:DescribeOrganization" => {
                 return Self::error(request, 400, "AWSOrganizationsNotInUseException");
             }
-            "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
             "sqs:GetQueueAttributes" => {
                 let (_, name) = request.input.rsplit_once('/').unwrap();
                 let name = name.split('"').next().unwrap();
@@ -246,19 +255,31 @@ fn operation_of_path(service: &str, path: &str, query: &str) -> Option<&'static 
             .split('&')
             .any(|pair| pair == what || pair.strip_suffix('=') == Some(what))
     };
-    Some(match service {
-        "lambda" if path.contains("/event-source-mappings") => "ListEventSourceMappings",
-        "lambda" if path.contains("/event-invoke-config") => "ListFunctionEventInvokeConfigs",
-        "lambda" if path.ends_with("/policy") => "GetPolicy",
-        "lambda" => "ListFunctions",
-        "pipes" if path == "/v1/pipes" => "ListPipes",
-        "pipes" => "DescribePipe",
-        "scheduler" if path == "/schedules" => "ListSchedules",
-        "scheduler" => "GetSchedule",
-        "s3" if path == "/" => "ListBuckets",
-        "s3" if asks_for("location") => "GetBucketLocation",
-        "s3" if asks_for("notification") => "GetBucketNotificationConfiguration",
-        "s3" if asks_for("policy") => "GetBucketPolicy",
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    Some(match (service, parts.as_slice()) {
+        ("apigateway", ["restapis"]) => "GetRestApis",
+        ("apigateway", ["restapis", _, "resources"]) => "GetResources",
+        ("apigateway", ["v2", "apis"]) => "GetApis",
+        ("apigateway", ["v2", "apis", _, "integrations"]) => "GetIntegrations",
+        ("eks", ["clusters"]) => "ListClusters",
+        ("eks", ["clusters", _, "pod-identity-associations"]) => "ListPodIdentityAssociations",
+        ("eks", ["clusters", _, "pod-identity-associations", _]) => {
+            "DescribePodIdentityAssociation"
+        }
+        ("iot", ["rules"]) => "ListTopicRules",
+        ("iot", ["rules", _]) => "GetTopicRule",
+        ("lambda", _) if path.contains("/event-source-mappings") => "ListEventSourceMappings",
+        ("lambda", _) if path.contains("/event-invoke-config") => "ListFunctionEventInvokeConfigs",
+        ("lambda", _) if path.ends_with("/policy") => "GetPolicy",
+        ("lambda", _) => "ListFunctions",
+        ("pipes", ["v1", "pipes"]) => "ListPipes",
+        ("pipes", _) => "DescribePipe",
+        ("s3", [""]) => "ListBuckets",
+        ("s3", _) if asks_for("location") => "GetBucketLocation",
+        ("s3", _) if asks_for("notification") => "GetBucketNotificationConfiguration",
+        ("s3", _) if asks_for("policy") => "GetBucketPolicy",
+        ("scheduler", ["schedules"]) => "ListSchedules",
+        ("scheduler", _) => "GetSchedule",
         _ => return None,
     })
 }
