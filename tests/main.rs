@@ -22,3 +22,4 @@ mod patscan;
 mod properties;
 mod random_account;
 mod rules;
+mod self_grants;
