@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod assumable_loop;
+mod can_self_grant;
 
 use std::collections::BTreeSet;
 use std::path::Path;
