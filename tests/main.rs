@@ -23,3 +23,4 @@ mod patscan;
 mod properties;
 mod random_account;
 mod rules;
+mod self_grants;
