@@ -10,6 +10,7 @@
 
 mod assume;
 mod capabilities;
+mod channels;
 mod cli;
 mod collect;
 mod cycles;
