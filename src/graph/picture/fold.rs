@@ -52,7 +52,8 @@ pub enum Fold {
     Single,
     /// Principals with every right on everything.
     Administrators,
-    /// Principals with rights on a great part of all queues, or queues on which a great part of all have rights.
+    /// Principals that reach a great part of all queues, channels or roles, or queues and channels on which a great part of all
+    /// have rights.
     Wide,
     /// Nodes with the same edges.
     Alike,
@@ -155,7 +156,8 @@ impl Line<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness<'a> {
     Only(usize),
-    Reaching(Part, Reach),
+    /// Those with lines are told apart.
+    Reaching(Part, Reach, Option<usize>),
     Idle(Part, Kind),
     Alike(Kind, Vec<(usize, bool, Right<'a>)>),
 }
@@ -197,12 +199,38 @@ impl<'a> Drawing<'a> {
         let is_drawn = |arrow: &&Arrow| {
             let of_hub = is_hub(picture, arrow.from) || is_hub(picture, arrow.to);
             !of_hub
-                || arrow.kind == EdgeKind::RunsAs
+                || is_configured(arrow.kind)
                 || picture.chosen.contains(&arrow.from)
                 || picture.chosen.contains(&arrow.to)
                 || wired.contains(&(arrow.from, arrow.to))
         };
-        picture.edges.iter().filter(is_drawn).collect()
+        let mut drawn: Vec<&Arrow> = picture.edges.iter().filter(is_drawn).collect();
+        let lead_somewhere = Self::assumptions_of_use(picture, &drawn);
+        drawn.retain(|arrow| arrow.kind != EdgeKind::Assumes || lead_somewhere.contains(&arrow.to));
+        drawn
+    }
+
+    /// The roles by which somebody can send, receive or manage, at once or by becoming another: of all others it says nothing
+    /// about messages who can become them.
+    fn assumptions_of_use(picture: &Picture, arrows: &[&Arrow]) -> BTreeSet<usize> {
+        let mut of_use: BTreeSet<usize> = picture.chosen.clone();
+        let mut become_from: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for arrow in arrows {
+            match arrow.kind {
+                EdgeKind::Assumes => become_from.entry(arrow.to).or_default().push(arrow.from),
+                kind if is_configured(kind) => {}
+                _ => of_use.extend([arrow.from, arrow.to]),
+            }
+        }
+        let mut next: Vec<usize> = of_use.iter().copied().collect();
+        while let Some(role) = next.pop() {
+            for from in become_from.get(&role).into_iter().flatten() {
+                if of_use.insert(*from) {
+                    next.push(*from);
+                }
+            }
+        }
+        of_use
     }
 
     fn add_loops(&mut self, group_of: &[usize]) {
@@ -250,7 +278,7 @@ impl<'a> Drawing<'a> {
         for line in &mut self.lines {
             if !matches!(
                 line.kind,
-                EdgeKind::Delete | EdgeKind::Purge | EdgeKind::Administer
+                EdgeKind::Delete | EdgeKind::Purge | EdgeKind::Administer | EdgeKind::Assumes
             ) {
                 line.grade = grades.get(&(line.from, line.to)).copied();
             }
@@ -274,6 +302,14 @@ fn is_hub(picture: &Picture, node: usize) -> bool {
         .nodes
         .get(node)
         .is_some_and(|found| found.reach != Reach::Some && !picture.chosen.contains(&node))
+}
+
+/// Whether an edge says what is set up, not who has a right.
+fn is_configured(kind: EdgeKind) -> bool {
+    matches!(
+        kind,
+        EdgeKind::RunsAs | EdgeKind::Delivers | EdgeKind::Redrives
+    )
 }
 
 /// The nodes of the drawing, and for each node of the picture the one that stands for it.
@@ -327,7 +363,7 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
                 kind: picture.nodes.get(*members.first()?)?.kind,
                 fold: match likeness {
                     Likeness::Only(_) => Fold::Single,
-                    Likeness::Reaching(_, Reach::Administrator) => Fold::Administrators,
+                    Likeness::Reaching(_, Reach::Administrator, _) => Fold::Administrators,
                     Likeness::Reaching(..) => Fold::Wide,
                     Likeness::Idle(..) if members.len() == 1 => Fold::Single,
                     Likeness::Idle(..) => Fold::Idle,
@@ -364,12 +400,13 @@ fn likeness<'a>(
         return Likeness::Only(node);
     }
     let part = Part::of(found.kind);
-    // Where lines to what was chosen are drawn, they must say the same of all; of administrators they do.
+    // Lines to what was chosen, and those of what is configured, must say the same of all; of administrators they do.
     let has_lines = found.reach == Reach::Wide
-        && !picture.chosen.is_empty()
-        && at.iter().any(|(arrow, _)| arrow.kind != EdgeKind::RunsAs);
-    if found.reach != Reach::Some && !has_lines {
-        return Likeness::Reaching(part, found.reach);
+        && at.iter().any(|(arrow, _)| {
+            arrow.kind != EdgeKind::RunsAs && (part == Part::Resource || !picture.chosen.is_empty())
+        });
+    if found.reach != Reach::Some && (!has_lines || part == Part::Resource) {
+        return Likeness::Reaching(part, found.reach, has_lines.then_some(node));
     }
     // What runs as a principal says nothing about what the principal may do.
     let mut edges: Vec<(usize, bool, Right<'a>)> = at
