@@ -23,6 +23,7 @@ fn of_seed(seed: u64) -> Generated {
         users: 40,
         queues: 210,
         functions: 120,
+        channels: 0,
         seed,
         hostile: false,
     })
@@ -52,6 +53,7 @@ fn an_account_has_what_was_asked_for_under_names_of_their_own() {
             users,
             queues,
             functions,
+            channels: 0,
             seed: 3,
             hostile: false,
         })
@@ -104,6 +106,7 @@ fn a_generated_account_has_the_same_report_when_every_pair_is_decided_by_itself(
             users: 20,
             queues: 70,
             functions: 40,
+            channels: 0,
             seed: 5,
             hostile,
         })
@@ -129,6 +132,7 @@ fn a_hostile_account_has_policies_as_long_as_they_may_be() {
         users: 2,
         queues: 3,
         functions: 0,
+        channels: 0,
         seed: 1,
         hostile: true,
     })
@@ -212,6 +216,7 @@ fn the_loops_that_were_put_in_are_found() {
         users: 0,
         queues: 300,
         functions: 300,
+        channels: 0,
         seed: 1,
         hostile: false,
     });
@@ -225,5 +230,67 @@ fn the_loops_that_were_put_in_are_found() {
     assert!(generated.narrow_loops.len() >= 3);
     for role in &generated.narrow_loops {
         assert!(found.contains(role.as_str()), "{role} loops");
+    }
+}
+
+/// An account with channels.
+fn with_channels() -> Generated {
+    generate(&Size {
+        roles: 400,
+        users: 10,
+        queues: 300,
+        functions: 250,
+        channels: 150,
+        seed: 4,
+        hostile: false,
+    })
+}
+
+#[test]
+fn channels_change_nothing_else_and_are_the_same_for_the_same_seed() {
+    let first = with_channels();
+    assert_eq!(bytes(&first.account), bytes(&with_channels().account));
+    let read = from_slice(&bytes(&first.account), Path::new("generated")).unwrap();
+    assert!(read == first.account);
+    let without = of_seed(1).account;
+    assert!(without.channels.is_empty() && without.deliveries.is_empty());
+    let kinds: BTreeSet<&str> = first
+        .account
+        .channels
+        .iter()
+        .map(|channel| channel.arn.service())
+        .collect();
+    assert!(
+        kinds.is_superset(&BTreeSet::from(["sns", "s3", "events"])),
+        "{kinds:?}"
+    );
+    let refused = first.account.deliveries.iter();
+    assert!(refused.clone().any(|delivery| !delivery.enabled));
+    assert!(refused.clone().any(|delivery| delivery.failures_only));
+}
+
+#[test]
+fn the_ways_back_that_were_put_in_are_found() {
+    let generated = with_channels();
+    let accounts = [generated.account];
+    let access = Access::compute(&accounts);
+    let graph = Graph::new(&access);
+    let cycles = graph.message_cycles();
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    for cycle in &cycles {
+        found.extend(
+            access
+                .queues_of(&cycle.queues)
+                .map(|(_, queue)| queue.queue.arn.as_str()),
+        );
+        let inlets = cycle
+            .inlets
+            .iter()
+            .map(|inlet| &graph.channels.inlets[*inlet]);
+        found.extend(inlets.map(|inlet| &*inlet.entity.arn));
+    }
+    assert_eq!(generated.cycles.len(), 3);
+    for place in &generated.cycles {
+        assert!(found.contains(place.as_str()), "{place} is on no way back");
     }
 }

@@ -58,6 +58,7 @@ impl Input {
             users: size / 5,
             queues: size,
             functions: size / 2,
+            channels: 0,
             seed: 1,
             hostile: false,
         });

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use super::cycles::{MessageCycle, Station};
 use super::{Edge, EdgeKind, Graph, certain, right};
-use crate::access::{Becoming, Capability, Inlet, InletRight, Wire, WireKind};
+use crate::access::{Becoming, Capability, Inlet, InletRight, Stop, Wire, WireKind};
 use crate::arn::Arn;
 use crate::entity::{Certainty, Entity, Kind};
 use crate::parallel::in_parallel;
-use crate::policy::Formula;
+use crate::policy::{Atom, Formula, Literal};
 
 /// How much of the graph is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +132,43 @@ impl Graph<'_> {
                 None => edges.into_iter().collect(),
             }
         })
+    }
+
+    /// The services and queues of which a delivery says all that the service may send: it sends on behalf of what is delivered
+    /// from, and of nothing else.
+    pub fn told_by_deliveries(&self) -> BTreeSet<(Arc<str>, Arc<str>)> {
+        let mut sources: BTreeMap<(&Entity, usize), BTreeSet<&str>> = BTreeMap::new();
+        for wire in self.drawable_wires() {
+            if let (Some(asker), Some(Stop::Queue(queue))) = (&wire.asker, wire.target)
+                && wire.when.rests_on_what_was_read()
+            {
+                let known = sources.entry((asker, queue)).or_default();
+                known.extend([&*wire.from.arn, &*wire.configured_by]);
+            }
+        }
+        let told = sources.into_iter().filter_map(|((asker, queue), sources)| {
+            let audited = self.access.queues.get(queue)?;
+            let mut outsiders = audited.outsiders.iter();
+            let sends = outsiders.find(|outsider| outsider.who.entity() == *asker)?;
+            let is_source = |literal: &Literal| {
+                let is_of_source = matches!(
+                    &*literal.atom,
+                    Atom::Test(test) if test.key() == "aws:sourcearn" && literal.holds
+                );
+                let text = literal.to_string();
+                is_of_source
+                    && text
+                        .rsplit(' ')
+                        .next()
+                        .is_some_and(|arn| sources.contains(arn))
+            };
+            let otherwise = sends
+                .when(Capability::Send)
+                .substituted(&|literal| is_source(literal).then_some(Formula::Never));
+            let queue = audited.queue.arn.shared();
+            (!otherwise.is_satisfiable()).then(|| (Arc::clone(&asker.arn), queue))
+        });
+        told.collect()
     }
 
     /// The deliveries between things that the graph has kinds for: streams that are polled are none.

@@ -204,7 +204,9 @@ impl<'a> Drawing<'a> {
                 || picture.chosen.contains(&arrow.to)
                 || wired.contains(&(arrow.from, arrow.to))
         };
-        let mut drawn: Vec<&Arrow> = picture.edges.iter().filter(is_drawn).collect();
+        let is_news = |arrow: &&Arrow| !arrow.is_told || picture.chosen.contains(&arrow.from);
+        let edges = picture.edges.iter().filter(is_news);
+        let mut drawn: Vec<&Arrow> = edges.filter(is_drawn).collect();
         let lead_somewhere = Self::assumptions_of_use(picture, &drawn);
         drawn.retain(|arrow| arrow.kind != EdgeKind::Assumes || lead_somewhere.contains(&arrow.to));
         drawn
@@ -312,7 +314,8 @@ fn is_configured(kind: EdgeKind) -> bool {
     )
 }
 
-/// The nodes of the drawing, and for each node of the picture the one that stands for it.
+/// The nodes of the drawing, and for each node of the picture the one that stands for it; a number that is none where nothing
+/// does.
 fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
     let mut at: Vec<Vec<(&Arrow, bool)>> = vec![Vec::new(); picture.nodes.len()];
     for arrow in arrows {
@@ -322,13 +325,19 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
             }
         }
     }
+    // Services of which deliveries say everything would stand there with nothing to say.
+    let told = picture.edges.iter().filter(|arrow| arrow.is_told);
+    let silent: BTreeSet<usize> = told
+        .map(|arrow| arrow.from)
+        .filter(|node| at.get(*node).is_some_and(Vec::is_empty))
+        .collect();
     // Who holds rights folds first, then what runs as them, then what they hold rights on: each step looks at the last.
     let mut first_alike: Vec<usize> = (0..picture.nodes.len()).collect();
     let mut likenesses: BTreeMap<Likeness<'_>, Vec<usize>> = BTreeMap::new();
     for part in [Part::Principal, Part::Workload, Part::Resource] {
         let mut of_part: BTreeMap<Likeness<'_>, Vec<usize>> = BTreeMap::new();
         for (node, found) in picture.nodes.iter().enumerate() {
-            if Part::of(found.kind) == part {
+            if Part::of(found.kind) == part && !silent.contains(&node) {
                 let at = at.get(node).map_or(&[][..], Vec::as_slice);
                 let likeness = likeness(picture, node, at, &first_alike);
                 of_part.entry(likeness).or_default().push(node);

@@ -69,6 +69,8 @@ pub struct Arrow {
     pub certainty: Certainty,
     /// The conditions of a conditional edge, in words.
     pub conditions: Vec<String>,
+    /// Whether edges of what is delivered say the same: a service that sends on behalf of what it delivers from.
+    pub is_told: bool,
 }
 
 /// A way on which messages can come back to where they were.
@@ -153,15 +155,18 @@ impl Picture {
             nodes,
         };
         picture.chosen = chosen.iter().filter_map(|id| picture.place(id)).collect();
+        let told = graph.told_by_deliveries();
         for edge in edges {
             if let (Some(from), Some(to)) =
                 (picture.place(&edge.from.arn), picture.place(&edge.to.arn))
             {
+                let ends = (edge.from.arn, edge.to.arn);
                 picture.edges.push(Arrow {
                     from,
                     to,
                     kind: edge.kind,
                     certainty: edge.certainty,
+                    is_told: edge.kind == EdgeKind::Send && told.contains(&ends),
                     conditions: edge.conditions,
                 });
             }
@@ -289,6 +294,7 @@ pub(crate) mod example {
                 kind: *kind,
                 certainty: Certainty::Allowed,
                 conditions: Vec::new(),
+                is_told: false,
             });
         }
         picture

@@ -138,7 +138,10 @@ impl Layout {
             (last.unwrap_or(0) + part.depth + outer) * COLUMN_PITCH + NODE_WIDTH
         };
         let block_width = parts.iter().map(width_of).max().unwrap_or(0) + BLOCK_GAP;
-        let total: i64 = parts.iter().map(|part| part.height + PART_GAP).sum();
+        let heights = parts.iter().map(|part| part.height + PART_GAP);
+        let pairs = parts.iter().zip(parts.iter().skip(1));
+        let changes = pairs.filter(|(one, other)| one.depth != other.depth);
+        let total = heights.sum::<i64>() + count(changes.count()) * HEADING_GAP;
         let mut blocks = 1;
         while total / blocks > MOST_HEIGHT_OF_ONE_BLOCK
             && blocks * block_width * 10 < total / blocks * ASPECT
@@ -194,7 +197,16 @@ impl Layout {
         let Some(run) = run else {
             return;
         };
+        let feeding = run
+            .columns
+            .keys()
+            .copied()
+            .find(|column| *column >= -run.depth);
         for (column, has_others) in run.columns {
+            // One heading for all columns of what feeds.
+            if column < 0 && column >= -run.depth && Some(column) != feeding {
+                continue;
+            }
             let words = match column {
                 0 if has_others => "queues and channels",
                 0 => "queues",

@@ -204,6 +204,7 @@
     if (wanted === "") return clear();
     const found = [];
     data.members.forEach(([, name, full], member) => {
+      if (nodeOf[member] === undefined) return;
       if (name.toLowerCase().includes(wanted) || full.toLowerCase().includes(wanted)) found.push(member);
     });
     begin(`${found.length} found`);
