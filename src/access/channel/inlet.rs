@@ -175,6 +175,13 @@ impl Inlet {
         if self.entity.kind == Kind::Bucket {
             let objects = format!("{}/{}", self.id.arn, self.id.keys.prefix);
             let prefix = reach.prefix();
+            if prefix == pattern.text() {
+                // Without wildcards it names one object, or the bucket itself or another, into which nothing is put here.
+                let key = prefix
+                    .strip_prefix(self.id.arn.as_str())
+                    .and_then(|rest| rest.strip_prefix('/'));
+                return key.is_some_and(|key| !key.is_empty() && self.id.keys.take(key));
+            }
             return prefix.starts_with(&objects) || objects.starts_with(&prefix);
         }
         let (resources, _) = self.resources(std::iter::empty());

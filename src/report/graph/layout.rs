@@ -128,14 +128,10 @@ impl Layout {
 
     /// Puts the parts below each other, in as many blocks side by side as make a picture of the shape of a screen.
     fn packed(drawing: &Drawing<'_>, parts: &[Piece]) -> Self {
-        // What runs as generators stands left of them, anywhere or nowhere.
-        let outer = 1 + i64::from(parts.iter().any(|part| {
-            let columns = part.cells.iter().map(|cell| cell.column);
-            columns.min().unwrap_or(0) < -1 - part.depth
-        }));
         let width_of = |part: &Piece| {
-            let last = part.cells.iter().map(|cell| cell.column).max();
-            (last.unwrap_or(0) + part.depth + outer) * COLUMN_PITCH + NODE_WIDTH
+            let columns = || part.cells.iter().map(|cell| cell.column);
+            let (first, last) = (columns().min().unwrap_or(0), columns().max().unwrap_or(0));
+            (last - first) * COLUMN_PITCH + NODE_WIDTH
         };
         let block_width = parts.iter().map(width_of).max().unwrap_or(0) + BLOCK_GAP;
         let heights = parts.iter().map(|part| part.height + PART_GAP);
@@ -158,39 +154,76 @@ impl Layout {
             routes: vec![Vec::new(); drawing.lines.len()],
             headings: Vec::new(),
         };
-        let (mut left, mut top, mut right) = (0, 0, 0);
+        let (mut left, mut rest) = (0, parts);
+        while !rest.is_empty() {
+            let (mut top, mut number) = (0, 0_usize);
+            let mut tops = Vec::new();
+            for part in rest {
+                if top > limit / FULL_ENOUGH && top + part.height > limit {
+                    break;
+                }
+                let before = number.checked_sub(1).map(|before| &rest[before]);
+                if before.is_some_and(|before| before.depth != part.depth) {
+                    top += HEADING_GAP;
+                }
+                tops.push(top);
+                top += part.height + PART_GAP;
+                number += 1;
+            }
+            let (block, others) = rest.split_at(number);
+            rest = others;
+            layout.height = layout.height.max(top - PART_GAP);
+            left = layout.place_block(drawing, block, &tops, left) + BLOCK_GAP;
+        }
+        layout
+    }
+
+    /// Puts parts below each other, as far left as one of them reaches; says where the block ends.
+    fn place_block(
+        &mut self,
+        drawing: &Drawing<'_>,
+        block: &[Piece],
+        tops: &[i64],
+        left: i64,
+    ) -> i64 {
+        let columns = |part: &Piece| {
+            part.cells
+                .iter()
+                .map(|cell| cell.column)
+                .collect::<Vec<_>>()
+        };
+        // What runs as generators stands left of them, so that all parts of a block begin with the same columns.
+        let leads = block.iter().map(|part| {
+            let first = columns(part).into_iter().min().unwrap_or(0);
+            -first - part.depth
+        });
+        let lead = leads.max().unwrap_or(0);
+        let mut right = left;
         let mut run: Option<Run> = None;
-        for part in parts {
-            if top > limit / FULL_ENOUGH && top + part.height > limit {
-                left = right + BLOCK_GAP;
-                top = 0;
-                layout.add_headings(run.take());
-            }
+        for (part, top) in block.iter().zip(tops) {
             if run.as_ref().is_some_and(|run| run.depth != part.depth) {
-                layout.add_headings(run.take());
-                top += HEADING_GAP;
+                self.add_headings(run.take());
             }
-            let first = left + (part.depth + outer) * COLUMN_PITCH;
-            layout.place(drawing, part, first, top);
+            let first = left + (part.depth + lead) * COLUMN_PITCH;
+            self.place(drawing, part, first, *top);
             let run = run.get_or_insert_with(|| Run {
                 depth: part.depth,
                 left: first,
-                top,
+                top: *top,
                 columns: BTreeMap::new(),
             });
             for cell in &part.cells {
-                let is_other = |node: usize| drawing.nodes[node].kind != Kind::Queue;
                 if let Some(node) = cell.node {
-                    *run.columns.entry(cell.column).or_default() |= is_other(node);
+                    let is_other = drawing.nodes[node].kind != Kind::Queue;
+                    *run.columns.entry(cell.column).or_default() |= is_other;
                 }
             }
-            top += part.height + PART_GAP;
-            right = right.max(left + width_of(part));
-            layout.height = layout.height.max(top - PART_GAP);
-            layout.width = right;
+            let last = columns(part).into_iter().max().unwrap_or(0);
+            right = right.max(first + last * COLUMN_PITCH + NODE_WIDTH);
         }
-        layout.add_headings(run);
-        layout
+        self.add_headings(run);
+        self.width = self.width.max(right);
+        right
     }
 
     fn add_headings(&mut self, run: Option<Run>) {

@@ -19,8 +19,8 @@ pub(super) const STYLE: &str = include_str!("picture.css");
 pub(super) const DEFINITIONS: &str = include_str!("definitions.svg");
 
 /// Columns of the name and of the small print that fit a node.
-const NAME_COLUMNS: usize = 22;
-const CAPTION_COLUMNS: usize = 26;
+const NAME_COLUMNS: usize = 20;
+const CAPTION_COLUMNS: usize = 25;
 /// Loops that are numbered and listed.
 pub(super) const MOST_LISTED: usize = 30;
 /// Columns of each name in the list of loops.
@@ -305,14 +305,14 @@ fn outline(kind: Kind, x: i64, y: i64, height: i64, class: &str) -> String {
         // Wider at its rim.
         (Kind::Bucket, _) => path(format!(
             "M{x} {y}H{right}L{} {bottom}H{}Z",
-            right - 12,
-            x + 12
+            right - 8,
+            x + 8
         )),
         // Slanted, as what passes by.
         (Kind::Bus, _) => path(format!(
             "M{} {y}H{right}L{} {bottom}H{x}Z",
-            x + 14,
-            right - 14
+            x + 9,
+            right - 9
         )),
         // A tube seen from the side.
         (Kind::Pipe, _) => path(format!(
