@@ -264,6 +264,14 @@ fn ways_back_over_several_places_are_loops_whose_steps_are_edges() {
 }
 
 #[test]
+fn a_queue_is_drawn_with_the_whole_way_on_which_its_messages_come_back() {
+    for queue in ["orders", "archive", "billing", "shipping"] {
+        let graph = ways_back(&["--queue", queue]).json();
+        assert_eq!(loops(&graph).len(), 1, "{queue}");
+    }
+}
+
+#[test]
 fn what_puts_something_in_and_what_is_delivered_are_edges() {
     let graph = ways_back(&[]).json();
     assert_eq!(

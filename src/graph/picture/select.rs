@@ -32,10 +32,19 @@ impl Picture {
         self.chosen.extend(whole);
     }
 
-    /// What is within `depth` steps of the chosen nodes: every edge on the way, and those between chosen nodes.
+    /// What is within `depth` steps of the chosen nodes: every edge on the way, and those between chosen nodes. From one step on
+    /// also every loop through a chosen node, however long its way.
     #[must_use]
     pub fn around_the_chosen(&self, depth: u32) -> Self {
-        let distance = self.distances(depth);
+        let mut distance = self.distances(depth);
+        let mut on_loops: BTreeSet<(usize, usize)> = BTreeSet::new();
+        let passes = |cycle: &&Cycle| cycle.path.iter().any(|node| self.chosen.contains(node));
+        for cycle in self.loops.iter().filter(passes).filter(|_| depth > 0) {
+            for node in &cycle.path {
+                distance.entry(*node).or_insert(depth);
+            }
+            on_loops.extend(steps(cycle));
+        }
         let of = |node: usize| distance.get(&node).copied();
         let is_drawn = |arrow: &Arrow| {
             let (Some(from), Some(to)) = (of(arrow.from), of(arrow.to)) else {
@@ -46,6 +55,7 @@ impl Picture {
             };
             from_here(arrow.from, from)
                 || from_here(arrow.to, to)
+                || on_loops.contains(&(arrow.from, arrow.to))
                 || (from == 0 && to == 0)
                 // Among those who are there anyway, who can become whom takes no room.
                 || arrow.kind == EdgeKind::Assumes
@@ -56,11 +66,10 @@ impl Picture {
 
         let new_place: BTreeMap<usize, usize> = distance.keys().copied().zip(0..).collect();
         let moved = |node: usize| new_place.get(&node).copied();
-        let loops = self.loops.iter().filter(|cycle| {
-            let ends = cycle.path.iter().zip(cycle.path.iter().skip(1));
-            ends.into_iter()
-                .all(|(from, to)| drawn.contains(&(*from, *to)))
-        });
+        let loops = self
+            .loops
+            .iter()
+            .filter(|cycle| steps(cycle).all(|step| drawn.contains(&step)));
         Self {
             nodes: distance
                 .keys()
@@ -151,6 +160,12 @@ impl Picture {
                 .get(node)
                 .is_some_and(|node| node.reach == Reach::Some)
     }
+}
+
+/// Each node of a loop with the next.
+fn steps(cycle: &Cycle) -> impl Iterator<Item = (usize, usize)> {
+    let path = || cycle.path.iter().copied();
+    path().zip(path().skip(1))
 }
 
 fn cost(kind: EdgeKind) -> u32 {
@@ -261,6 +276,36 @@ mod tests {
         assert_eq!(around("sender", 1), (all.clone(), 3));
         assert_eq!(around("person", 1), ("person sender".to_owned(), 1));
         assert_eq!(around("person", 2), ("person queue sender".to_owned(), 2));
+    }
+
+    #[test]
+    fn a_loop_through_what_was_chosen_is_drawn_however_long_it_is() {
+        let drawn = picture(
+            &[
+                ("a", Kind::Role),
+                ("b", Kind::Role),
+                ("other", Kind::Role),
+                ("first", Kind::Queue),
+                ("second", Kind::Queue),
+            ],
+            &[
+                ("first", "a", EdgeKind::Receive),
+                ("a", "second", EdgeKind::Send),
+                ("second", "b", EdgeKind::Receive),
+                ("b", "first", EdgeKind::Send),
+                ("other", "second", EdgeKind::Send),
+            ],
+        );
+        let path = ["first", "a", "second", "b", "first"];
+        let mut drawn = with_loop(drawn, Grade::Permitted, &path);
+        drawn.chosen = BTreeSet::from([drawn.place("first").unwrap()]);
+        let near = drawn.around_the_chosen(1);
+        assert_eq!(
+            (near.nodes.len(), near.edges.len(), near.loops.len()),
+            (4, 4, 1)
+        );
+        assert!(near.place("other").is_none());
+        assert_eq!(drawn.around_the_chosen(0).loops.len(), 0);
     }
 
     #[test]

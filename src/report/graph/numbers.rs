@@ -55,7 +55,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, layout: &Layout) -> String {
         };
         let text = shown.join(" ") + more;
         let characters = i64::try_from(text.chars().count()).unwrap_or(0);
-        let half = (WIDTH + (characters - 1) * 6) / 2 + 2;
+        let half = i64::midpoint(WIDTH, (characters - 1) * 6) + 2;
         let Some(plate) = place(route, half, &placed) else {
             continue;
         };

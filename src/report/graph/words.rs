@@ -273,17 +273,17 @@ pub(super) fn summary(drawing: &Drawing<'_>) -> Vec<String> {
 /// The style of a line, for formats that know a few: what it is called in them and in style sheets.
 pub(super) fn style(kind: EdgeKind) -> &'static str {
     match kind {
-        EdgeKind::Send => "send",
+        EdgeKind::Send
+        | EdgeKind::Publish
+        | EdgeKind::PutObject
+        | EdgeKind::PutEvents
+        | EdgeKind::Invoke
+        | EdgeKind::Start => "send",
         EdgeKind::Receive => "receive",
         EdgeKind::Administer | EdgeKind::Delete | EdgeKind::Purge => "manage",
         EdgeKind::Delivers => "delivers",
         EdgeKind::Redrives => "redrives",
         EdgeKind::RunsAs => "runs-as",
-        EdgeKind::Publish
-        | EdgeKind::PutObject
-        | EdgeKind::PutEvents
-        | EdgeKind::Invoke
-        | EdgeKind::Start => "send",
         EdgeKind::Assumes => "assumes",
     }
 }
