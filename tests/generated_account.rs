@@ -3,14 +3,15 @@
 #[path = "../examples/generate-account/account/mod.rs"]
 mod account;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::DateTime;
 use patscan::access::Access;
 use patscan::account::{Account, Role, from_slice};
 use patscan::audit;
-use patscan::graph::Graph;
+use patscan::entity::Entity;
+use patscan::graph::{EdgeKind, Edges, Extent, Graph};
 use patscan::policy::{Document, PolicyKind};
 use patscan::report::{self, Format, Style};
 use serde_json::json;
@@ -293,4 +294,47 @@ fn the_ways_back_that_were_put_in_are_found() {
     for place in &generated.cycles {
         assert!(found.contains(place.as_str()), "{place} is on no way back");
     }
+}
+
+#[test]
+fn edges_that_are_left_out_are_counted() {
+    let accounts = [with_channels().account];
+    let access = Access::compute(&accounts);
+    let graph = Graph::new(&access);
+    let (nothing, no_cycles) = (BTreeSet::new(), []);
+    let extent = |most: usize| Extent {
+        most,
+        chosen: &nothing,
+        cycles: &no_cycles,
+    };
+    let number = |edges: &Edges| {
+        let mut number: BTreeMap<(Entity, EdgeKind), u64> = BTreeMap::new();
+        for edge in &edges.edges {
+            *number.entry((edge.from.clone(), edge.kind)).or_default() += 1;
+        }
+        number
+    };
+    let all = graph.edges_of_principals(&extent(usize::MAX));
+    assert!(all.undrawn.is_empty());
+    let few = graph.edges_of_principals(&extent(2));
+    let mut sum = number(&few);
+    assert!(sum.values().all(|made| *made <= 2));
+    assert!(few.undrawn.values().any(|left| *left > 1));
+    for (edge, left) in few.undrawn {
+        *sum.entry(edge).or_default() += left;
+    }
+    assert!(sum == number(&all));
+    let one = all
+        .edges
+        .iter()
+        .map(|edge| edge.to.arn.clone())
+        .next()
+        .unwrap();
+    let chosen = BTreeSet::from([one.clone()]);
+    let at_one = |edges: &Edges| edges.edges.iter().filter(|edge| edge.to.arn == one).count();
+    let some = Extent {
+        chosen: &chosen,
+        ..extent(0)
+    };
+    assert_eq!(at_one(&graph.edges_of_principals(&some)), at_one(&all));
 }
