@@ -331,6 +331,7 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
         .map(|arrow| arrow.from)
         .filter(|node| at.get(*node).is_some_and(Vec::is_empty))
         .collect();
+    let on_ways = on_ways(picture);
     // Who holds rights folds first, then what runs as them, then what they hold rights on: each step looks at the last.
     let mut first_alike: Vec<usize> = (0..picture.nodes.len()).collect();
     let mut likenesses: BTreeMap<Likeness<'_>, Vec<usize>> = BTreeMap::new();
@@ -339,7 +340,11 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
         for (node, found) in picture.nodes.iter().enumerate() {
             if Part::of(found.kind) == part && !silent.contains(&node) {
                 let at = at.get(node).map_or(&[][..], Vec::as_slice);
-                let likeness = likeness(picture, node, at, &first_alike);
+                let likeness = if on_ways.contains(&node) {
+                    Likeness::Only(node)
+                } else {
+                    likeness(picture, node, at, &first_alike)
+                };
                 of_part.entry(likeness).or_default().push(node);
             }
         }
@@ -394,6 +399,20 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
         }
     }
     (nodes, group_of)
+}
+
+/// What loops over several places pass, which nobody could follow through a node that stands for others too.
+fn on_ways(picture: &Picture) -> BTreeSet<usize> {
+    let kind = |node: &usize| picture.nodes.get(*node).map(|node| Part::of(node.kind));
+    let is_resource = |node: &&usize| kind(node) == Some(Part::Resource);
+    let mut on_ways = BTreeSet::new();
+    for cycle in &picture.loops {
+        // The first is named again at the end.
+        if cycle.path.iter().filter(is_resource).count() > 2 {
+            on_ways.extend(cycle.path.iter().filter(|node| !is_hub(picture, **node)));
+        }
+    }
+    on_ways
 }
 
 fn likeness<'a>(
@@ -662,6 +681,28 @@ mod tests {
 
         let small = picture(&nodes[1..], &edges[1..edges.len() - 1]);
         assert_eq!(Drawing::new(&small).nodes.len(), MOST_SINGLE_NODES);
+    }
+
+    #[test]
+    fn what_a_loop_over_several_places_passes_is_not_folded_with_others() {
+        let roles: Vec<String> = (0..MOST_SINGLE_NODES)
+            .map(|n| format!("role-{n:03}"))
+            .collect();
+        let mut nodes: Vec<(&str, Kind)> =
+            roles.iter().map(|id| (id.as_str(), Kind::Role)).collect();
+        nodes.extend([("queue", Kind::Queue), ("topic", Kind::Topic)]);
+        let mut edges: Vec<(&str, &str, EdgeKind)> = vec![("topic", "queue", EdgeKind::Delivers)];
+        for role in &roles {
+            edges.push((role.as_str(), "topic", EdgeKind::Publish));
+            edges.push(("queue", role.as_str(), EdgeKind::Receive));
+        }
+        let path = ["queue", "role-007", "topic", "queue"];
+        let picture = with_loop(picture(&nodes, &edges), Grade::Permitted, &path);
+        let drawing = Drawing::new(&picture);
+        let role = &drawing.nodes[drawn(&drawing, "role-007")];
+        assert_eq!((role.fold, role.members.len()), (Fold::Single, 1));
+        assert_eq!(drawing.nodes.len(), 4);
+        assert_eq!(drawing.loops.len(), 1);
     }
 
     #[test]

@@ -83,11 +83,9 @@ pub(super) fn caption(picture: &Picture, node: &Drawn) -> String {
         Fold::Single => kind.to_owned(),
         Fold::Administrators if node.members.len() == 1 => format!("{kind}, administrator"),
         Fold::Administrators => "every right on everything".to_owned(),
-        Fold::Wide if Part::of(node.kind) == Part::Resource => {
-            "rights of a great part of all".to_owned()
-        }
+        Fold::Wide if Part::of(node.kind) == Part::Resource => "open to a great many".to_owned(),
         Fold::Wide if node.members.len() == 1 => format!("{kind}, far-reaching"),
-        Fold::Wide => "rights on a great part of all".to_owned(),
+        Fold::Wide => "rights on a great many".to_owned(),
         Fold::Alike => {
             let first: String = members(picture, node).take(1).map(label).collect();
             format!("{first}, …")
