@@ -174,7 +174,7 @@ pub(super) fn flow(graph: &Graph<'_>) -> Flow {
 }
 
 /// Whether what runs does nothing but what is configured: no code of anybody's uses the rights of its role.
-fn is_fixed(kind: Kind) -> bool {
+pub(super) fn is_fixed(kind: Kind) -> bool {
     matches!(kind, Kind::Pipe | Kind::Schedule | Kind::Crawler)
 }
 

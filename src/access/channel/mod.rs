@@ -87,6 +87,22 @@ impl InletRight {
     }
 }
 
+impl InletRights {
+    /// The inlets with when the principal may put something in: always, when one of its workloads always may.
+    pub fn surest(&self) -> impl Iterator<Item = (usize, &Formula)> {
+        let surely = self
+            .surely
+            .iter()
+            .map(|inlet| (inlet as usize, &Formula::Always));
+        let others = self.others.iter().map(|right| {
+            let mut each = right.workloads.iter().map(|(_, when)| when);
+            let sure = each.find(|when| when.is_always());
+            (right.inlet, sure.unwrap_or(&right.any))
+        });
+        surely.chain(others)
+    }
+}
+
 impl<'a> Access<'a> {
     /// What messages pass through besides queues.
     pub fn channels(&'a self) -> Channels<'a> {
