@@ -3,14 +3,15 @@
 #[path = "../examples/generate-account/account/mod.rs"]
 mod account;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::DateTime;
 use patscan::access::Access;
 use patscan::account::{Account, Role, from_slice};
 use patscan::audit;
-use patscan::graph::Graph;
+use patscan::entity::Entity;
+use patscan::graph::{EdgeKind, Edges, Extent, Graph};
 use patscan::policy::{Document, PolicyKind};
 use patscan::report::{self, Format, Style};
 use serde_json::json;
@@ -23,6 +24,7 @@ fn of_seed(seed: u64) -> Generated {
         users: 40,
         queues: 210,
         functions: 120,
+        channels: 0,
         seed,
         hostile: false,
     })
@@ -52,6 +54,7 @@ fn an_account_has_what_was_asked_for_under_names_of_their_own() {
             users,
             queues,
             functions,
+            channels: 0,
             seed: 3,
             hostile: false,
         })
@@ -104,6 +107,7 @@ fn a_generated_account_has_the_same_report_when_every_pair_is_decided_by_itself(
             users: 20,
             queues: 70,
             functions: 40,
+            channels: 0,
             seed: 5,
             hostile,
         })
@@ -129,6 +133,7 @@ fn a_hostile_account_has_policies_as_long_as_they_may_be() {
         users: 2,
         queues: 3,
         functions: 0,
+        channels: 0,
         seed: 1,
         hostile: true,
     })
@@ -212,6 +217,7 @@ fn the_loops_that_were_put_in_are_found() {
         users: 0,
         queues: 300,
         functions: 300,
+        channels: 0,
         seed: 1,
         hostile: false,
     });
@@ -226,4 +232,109 @@ fn the_loops_that_were_put_in_are_found() {
     for role in &generated.narrow_loops {
         assert!(found.contains(role.as_str()), "{role} loops");
     }
+}
+
+/// An account with channels.
+fn with_channels() -> Generated {
+    generate(&Size {
+        roles: 400,
+        users: 10,
+        queues: 300,
+        functions: 250,
+        channels: 150,
+        seed: 4,
+        hostile: false,
+    })
+}
+
+#[test]
+fn channels_change_nothing_else_and_are_the_same_for_the_same_seed() {
+    let first = with_channels();
+    assert_eq!(bytes(&first.account), bytes(&with_channels().account));
+    let read = from_slice(&bytes(&first.account), Path::new("generated")).unwrap();
+    assert!(read == first.account);
+    let without = of_seed(1).account;
+    assert!(without.channels.is_empty() && without.deliveries.is_empty());
+    let kinds: BTreeSet<&str> = first
+        .account
+        .channels
+        .iter()
+        .map(|channel| channel.arn.service())
+        .collect();
+    assert!(
+        kinds.is_superset(&BTreeSet::from(["sns", "s3", "events"])),
+        "{kinds:?}"
+    );
+    let refused = first.account.deliveries.iter();
+    assert!(refused.clone().any(|delivery| !delivery.enabled));
+    assert!(refused.clone().any(|delivery| delivery.failures_only));
+}
+
+#[test]
+fn the_ways_back_that_were_put_in_are_found() {
+    let generated = with_channels();
+    let accounts = [generated.account];
+    let access = Access::compute(&accounts);
+    let graph = Graph::new(&access);
+    let cycles = graph.message_cycles();
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    for cycle in &cycles {
+        found.extend(
+            access
+                .queues_of(&cycle.queues)
+                .map(|(_, queue)| queue.queue.arn.as_str()),
+        );
+        let inlets = cycle
+            .inlets
+            .iter()
+            .map(|inlet| &graph.channels.inlets[*inlet]);
+        found.extend(inlets.map(|inlet| &*inlet.entity.arn));
+    }
+    assert_eq!(generated.cycles.len(), 3);
+    for place in &generated.cycles {
+        assert!(found.contains(place.as_str()), "{place} is on no way back");
+    }
+}
+
+#[test]
+fn edges_that_are_left_out_are_counted() {
+    let accounts = [with_channels().account];
+    let access = Access::compute(&accounts);
+    let graph = Graph::new(&access);
+    let (nothing, no_cycles) = (BTreeSet::new(), []);
+    let extent = |most: usize| Extent {
+        most,
+        chosen: &nothing,
+        cycles: &no_cycles,
+    };
+    let number = |edges: &Edges| {
+        let mut number: BTreeMap<(Entity, EdgeKind), u64> = BTreeMap::new();
+        for edge in &edges.edges {
+            *number.entry((edge.from.clone(), edge.kind)).or_default() += 1;
+        }
+        number
+    };
+    let all = graph.edges_of_principals(&extent(usize::MAX));
+    assert!(all.undrawn.is_empty());
+    let few = graph.edges_of_principals(&extent(2));
+    let mut sum = number(&few);
+    assert!(sum.values().all(|made| *made <= 2));
+    assert!(few.undrawn.values().any(|left| *left > 1));
+    for (edge, left) in few.undrawn {
+        *sum.entry(edge).or_default() += left;
+    }
+    assert!(sum == number(&all));
+    let one = all
+        .edges
+        .iter()
+        .map(|edge| edge.to.arn.clone())
+        .next()
+        .unwrap();
+    let chosen = BTreeSet::from([one.clone()]);
+    let at_one = |edges: &Edges| edges.edges.iter().filter(|edge| edge.to.arn == one).count();
+    let some = Extent {
+        chosen: &chosen,
+        ..extent(0)
+    };
+    assert_eq!(at_one(&graph.edges_of_principals(&some)), at_one(&all));
 }

@@ -10,6 +10,7 @@
 
 mod assume;
 mod capabilities;
+mod channels;
 mod cli;
 mod collect;
 mod cycles;
@@ -23,3 +24,4 @@ mod patscan;
 mod properties;
 mod random_account;
 mod rules;
+mod self_grants;

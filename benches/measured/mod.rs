@@ -100,6 +100,7 @@ impl Input {
             users: shape.roles / 5,
             queues: shape.queues,
             functions: shape.queues / 2,
+            channels: 0,
             seed: 1,
             hostile: false,
         });

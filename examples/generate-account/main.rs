@@ -35,6 +35,9 @@ struct Arguments {
     /// How many Lambda functions
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = number)]
     functions: usize,
+    /// How many topics, buckets and rules, with their deliveries, pipes and schedules
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number)]
+    channels: usize,
     /// Another seed gives another account
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         users: arguments.users,
         queues: arguments.queues,
         functions: arguments.functions,
+        channels: arguments.channels,
         seed: arguments.seed,
         hostile: arguments.hostile,
     });

@@ -30,6 +30,8 @@ pub(super) struct Asker<'a> {
     controls: Vec<ControlSide<'a>>,
     /// For each key of [`Access::keys`].
     keys: Vec<KeySide<'a>>,
+    /// The side of a queue whose policy lets everybody do everything.
+    open: QueueSide<'a>,
 }
 
 /// What one comer may do with keys, as far as it was asked: many queues are encrypted with one key.
@@ -46,6 +48,10 @@ struct KeyRequest<'t> {
     /// The ARN of the queue, where some policy looks at the encryption context (K7).
     context: Option<&'t str>,
 }
+
+/// The action that writes a queue's policy: the capability it gives, its place among the actions of that, and its name.
+pub(super) const WRITE_POLICY: (Capability, usize, &str) =
+    (Capability::Administer, 0, "sqs:setqueueattributes");
 
 /// One action on one resource, with the statements about it that do not belong to the requester.
 struct Asked<'s, 't> {
@@ -68,6 +74,7 @@ impl<'a> Asker<'a> {
                 .map(|controls| control_side(controls, access.tags_matter))
                 .collect(),
             keys: access.keys.iter().map(key_side).collect(),
+            open: QueueSide::open_to_all(access.tags_matter),
         }
     }
 
@@ -118,7 +125,8 @@ impl<'a> Asker<'a> {
         )
     }
 
-    fn when_without_key(
+    /// When one capability is there, but for the queue's key.
+    pub(super) fn when_without_key(
         &'a self,
         comer: Comer<'_>,
         side: &'a RequesterSide<'a>,
@@ -134,29 +142,94 @@ impl<'a> Asker<'a> {
         for (index, (action, (own, policy))) in
             actions.iter().zip(own.iter().zip(policies)).enumerate()
         {
-            if own.identity.allows_nothing() && policy.allows_nothing() {
-                continue;
-            }
-            let asked = Asked {
-                action,
-                target: Target::Queue(audited.queue),
-                account: audited.account,
+            any = any.or(self.when_action(
+                comer,
+                own,
+                audited,
                 policy,
-                scps: self
-                    .controls_of(comer.account)
-                    .and_then(|controls| controls.of(capability).get(index))
-                    .map_or(&[], |about| &about.scps),
-                rcps: self
-                    .controls_of(Some(audited.account))
-                    .and_then(|controls| controls.of(capability).get(index))
-                    .map_or(&[], |about| &about.rcps),
-            };
-            any = any.or(self.decide(comer, own, &asked, record));
+                (capability, index, action),
+                record,
+            ));
             if any.is_always() && record.is_none() {
                 break;
             }
         }
         any
+    }
+
+    /// When one of the actions that give a capability is there; `place` is its place among them.
+    fn when_action(
+        &'a self,
+        comer: Comer<'_>,
+        own: &'a Own<'a>,
+        audited: &AuditedQueue<'_>,
+        policy: &'a Candidates<'a>,
+        (capability, place, action): (Capability, usize, &'static str),
+        record: &mut Option<&mut Vec<Matched<'a>>>,
+    ) -> Formula {
+        if own.identity.allows_nothing() && policy.allows_nothing() {
+            return Formula::Never;
+        }
+        let asked = Asked {
+            action,
+            target: Target::Queue(audited.queue),
+            account: audited.account,
+            policy,
+            scps: self
+                .controls_of(comer.account)
+                .and_then(|controls| controls.of(capability).get(place))
+                .map_or(&[], |about| &about.scps),
+            rcps: self
+                .controls_of(Some(audited.account))
+                .and_then(|controls| controls.of(capability).get(place))
+                .map_or(&[], |about| &about.rcps),
+        };
+        self.decide(comer, own, &asked, record)
+    }
+
+    /// When the comer may write the queue's policy.
+    pub(super) fn may_write_policy(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        queue_side: &'a QueueSide<'a>,
+    ) -> Formula {
+        let own = side.own.of(WRITE_POLICY.0).get(WRITE_POLICY.1);
+        let policy = queue_side.policy.of(WRITE_POLICY.0).get(WRITE_POLICY.1);
+        match (own, policy) {
+            (Some(own), Some(policy)) => {
+                self.when_action(comer, own, audited, policy, WRITE_POLICY, &mut None)
+            }
+            _ => Formula::Never,
+        }
+    }
+
+    /// The statements by which the comer may write the queue's policy, `own` and `policy` being about that action.
+    pub(super) fn prove_writing_policy(
+        &'a self,
+        comer: Comer<'_>,
+        own: &'a Own<'a>,
+        audited: &AuditedQueue<'_>,
+        policy: &'a Candidates<'a>,
+    ) -> Vec<Matched<'a>> {
+        let mut matched = Vec::new();
+        let record = &mut Some(&mut matched);
+        self.when_action(comer, own, audited, policy, WRITE_POLICY, record);
+        matched
+    }
+
+    /// When the comer would have a capability if the queue's policy let everybody do everything: explicit denies elsewhere and
+    /// control policies still refuse. A boundary does not, as the policy can name a user or a session (B.3), nor does a key,
+    /// since whoever writes the policy can turn encryption off with it (K9).
+    pub(super) fn when_policy_is_open(
+        &'a self,
+        comer: Comer<'_>,
+        side: &'a RequesterSide<'a>,
+        audited: &AuditedQueue<'_>,
+        capability: Capability,
+    ) -> Formula {
+        self.when_without_key(comer, side, audited, &self.open, capability, &mut None)
     }
 
     /// When keys let the comer use the capability on the queue, if it has it at all.
@@ -424,4 +497,17 @@ pub(super) fn needing_receipt(mut formulas: Formulas) -> Formulas {
             .settled();
     }
     formulas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_writes_a_policy_is_found_by_its_place() {
+        let (capability, place, action) = WRITE_POLICY;
+        for tags_matter in [false, true] {
+            assert_eq!(capability.actions(tags_matter)[place], action);
+        }
+    }
 }

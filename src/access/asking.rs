@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::Access;
 use super::action::Capability;
 use super::asker::{Asker, Comer, KnownUses, both, needing_receipt};
 use super::compiled::{Compiled, Plain, PlainOn};
@@ -11,8 +10,10 @@ use super::decide::Policy;
 use super::guard::{Guards, Passage, Passages, PassagesByClass};
 use super::index::QueueSet;
 use super::principal::Principal;
-use super::rights::{Formulas, Group, Groups};
+use super::queue_grant::{Grant, Grants, MESSAGES};
+use super::rights::{Decided, Formulas, Group, Groups};
 use super::sides::{QueueSide, RequesterSide};
+use super::{Access, AuditedQueue};
 use crate::policy::{Atom, Formula, OpenReason};
 
 /// What a principal and a queue bring to a decision.
@@ -74,8 +75,9 @@ impl<'s> Asking<'s> {
         side_of: impl Fn(u32) -> Option<&'s QueueSide<'s>>,
         guards: &Guards,
         passages: &PassagesByClass,
-    ) -> Vec<Group> {
+    ) -> Decided {
         let mut groups = Groups::default();
+        let mut grants = Grants::default();
         let mut sides: HashMap<PlainOn, RequesterSide<'_>> = HashMap::new();
         for part in parts {
             let Some((queue, queue_side)) =
@@ -85,9 +87,13 @@ impl<'s> Asking<'s> {
             };
             let plain = self.plain.on(queue);
             let side = sides.entry(plain).or_insert_with(|| self.side.with(plain));
-            groups.extend(self.part(part, (side, queue_side), guards, passages));
+            let sides = (&*side, queue_side);
+            groups.extend(self.part(part, sides, guards, passages, &mut grants));
         }
-        groups.into_vec()
+        Decided {
+            groups: groups.into_vec(),
+            grants: grants.into_vec(),
+        }
     }
 
     /// The rights on one part, which its keys may divide.
@@ -97,6 +103,7 @@ impl<'s> Asking<'s> {
         sides: Sides<'_>,
         guards: &Guards,
         passages: &PassagesByClass,
+        grants: &mut Grants,
     ) -> Vec<Group> {
         let (side, queue_side) = sides;
         let first = part
@@ -115,6 +122,7 @@ impl<'s> Asking<'s> {
                     .formulas_without_key(comer, side, audited, queue_side)
             })
             .collect();
+        grants.extend(self.grant(&part, audited, sides, &ways));
         let guarded = if ways.iter().any(needs_key) {
             &part & &guards.guarded
         } else {
@@ -177,6 +185,72 @@ impl<'s> Asking<'s> {
             (&self.side, side),
             ways.collect(),
         )
+    }
+
+    /// What the principal could give itself on one queue, decided without any structure.
+    pub(super) fn grant_on(&self, queue: u32, side: &'s QueueSide<'s>) -> Option<Grant> {
+        let audited = self.access.queues.get(queue as usize)?;
+        let ways = self.comers().map(|comer| {
+            self.asker
+                .formulas_without_key(comer, &self.side, audited, side)
+        });
+        self.grant(
+            &QueueSet::from_iter([queue]),
+            audited,
+            (&self.side, side),
+            &ways.collect::<Vec<_>>(),
+        )
+    }
+
+    /// What the principal could give itself in the policies of queues on which it fares alike; `ways` is what it can do there
+    /// in each way in which it can come, but for keys.
+    fn grant(
+        &self,
+        queues: &QueueSet,
+        audited: &AuditedQueue<'_>,
+        (side, queue_side): Sides<'_>,
+        ways: &[Formulas],
+    ) -> Option<Grant> {
+        // Nobody changes a queue of another account (C.1).
+        if audited.account != self.principal.account {
+            return None;
+        }
+        let is_lacking = |capability: Capability| {
+            ways.iter()
+                .all(|way| way.get(capability as usize).is_none_or(Formula::is_never))
+        };
+        if is_lacking(Capability::Administer) || !MESSAGES.into_iter().any(is_lacking) {
+            return None;
+        }
+        let mut gains = [Formula::Never, Formula::Never];
+        for comer in self.comers() {
+            let may_write = self
+                .asker
+                .may_write_policy(comer, side, audited, queue_side);
+            if may_write.is_never() {
+                continue;
+            }
+            for (capability, gain) in MESSAGES.into_iter().zip(&mut gains) {
+                if is_lacking(capability) {
+                    let then = self
+                        .asker
+                        .when_policy_is_open(comer, side, audited, capability);
+                    let known = std::mem::replace(gain, Formula::Never);
+                    *gain = known.or(may_write.clone().and(then));
+                }
+            }
+        }
+        let gains = gains.map(|gain| {
+            if gain.rests_on_what_was_read() {
+                gain.settled()
+            } else {
+                Formula::Never
+            }
+        });
+        gains.iter().any(|gain| !gain.is_never()).then(|| Grant {
+            queues: queues.clone(),
+            gains,
+        })
     }
 
     fn comers(&self) -> impl Iterator<Item = Comer<'_>> {

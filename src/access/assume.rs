@@ -98,6 +98,28 @@ pub struct StepProof {
     pub effect: Effect,
 }
 
+impl StepProof {
+    pub(super) fn of(matched: &Matched<'_>) -> Self {
+        Self {
+            layer: matched.layer,
+            policy: Arc::clone(&matched.policy.name),
+            statement: Arc::clone(&matched.statement.label),
+            effect: matched.statement.effect,
+        }
+    }
+
+    /// The proofs without repetitions.
+    pub(super) fn once_each(proofs: Vec<Self>) -> Vec<Self> {
+        let mut each: Vec<Self> = Vec::with_capacity(proofs.len());
+        for proof in proofs {
+            if !each.contains(&proof) {
+                each.push(proof);
+            }
+        }
+        each
+    }
+}
+
 impl Access<'_> {
     /// Who can become which role.
     pub fn becoming(&self) -> Becoming<'_> {
@@ -408,18 +430,10 @@ impl<'a> Becoming<'a> {
         if let (Some(principal), Some(door)) = (self.access.principals.get(from), door) {
             let own = Own::of(principal, &principal.policies, ASSUME);
             self.when(principal, &own, door, &mut |matched| {
-                let proof = StepProof {
-                    layer: matched.layer,
-                    policy: Arc::clone(&matched.policy.name),
-                    statement: Arc::clone(&matched.statement.label),
-                    effect: matched.statement.effect,
-                };
-                if !proofs.contains(&proof) {
-                    proofs.push(proof);
-                }
+                proofs.push(StepProof::of(&matched));
             });
         }
-        proofs
+        StepProof::once_each(proofs)
     }
 
     /// The roles that a principal can become, sorted by ARN: for each the shortest path that can always be taken, or else the

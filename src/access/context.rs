@@ -196,7 +196,7 @@ impl ContextKeys for RequestContext<'_> {
 }
 
 impl Target<'_> {
-    fn arn(&self) -> &Arn {
+    pub(super) fn arn(&self) -> &Arn {
         match self {
             Self::Queue(queue) => &queue.arn,
             Self::Key { key, .. } => &key.arn,

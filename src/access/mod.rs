@@ -19,6 +19,7 @@ mod decide;
 mod gaps;
 mod guard;
 mod holder;
+mod iam_request;
 mod index;
 mod key;
 mod matrix;
@@ -26,8 +27,10 @@ mod outsider;
 mod parts;
 mod principal;
 mod proof;
+mod queue_grant;
 mod redrive;
 mod rights;
+mod self_grant;
 mod sides;
 mod tags;
 
@@ -51,7 +54,9 @@ pub use index::QueueSet;
 pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
 pub use proof::{Proof, Prover, Provers};
+pub use queue_grant::{QueueGrant, WritingProver};
 pub use rights::{Rights, SessionRights, SessionsOn};
+pub use self_grant::{IamGrant, SelfGranter};
 
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};
@@ -216,6 +221,12 @@ impl<'a> Access<'a> {
     /// The rights of a principal on one queue; none when it has none.
     pub fn rights_on(&self, principal: usize, queue: usize) -> Option<SessionsOn<'_>> {
         self.rows.get(principal)?.on(u32::try_from(queue).ok()?)
+    }
+
+    /// What a principal lacks and could give itself in the policies of queues of its account: a grant for queues on which it
+    /// could give itself the same.
+    pub fn queue_grants(&self, principal: usize) -> impl Iterator<Item = QueueGrant<'_>> {
+        self.rows.get(principal).into_iter().flat_map(Row::grants)
     }
 
     /// The queues of a set, with their index.

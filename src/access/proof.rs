@@ -9,7 +9,7 @@ use super::asker::{Asker, Comer};
 use super::context::Caller;
 use super::decide::{Layer, Matched};
 use super::principal::Principal;
-use super::rights::{Group, Row};
+use super::rights::{Decided, Row};
 use super::sides::{QueueSide, RequesterSide};
 use crate::policy::Effect;
 
@@ -93,7 +93,7 @@ impl Shared {
 /// documents gave it, and the names under which they carry those.
 #[derive(PartialEq, Eq, Hash)]
 struct SharedKey<'a> {
-    answer: *const Vec<Group>,
+    answer: *const Decided,
     policies: Vec<&'a str>,
     boundary: Option<&'a str>,
 }

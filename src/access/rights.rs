@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::action::Capability;
 use super::index::QueueSet;
+use super::queue_grant::{Grant, QueueGrant};
 use crate::entity::Certainty;
 use crate::policy::Formula;
 
@@ -35,17 +36,26 @@ impl Group {
     }
 }
 
+/// What was decided of somebody on some queues.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Decided {
+    /// What it can do.
+    pub(super) groups: Vec<Group>,
+    /// What it could give itself besides.
+    pub(super) grants: Vec<Grant>,
+}
+
 /// The rights of one principal on queues. Queues without any right are in no group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Row {
     /// What it shares with others.
-    pub(super) shared: Arc<Vec<Group>>,
+    pub(super) shared: Arc<Decided>,
     /// The policies that give it, by their place among the principal's.
     pub(super) shared_by: Vec<usize>,
     /// The queues on which its own groups tell everything.
     pub(super) apart: QueueSet,
     /// What it has for itself.
-    pub(super) own: Vec<Group>,
+    pub(super) own: Decided,
 }
 
 /// Groups under construction: those on which a principal fares alike become one.
@@ -85,27 +95,50 @@ impl Extend<Group> for Groups {
 impl Row {
     /// The rights, group by group.
     pub(super) fn rights(&self) -> impl Iterator<Item = Rights<'_>> {
-        let own = self.own.iter().map(|group| Rights {
+        let own = self.own.groups.iter().map(|group| Rights {
             queues: Cow::Borrowed(&group.queues),
             group,
         });
-        let shared = self.shared.iter().filter_map(|group| {
-            let queues = if group.queues.is_disjoint(&self.apart) {
-                Cow::Borrowed(&group.queues)
-            } else {
-                Cow::Owned(&group.queues - &self.apart)
-            };
-            (!queues.is_empty()).then_some(Rights { queues, group })
+        let shared = self.shared.groups.iter().filter_map(|group| {
+            let queues = self.shared_queues(&group.queues)?;
+            Some(Rights { queues, group })
         });
         own.chain(shared)
+    }
+
+    /// What the principal could give itself, grant by grant.
+    pub(super) fn grants(&self) -> impl Iterator<Item = QueueGrant<'_>> {
+        let own = self.own.grants.iter().map(|grant| QueueGrant {
+            queues: Cow::Borrowed(&grant.queues),
+            grant,
+            shared: None,
+        });
+        let shared = self.shared.grants.iter().filter_map(|grant| {
+            Some(QueueGrant {
+                queues: self.shared_queues(&grant.queues)?,
+                grant,
+                shared: Some(Arc::as_ptr(&self.shared).addr()),
+            })
+        });
+        own.chain(shared)
+    }
+
+    /// Of these queues those on which what is shared holds; none where it does on none.
+    fn shared_queues<'s>(&self, queues: &'s QueueSet) -> Option<Cow<'s, QueueSet>> {
+        let queues = if queues.is_disjoint(&self.apart) {
+            Cow::Borrowed(queues)
+        } else {
+            Cow::Owned(queues - &self.apart)
+        };
+        (!queues.is_empty()).then_some(queues)
     }
 
     /// The rights on one queue.
     pub(super) fn on(&self, queue: u32) -> Option<SessionsOn<'_>> {
         let groups = if self.apart.contains(queue) {
-            &self.own
+            &self.own.groups
         } else {
-            &*self.shared
+            &self.shared.groups
         };
         groups
             .iter()

@@ -8,6 +8,7 @@ use super::control::{Controls, ControlsAbout};
 use super::decide::{Candidates, Policy};
 use super::key::AuditedKey;
 use super::principal::Principal;
+use crate::policy::Formula;
 
 /// What SQS asks KMS for when a message is put in, besides decrypting; in lower case as all actions here.
 const GENERATE: &str = "kms:generatedatakey";
@@ -169,6 +170,15 @@ impl<'a> RequesterSide<'a> {
         })
     }
 
+    /// The side of a principal that got a policy that allows everything.
+    pub(super) fn allowing_everything(principal: &'a Principal<'_>, tags_matter: bool) -> Self {
+        Self::new(tags_matter, |action| {
+            let mut own = Own::of(principal, &principal.policies, action);
+            own.identity.allow_everything();
+            own
+        })
+    }
+
     /// The same with what plain statements say on one queue.
     pub(super) fn with(&self, plain: PlainOn) -> Self {
         let own = self.own.map(|place, own| {
@@ -222,6 +232,14 @@ impl<'a> QueueSide<'a> {
         Self {
             policy: ByAction::new(tags_matter, |_| Candidates::default()),
             allows_nothing: true,
+        }
+    }
+
+    /// The side of a queue whose policy lets everybody do everything.
+    pub(super) fn open_to_all(tags_matter: bool) -> Self {
+        Self {
+            policy: ByAction::new(tags_matter, |_| Candidates::open(Formula::Always)),
+            allows_nothing: false,
         }
     }
 

@@ -63,6 +63,7 @@ fn output(text: &str) -> Result<(GraphFormat, Option<PathBuf>)> {
 /// The part of the graph that was asked for.
 fn part(args: &PartArgs, accounts: &[Account], access: &Access<'_>) -> Result<Picture> {
     let graph = Graph::new(access);
+    let mut is_cycle = false;
     let (chosen, depth) = if let Some(queue) = &args.queue {
         let queue = access.queues.get(meant::queue(access, queue)?);
         (
@@ -75,11 +76,16 @@ fn part(args: &PartArgs, accounts: &[Account], access: &Access<'_>) -> Result<Pi
     } else if let Some(principal) = &args.principal {
         (BTreeSet::from([meant::principal(access, principal)?]), 1)
     } else if let Some(id) = &args.finding {
-        (concerned(id, accounts, &graph)?, 0)
+        let concerned = concerned(id, accounts, &graph)?;
+        is_cycle = concerned.rule == "message-cycle";
+        (concerned.ids, 0)
     } else {
         return Ok(Picture::new(&graph, &BTreeSet::new()));
     };
-    let picture = Picture::new(&graph, &chosen);
+    let mut picture = Picture::new(&graph, &chosen);
+    if is_cycle {
+        picture.choose_whole_loops();
+    }
     if picture.chosen.is_empty() {
         bail!(
             "nothing that the finding is about is a part of the graph; an audit of the same source tells what it is about"
@@ -88,8 +94,14 @@ fn part(args: &PartArgs, accounts: &[Account], access: &Access<'_>) -> Result<Pi
     Ok(picture.around_the_chosen(args.depth.unwrap_or(depth)))
 }
 
+/// The rule of a finding, and what it is about.
+struct Concerned {
+    rule: &'static str,
+    ids: BTreeSet<Arc<str>>,
+}
+
 /// What a finding is about, by id: its subject, its principals with what runs as them, and its resources.
-fn concerned(id: &str, accounts: &[Account], graph: &Graph<'_>) -> Result<BTreeSet<Arc<str>>> {
+fn concerned(id: &str, accounts: &[Account], graph: &Graph<'_>) -> Result<Concerned> {
     let findings = rules::check_all(&Audit {
         accounts,
         access: graph.access,
@@ -99,10 +111,21 @@ fn concerned(id: &str, accounts: &[Account], graph: &Graph<'_>) -> Result<BTreeS
     let finding = meant::finding(&findings, id)?;
     let principals = finding.principals.iter().map(|principal| &principal.entity);
     let resources = finding.resources.iter().map(|resource| &resource.entity);
-    Ok([&finding.subject]
-        .into_iter()
-        .chain(principals)
-        .chain(resources)
-        .map(|entity| Arc::clone(&entity.arn))
-        .collect())
+    // A refused delivery has two ends, of which the finding is about the one to be mended.
+    let broken = graph.channels.wires.iter().filter(|wire| {
+        let subject = Some(&finding.subject);
+        finding.rule == "broken-delivery"
+            && !wire.lacks.is_empty()
+            && (subject == wire.asker.as_ref() || subject == Some(&wire.to))
+    });
+    Ok(Concerned {
+        rule: finding.rule,
+        ids: [&finding.subject]
+            .into_iter()
+            .chain(principals)
+            .chain(resources)
+            .chain(broken.flat_map(|wire| [&wire.from, &wire.to]))
+            .map(|entity| Arc::clone(&entity.arn))
+            .collect(),
+    })
 }

@@ -93,6 +93,33 @@ struct Ways<'q> {
     sending: Vec<Way<'q>>,
 }
 
+/// On which side of a process queues stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    /// It receives from them.
+    Before,
+    /// It sends to them.
+    Behind,
+}
+
+/// Queues whose numbers share everything but so many bits are one block.
+const BLOCK_BITS: u32 = 8;
+/// Queues of one block that are connected one by one.
+const FEW_OF_A_BLOCK: usize = 4;
+
+/// A set of queues, block by block.
+fn blocks(queues: &QueueSet) -> Vec<(u32, Vec<u32>)> {
+    let mut blocks: Vec<(u32, Vec<u32>)> = Vec::new();
+    for queue in queues {
+        let block = queue >> BLOCK_BITS;
+        match blocks.last_mut() {
+            Some((last, members)) if *last == block => members.push(queue),
+            _ => blocks.push((block, vec![queue])),
+        }
+    }
+    blocks
+}
+
 /// Ways that are compared with a new one; what differs by its words differs anyway.
 const MOST_COMPARED: usize = 64;
 
@@ -116,8 +143,10 @@ struct Builder<'g, 'a> {
     graph: &'g Graph<'a>,
     flow: Flow,
     nodes: BTreeMap<Node, NodeIndex>,
-    /// The nodes that hold several queues together, by the address of their set: before a process, and behind it.
-    several: HashMap<(usize, bool), NodeIndex>,
+    /// The nodes that hold several queues or inlets together, by the address of their set.
+    several: HashMap<(usize, Side), NodeIndex>,
+    /// Those that hold queues of one block together, by its number and the queues.
+    blocks: HashMap<(u32, Vec<u32>, Side), NodeIndex>,
     /// Where wires that start a process arrive: by process, and whether it loops over the queue that the wire begins in.
     started: BTreeMap<(Process, bool, bool), NodeIndex>,
     /// The workloads whose session has rights of its own.
@@ -131,6 +160,7 @@ pub(super) fn flow(graph: &Graph<'_>) -> Flow {
         flow: Flow::new(),
         nodes: BTreeMap::new(),
         several: HashMap::new(),
+        blocks: HashMap::new(),
         started: BTreeMap::new(),
         apart: BTreeSet::new(),
     };
@@ -144,7 +174,7 @@ pub(super) fn flow(graph: &Graph<'_>) -> Flow {
 }
 
 /// Whether what runs does nothing but what is configured: no code of anybody's uses the rights of its role.
-fn is_fixed(kind: Kind) -> bool {
+pub(super) fn is_fixed(kind: Kind) -> bool {
     matches!(kind, Kind::Pipe | Kind::Schedule | Kind::Crawler)
 }
 
@@ -270,8 +300,8 @@ impl Builder<'_, '_> {
             by_itself: false,
             starts: None,
         };
-        for queues in &way.queues {
-            let several = self.several(queues, true);
+        if let Some(queues) = together(&way.queues) {
+            let several = self.several(&queues, Side::Before);
             self.flow.add_edge(several, node, step);
         }
         node
@@ -284,8 +314,8 @@ impl Builder<'_, '_> {
             sure: way.when.is_always(),
             ..SURE
         };
-        for queues in &way.queues {
-            let several = self.several(queues, false);
+        if let Some(queues) = together(&way.queues) {
+            let several = self.several(&queues, Side::Behind);
             self.flow.add_edge(node, several, step);
         }
         if let Some(inlets) = way.all_inlets {
@@ -301,8 +331,8 @@ impl Builder<'_, '_> {
 
     /// The node that holds inlets together behind a process.
     fn several_inlets(&mut self, inlets: &InletSet) -> NodeIndex {
-        let key = (std::ptr::from_ref(inlets).addr(), false);
-        if let Some(known) = self.several.get(&key) {
+        let address = std::ptr::from_ref(inlets).addr();
+        if let Some(known) = self.several.get(&(address, Side::Behind)) {
             return *known;
         }
         let several = self.flow.add_node(Node::Several);
@@ -310,33 +340,59 @@ impl Builder<'_, '_> {
             let inlet = self.node(Node::Inlet(inlet as usize));
             self.flow.add_edge(several, inlet, SURE);
         }
-        self.several.insert(key, several);
+        self.several.insert((address, Side::Behind), several);
         several
     }
 
     /// The node that holds queues together: those before a process, or behind one.
-    fn several(&mut self, queues: &Cow<'_, QueueSet>, before: bool) -> NodeIndex {
+    fn several(&mut self, queues: &Cow<'_, QueueSet>, side: Side) -> NodeIndex {
         let shared = match queues {
-            Cow::Borrowed(queues) => Some((std::ptr::from_ref(*queues).addr(), before)),
+            Cow::Borrowed(queues) => Some((std::ptr::from_ref(*queues).addr(), side)),
             Cow::Owned(_) => None,
         };
         if let Some(known) = shared.and_then(|key| self.several.get(&key)) {
             return *known;
         }
         let several = self.flow.add_node(Node::Several);
-        for queue in queues.iter() {
-            let queue = self.node(Node::Queue(queue as usize));
-            let (from, to) = if before {
-                (queue, several)
+        for (block, members) in blocks(queues) {
+            if members.len() <= FEW_OF_A_BLOCK {
+                for queue in members {
+                    let queue = self.node(Node::Queue(queue as usize));
+                    self.connect_on(side, queue, several);
+                }
             } else {
-                (several, queue)
-            };
-            self.flow.add_edge(from, to, SURE);
+                let block = self.block(block, members, side);
+                self.connect_on(side, block, several);
+            }
         }
         if let Some(key) = shared {
             self.several.insert(key, several);
         }
         several
+    }
+
+    /// The node that holds those queues of a block together that one set has of it: sets that differ in a few queues share all
+    /// other blocks.
+    fn block(&mut self, block: u32, members: Vec<u32>, side: Side) -> NodeIndex {
+        let key = (block, members, side);
+        if let Some(known) = self.blocks.get(&key) {
+            return *known;
+        }
+        let node = self.flow.add_node(Node::Several);
+        for queue in &key.1 {
+            let queue = self.node(Node::Queue(*queue as usize));
+            self.connect_on(side, queue, node);
+        }
+        self.blocks.insert(key, node);
+        node
+    }
+
+    /// Connects what is nearer to the queues with what is nearer to the process.
+    fn connect_on(&mut self, side: Side, outer: NodeIndex, inner: NodeIndex) {
+        match side {
+            Side::Before => self.flow.add_edge(outer, inner, SURE),
+            Side::Behind => self.flow.add_edge(inner, outer, SURE),
+        };
     }
 
     fn add_wires(&mut self) {
@@ -499,6 +555,19 @@ fn ways<'g>(graph: &'g Graph<'_>, process: Process, is_started: bool) -> Ways<'g
         }
     }
     ways
+}
+
+/// All queues of several sets; none without any.
+fn together<'q>(sets: &[Cow<'q, QueueSet>]) -> Option<Cow<'q, QueueSet>> {
+    match sets {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => Some(Cow::Owned(
+            several
+                .iter()
+                .fold(QueueSet::new(), |all, set| all | &**set),
+        )),
+    }
 }
 
 fn can_hold_together(one: &Formula, other: &Formula) -> bool {

@@ -4,6 +4,7 @@
 //! thousand queues costs nothing until somebody looks. Edges point the way messages or rights travel.
 
 mod cycles;
+mod edges;
 mod flow;
 mod loops;
 pub mod picture;
@@ -13,6 +14,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 pub use cycles::{MessageCycle, Station};
+pub use edges::{Edges, Extent};
 pub use flow::Process;
 pub use loops::Loop;
 
@@ -50,8 +52,6 @@ pub struct Delivery {
     pub workload: Entity,
     /// Whether policies always let it.
     pub certainty: Certainty,
-    /// The conditions otherwise, in words.
-    pub conditions: Vec<String>,
 }
 
 /// What an edge stands for.
@@ -69,10 +69,22 @@ pub enum EdgeKind {
     Administer,
     /// Workload → role.
     RunsAs,
-    /// Queue → function.
+    /// From a queue, a channel, a workload or a clock to what AWS delivers to.
     Delivers,
-    /// Queue → its dead-letter queue.
+    /// Queue → its dead-letter queue, or anything → what takes only what failed there.
     Redrives,
+    /// Principal → topic.
+    Publish,
+    /// Principal → bucket.
+    PutObject,
+    /// Principal → event bus.
+    PutEvents,
+    /// Principal → function.
+    Invoke,
+    /// Principal → state machine.
+    Start,
+    /// Principal → role.
+    Assumes,
 }
 
 impl EdgeKind {
@@ -98,6 +110,12 @@ impl EdgeKind {
             Self::RunsAs => "runs-as",
             Self::Delivers => "delivers",
             Self::Redrives => "redrives",
+            Self::Publish => "publish",
+            Self::PutObject => "put-object",
+            Self::PutEvents => "put-events",
+            Self::Invoke => "invoke",
+            Self::Start => "start",
+            Self::Assumes => "assumes",
         }
     }
 }
@@ -146,7 +164,6 @@ impl<'a> Graph<'a> {
                     queue: *queue,
                     workload: wire.to.clone(),
                     certainty: Certainty::of(&wire.when),
-                    conditions: wire.when.conditions(),
                 });
                 if let (Some(Stop::Workload(place)), Ok(queue), true) =
                     (wire.target, u32::try_from(*queue), wire.when.is_always())
@@ -232,8 +249,9 @@ impl<'a> Graph<'a> {
         self.administrators.iter().copied()
     }
 
-    /// Every edge that follows from rights, deliveries and configuration, in no particular order. Of the queues that one
-    /// principal holds one right on in one way, the first `most` are drawn; [`Graph::undrawn`] counts the others.
+    /// Every edge that follows from rights on queues, deliveries and configuration, in no particular order. Of the queues that
+    /// one principal holds one right on in one way, the first `most` are drawn; [`Graph::undrawn`] counts the others. What
+    /// else principals may do is told by [`Graph::edges_of_principals`].
     pub fn edges(&self, most: usize) -> impl Iterator<Item = Edge> + '_ {
         self.rights_of_principals(most)
             .chain(self.rights_of_outsiders())
@@ -308,15 +326,6 @@ impl<'a> Graph<'a> {
                 )
             })
         });
-        let delivers = self.deliveries.iter().filter_map(|delivery| {
-            Some(Edge {
-                from: self.queue(delivery.queue)?,
-                to: delivery.workload.clone(),
-                kind: EdgeKind::Delivers,
-                certainty: delivery.certainty,
-                conditions: delivery.conditions.clone(),
-            })
-        });
         let redrives = (0..self.access.queues.len()).flat_map(move |dead_letters| {
             let sources = self.access.moved_from(dead_letters).iter();
             sources.filter_map(move |source| {
@@ -327,7 +336,7 @@ impl<'a> Graph<'a> {
                 ))
             })
         });
-        runs_as.chain(delivers).chain(redrives)
+        runs_as.chain(self.delivered()).chain(redrives)
     }
 
     fn queue(&self, index: usize) -> Option<Entity> {

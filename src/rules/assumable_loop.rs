@@ -1,10 +1,10 @@
 //! `assumable-loop`: a principal with one side of a queue at most can become both by assuming roles.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use super::{Audit, evidence, principal_ref, short};
-use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet, StepProof};
+use super::{Audit, evidence, principal_ref, short, step_evidence};
+use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet};
 use crate::finding::{
     Certainty, Entity, Evidence, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef,
     Severity, finding_id,
@@ -253,7 +253,7 @@ impl Rule<'_> {
                     let steps = self.becoming.prove(from, *role);
                     let arn = entered.arn.shared();
                     let steps = steps.iter();
-                    proofs.extend(steps.map(|step| step_evidence(step, &arn)));
+                    proofs.extend(steps.map(|step| step_evidence(step, "sts:AssumeRole", &arn)));
                 }
                 from = *role;
             }
@@ -310,18 +310,6 @@ impl Rule<'_> {
             format!("It sends as {sender} and receives as {receiver}.{other}")
         });
         (title, detail)
-    }
-}
-
-/// A statement that takes part in assuming a role.
-fn step_evidence(step: &StepProof, role: &Arc<str>) -> Evidence {
-    Evidence {
-        capability: "sts:AssumeRole".into(),
-        resource: Arc::clone(role),
-        layer: step.layer.as_str(),
-        policy: Arc::clone(&step.policy),
-        statement: Arc::clone(&step.statement),
-        effect: step.effect.as_str(),
     }
 }
 

@@ -7,6 +7,7 @@ mod abandoned;
 mod assumable_loop;
 mod breadth;
 mod broken_delivery;
+mod can_self_grant;
 mod direct_user_policy;
 mod exposure;
 mod external_access;
@@ -22,7 +23,7 @@ mod unscoped_service;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::access::{Access, Principal, Proof};
+use crate::access::{Access, Principal, Proof, StepProof};
 use crate::account::Account;
 use crate::arn::AccountId;
 use crate::finding::{Entity, Evidence, Finding, Kind, PrincipalRef};
@@ -88,6 +89,7 @@ macro_rules! rule {
 pub const RULES: &[Rule] = &[
     rule!(assumable_loop, "assumable-loop"),
     rule!(broken_delivery, "broken-delivery"),
+    rule!(can_self_grant, "can-self-grant"),
     rule!(direct_user_policy, "direct-user-policy"),
     rule!(external_access, "external-access"),
     rule!(message_cycle, "message-cycle"),
@@ -130,6 +132,18 @@ fn evidence(proof: &Proof, resource: &Arc<str>) -> Evidence {
         policy: Arc::clone(&proof.policy),
         statement: Arc::clone(&proof.statement),
         effect: proof.effect.as_str(),
+    }
+}
+
+/// A statement that takes part in a step to more rights.
+fn step_evidence(step: &StepProof, action: &'static str, resource: &Arc<str>) -> Evidence {
+    Evidence {
+        capability: action.into(),
+        resource: Arc::clone(resource),
+        layer: step.layer.as_str(),
+        policy: Arc::clone(&step.policy),
+        statement: Arc::clone(&step.statement),
+        effect: step.effect.as_str(),
     }
 }
 

@@ -409,6 +409,11 @@ fn every_graph_keeps_the_contract() {
                 "assumes",
                 "delivers",
                 "redrives",
+                "publish",
+                "put-object",
+                "put-events",
+                "invoke",
+                "start",
             ];
             assert!(kinds.contains(&&*edge.kind), "{}", edge.kind);
             assert_eq!(

@@ -1,6 +1,7 @@
 //! `patscan graph` as pictures: what is drawn of the example account, and what is said when a name is not found.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -172,4 +173,243 @@ fn an_incomplete_picture_says_so() {
     assert_eq!(run.code, 3);
     assert!(run.stdout.contains("Incomplete: "), "{}", run.stdout);
     assert!(!graph(&["-f", "svg"]).stdout.contains("Incomplete: "));
+}
+
+/// The snapshot of an account whose messages come back over buckets, topics, buses and other services.
+fn snapshot_of_ways_back() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/graphs/ways-back.json")
+}
+
+fn ways_back(arguments: &[&str]) -> Run {
+    Patscan::new(["graph", "--snapshot"])
+        .arg(snapshot_of_ways_back())
+        .arg("-q")
+        .args(arguments)
+        .run()
+}
+
+/// The end of an id: what follows the last slash or colon.
+fn last(id: &Value) -> &str {
+    let id = id.as_str().unwrap();
+    id.rsplit(['/', ':']).next().unwrap()
+}
+
+/// The loops in words: the grade, then the names.
+fn loops(graph: &Value) -> Vec<String> {
+    let loops = graph["loops"].as_array().unwrap().iter();
+    let mut loops: Vec<String> = loops
+        .map(|found| {
+            let path = found["path"].as_array().unwrap();
+            assert_eq!(path.first(), path.last());
+            let names: Vec<&str> = path.iter().map(last).collect();
+            format!(
+                "{}: {}",
+                found["grade"].as_str().unwrap(),
+                names.join(" > ")
+            )
+        })
+        .collect();
+    loops.sort();
+    loops
+}
+
+/// The edges of a kind in words.
+fn edges(graph: &Value, kind: &str) -> BTreeSet<String> {
+    let edges = graph["edges"].as_array().unwrap().iter();
+    edges
+        .filter(|edge| edge["kind"] == kind)
+        .map(|edge| {
+            let conditions = edge["conditions"].as_array().unwrap().iter();
+            let conditions: Vec<&str> = conditions.map(|one| one.as_str().unwrap()).collect();
+            assert_eq!(edge["verdict"] == "conditional", !conditions.is_empty());
+            let when = if conditions.is_empty() {
+                String::new()
+            } else {
+                format!(" if {}", conditions.join(" and "))
+            };
+            format!("{} > {}{when}", last(&edge["from"]), last(&edge["to"]))
+        })
+        .collect()
+}
+
+#[test]
+fn ways_back_over_several_places_are_loops_whose_steps_are_edges() {
+    let graph = ways_back(&[]).json();
+    assert_eq!(
+        loops(&graph),
+        [
+            "permitted: billing > billing > billing > shipping > shipping > billing",
+            "wired: archive > archiver > archiver > acme-archive > default > archive",
+            "wired: orders > order-worker > order-worker > order-events > orders",
+            "wired: uploads > resizer > resizer > acme-uploads > uploads",
+        ]
+    );
+    let ends: BTreeSet<(&str, &str)> = graph["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| (edge["from"].as_str().unwrap(), edge["to"].as_str().unwrap()))
+        .collect();
+    for found in graph["loops"].as_array().unwrap() {
+        let path: Vec<&str> = found["path"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| id.as_str().unwrap())
+            .collect();
+        for step in path.windows(2) {
+            assert!(ends.contains(&(step[0], step[1])), "{step:?}");
+        }
+    }
+}
+
+#[test]
+fn a_queue_is_drawn_with_the_whole_way_on_which_its_messages_come_back() {
+    for queue in ["orders", "archive", "billing", "shipping"] {
+        let graph = ways_back(&["--queue", queue]).json();
+        assert_eq!(loops(&graph).len(), 1, "{queue}");
+    }
+}
+
+#[test]
+fn what_puts_something_in_and_what_is_delivered_are_edges() {
+    let graph = ways_back(&[]).json();
+    assert_eq!(
+        edges(&graph, "publish"),
+        set(&["order-worker > order-events"])
+    );
+    assert_eq!(
+        edges(&graph, "put-object"),
+        set(&["archiver > acme-archive", "resizer > acme-uploads"])
+    );
+    // A function that takes part in no flow is not worth an edge.
+    assert_eq!(edges(&graph, "invoke"), set(&["caller > order-worker"]));
+    assert_eq!(
+        edges(&graph, "delivers"),
+        set(&[
+            "a1b2c3d4e5 > orders",
+            "acme-archive > default",
+            "acme-uploads > uploads",
+            "archive > archiver",
+            "billing > billing",
+            "default > archive",
+            "default > reports if it is switched off",
+            "nightly > reports",
+            "order-events > orders",
+            "orders > order-worker",
+            "relay > processed",
+            "reports > relay",
+            "uploads > resizer",
+        ])
+    );
+    assert_eq!(edges(&graph, "redrives"), set(&["order-worker > failed"]));
+    // Refused deliveries are no flow, but what they would connect is there.
+    assert!(names(&graph).is_superset(&set(&["alerts", "audit"])));
+    let kinds: BTreeSet<&str> = graph["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["kind"].as_str().unwrap())
+        .collect();
+    for kind in [
+        "topic",
+        "bucket",
+        "bus",
+        "pipe",
+        "schedule",
+        "api",
+        "ecs-service",
+    ] {
+        assert!(kinds.contains(kind), "{kind}");
+    }
+}
+
+#[test]
+fn who_can_become_a_role_is_an_edge_with_its_conditions() {
+    let graph = ways_back(&[]).json();
+    let assumes = edges(&graph, "assumes");
+    assert_eq!(assumes.len(), 1);
+    let assumes = assumes.first().unwrap();
+    assert!(
+        assumes.starts_with("olga > operator if ") && assumes.contains("MultiFactorAuth"),
+        "{assumes}"
+    );
+    // Of a queue one wants to see who sends, not who could become who sends.
+    assert!(!names(&ways_back(&["--queue", "reports"]).json()).contains("olga"));
+    let operator = ways_back(&["--principal", "operator"]).json();
+    assert!(names(&operator).is_superset(&set(&["olga", "operator", "reports"])));
+    let olga = ways_back(&["--principal", "olga", "--depth", "2"]).json();
+    assert!(names(&olga).is_superset(&set(&["olga", "operator", "reports"])));
+}
+
+#[test]
+fn a_function_that_is_asked_about_is_drawn_with_who_starts_it() {
+    let helper = ways_back(&["--principal", "function:helper"]).json();
+    assert!(
+        edges(&helper, "invoke").contains("caller > helper"),
+        "{helper}"
+    );
+    let caller = ways_back(&["--principal", "caller"]).json();
+    assert_eq!(edges(&caller, "invoke").len(), 2);
+}
+
+#[test]
+fn findings_about_the_flow_are_drawn_whole() {
+    let report = Patscan::new(["analyze", "-f", "json", "--exit-zero"])
+        .arg(snapshot_of_ways_back())
+        .run()
+        .json();
+    let findings = report["findings"].as_array().unwrap();
+    let mut drawn = BTreeSet::new();
+    for finding in findings {
+        let id = finding["id"].as_str().unwrap();
+        let graph = ways_back(&["--finding", id]).json();
+        let rule = finding["rule"].as_str().unwrap();
+        match rule {
+            "message-cycle" => assert_eq!(loops(&graph).len(), 1, "{id}"),
+            "broken-delivery" => assert_eq!(
+                names(&graph),
+                set(&["alerts", "audit", "sns.amazonaws.com"])
+            ),
+            _ => {}
+        }
+        drawn.insert(rule);
+        for format in ["svg", "html", "dot", "mermaid"] {
+            assert_eq!(ways_back(&["--finding", id, "-f", format]).code, 0, "{id}");
+        }
+    }
+    assert!(
+        drawn.is_superset(&BTreeSet::from(["message-cycle", "broken-delivery"])),
+        "{drawn:?}"
+    );
+}
+
+#[test]
+fn pictures_tell_the_new_kinds_and_ways_in_words() {
+    for (format, way) in [
+        (
+            "dot",
+            "// loop (wired): queue uploads → function resizer → role resizer → bucket acme-uploads → queue uploads",
+        ),
+        (
+            "svg",
+            "wired: queue uploads → function resizer → role resizer → bucket acme-uploads → queue uploads",
+        ),
+        (
+            "html",
+            "wired: queue uploads → function resizer → role resizer → bucket acme-uploads → queue uploads",
+        ),
+        ("mermaid", "put-object · loop wired"),
+    ] {
+        let run = ways_back(&["-f", format]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stdout.contains(way), "{format}");
+        assert_eq!(run.stdout, ways_back(&["-f", format]).stdout, "{format}");
+        for word in ["it is switched off", "order-events", "5 channels"] {
+            assert!(
+                format == "mermaid" || run.stdout.contains(word),
+                "{format}: {word}"
+            );
+        }
+    }
 }

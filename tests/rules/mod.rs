@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod assumable_loop;
+mod can_self_grant;
 mod message_cycle;
 
 use std::collections::BTreeSet;

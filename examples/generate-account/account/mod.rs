@@ -9,6 +9,7 @@
 //! teams, the managed policies that everyone attaches. How often something occurs stands beside the place where it is
 //! drawn; what a role may do is drawn in `roles`, who a queue's own policy names in `queues`.
 
+mod channels;
 mod document;
 mod hostile;
 mod landscape;
@@ -41,6 +42,8 @@ pub(crate) struct Size {
     pub(crate) users: usize,
     pub(crate) queues: usize,
     pub(crate) functions: usize,
+    /// Topics, buckets and rules, with what they deliver.
+    pub(crate) channels: usize,
     /// Another seed gives another account.
     pub(crate) seed: u64,
     /// Whether somebody wants an audit of it never to end.
@@ -53,18 +56,30 @@ pub(crate) struct Generated {
     /// The roles that were given both sides of one queue by literal ARN, with nothing in the way: each is a feedback loop,
     /// certain or conditional. Broader grants give more loops.
     pub(crate) narrow_loops: Vec<Arn>,
+    /// A queue, topic or bucket of each way round over several that was put in.
+    pub(crate) cycles: Vec<Arn>,
 }
 
 /// Makes an account.
 pub(crate) fn generate(size: &Size) -> Generated {
     let land = Landscape::new(size);
     let mut shelf = managed::Shelf::new(&land);
-    let roles = roles::roles(&land, size.roles, &mut shelf);
+    let mut roles = roles::roles(&land, size.roles, &mut shelf);
     let users = people::users(&land, size.users);
     let groups = people::groups(&land);
-    let queues = queues::queues(&land, &roles);
+    let mut queues = queues::queues(&land, &roles);
     let keys = queues::keys(&land, &roles);
     let workloads = workloads::workloads(&land, size.functions, &roles);
+    let channels = channels::channels(
+        size.channels,
+        &mut channels::Surroundings {
+            land: &land,
+            roles: &mut roles,
+            queues: &mut queues,
+            functions: &workloads.functions,
+            mappings: &workloads.mappings,
+        },
+    );
     let mut narrow_loops: Vec<Arn> = roles
         .iter()
         .filter(|planned| planned.is_narrow_loop)
@@ -82,15 +97,19 @@ pub(crate) fn generate(size: &Size) -> Generated {
             .unwrap_or_default(),
         users,
         groups,
-        roles: roles.into_iter().map(|planned| planned.role).collect(),
+        roles: roles
+            .into_iter()
+            .map(|planned| planned.role)
+            .chain(channels.roles)
+            .collect(),
         policies: shelf.into_policies(),
         queues,
         functions: workloads.functions,
         event_source_mappings: workloads.mappings,
         instances: workloads.instances,
-        workloads: Vec::new(),
-        deliveries: Vec::new(),
-        channels: Vec::new(),
+        workloads: channels.workloads,
+        deliveries: channels.deliveries,
+        channels: channels.channels,
         keys,
         organization: Some(organization::organization()),
         coverage: Coverage::default(),
@@ -102,6 +121,7 @@ pub(crate) fn generate(size: &Size) -> Generated {
     Generated {
         account,
         narrow_loops,
+        cycles: channels.cycles,
     }
 }
 
@@ -143,6 +163,15 @@ impl fmt::Display for Generated {
             (account.functions.len(), "functions"),
             (account.event_source_mappings.len(), "event source mappings"),
             (account.instances.len(), "instances"),
+            (
+                account.channels.len(),
+                "topics, buckets, buses and functions with a policy",
+            ),
+            (account.deliveries.len(), "deliveries"),
+            (
+                self.cycles.len(),
+                "ways back to where messages came from, over several queues or channels",
+            ),
             (
                 self.narrow_loops.len(),
                 "roles that send to and receive from one queue of their own: feedback loops to be found, beside those of broader grants",

@@ -121,10 +121,7 @@ impl Configured<'_> {
         };
         let pattern = self.filter.and_then(|filter| filter.pattern.as_deref());
         match kind(from) {
-            Kind::Bucket => self
-                .filter
-                .map(|filter| objects(from, filter))
-                .unwrap_or_default(),
+            Kind::Bucket => objects(from, self.filter.unwrap_or(&Filter::default())),
             Kind::Bus => {
                 let mut inlets = Vec::new();
                 if event::admits_custom_events(pattern) {

@@ -158,14 +158,15 @@ impl<'a> Door<'a> {
                 return (everything(), everything());
             }
             for (number, inlet) in self.beginning_with(&reach.prefix(), inlets) {
-                if !inlet.may_reach(&reach) {
+                if !inlet.may_reach(pattern, &reach) {
                     continue;
                 }
                 perhaps.insert(number);
+                // Two documents that each mean one version of a function need not mean the same.
                 let is_sure = inlet
                     .plain
                     .iter()
-                    .any(|resource| reach.contains(resource) == Some(true));
+                    .all(|resource| reach.contains(resource) == Some(true));
                 if is_sure && !pattern.has_variables() {
                     surely.insert(number);
                 }

@@ -157,12 +157,12 @@ impl Inlet {
         patterns: impl Iterator<Item = (&'p ResourcePattern, PolicyKind)>,
     ) -> (Vec<String>, bool) {
         let bucket = format!("{}/", self.id.arn);
-        let suffix = &self.id.keys.suffix;
+        let Keys { prefix, suffix } = &self.id.keys;
         let mut objects = self.plain.clone();
         let mut open = false;
         for (pattern, kind) in patterns {
             let reach = pattern.widest_reach(kind);
-            if !self.may_reach(&reach) {
+            if !self.may_reach(pattern, &reach) {
                 continue;
             }
             if objects
@@ -173,7 +173,13 @@ impl Inlet {
             }
             let written = pattern.text().replace(['*', '?'], "x");
             let longest = reach.prefix();
-            let tried = [written, format!("{longest}object{suffix}"), longest];
+            let tail = pattern.text().rsplit(['*', '?']).next().unwrap_or_default();
+            let tried = [
+                written,
+                format!("{longest}object{suffix}"),
+                format!("{bucket}{prefix}object{tail}"),
+                longest,
+            ];
             let found = tried.into_iter().find(|object| {
                 object
                     .strip_prefix(&bucket)
@@ -189,10 +195,17 @@ impl Inlet {
     }
 
     /// Whether a pattern may reach what this is about, whatever its variables hold.
-    pub(super) fn may_reach(&self, reach: &Reach<'_>) -> bool {
+    pub(super) fn may_reach(&self, pattern: &ResourcePattern, reach: &Reach<'_>) -> bool {
         if self.entity.kind == Kind::Bucket && !reach.is_everything() {
             let objects = format!("{}/{}", self.id.arn, self.id.keys.prefix);
             let prefix = reach.prefix();
+            if prefix == pattern.text() {
+                // Without wildcards it names one object, or a bucket, into which nothing is put by that name.
+                let key = prefix
+                    .strip_prefix(self.id.arn.as_str())
+                    .and_then(|rest| rest.strip_prefix('/'));
+                return key.is_some_and(|key| !key.is_empty() && self.id.keys.take(key));
+            }
             return prefix.starts_with(&objects) || objects.starts_with(&prefix);
         }
         self.plain

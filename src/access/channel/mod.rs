@@ -87,6 +87,22 @@ impl InletRight {
     }
 }
 
+impl InletRights {
+    /// The inlets with when the principal may put something in: always, when one of its workloads always may.
+    pub fn surest(&self) -> impl Iterator<Item = (usize, &Formula)> {
+        let surely = self
+            .surely
+            .iter()
+            .map(|inlet| (inlet as usize, &Formula::Always));
+        let others = self.others.iter().map(|right| {
+            let mut each = right.workloads.iter().map(|(_, when)| when);
+            let sure = each.find(|when| when.is_always());
+            (right.inlet, sure.unwrap_or(&right.any))
+        });
+        surely.chain(others)
+    }
+}
+
 impl<'a> Access<'a> {
     /// What messages pass through besides queues.
     pub fn channels(&'a self) -> Channels<'a> {
@@ -294,6 +310,24 @@ impl<'a> Channels<'a> {
         }
     }
 
+    /// When any session of a principal may put something into each inlet, each decided by itself: what
+    /// [`Channels::rights`] must equal.
+    #[doc(hidden)]
+    pub fn rights_one_by_one(&self, principal: usize) -> Vec<InletRight> {
+        let Some(of) = self.access.principals.get(principal) else {
+            return Vec::new();
+        };
+        let mut rights = Vec::new();
+        for door in &self.by_action {
+            let own = Own::of(of, &of.policies, door.action);
+            for number in &door.inlets {
+                rights.extend(self.right(of, &own, door, number as usize));
+            }
+        }
+        rights.sort_by_key(|right| right.inlet);
+        rights
+    }
+
     /// The same set, kept once for all who have it.
     fn share(&self, set: InletSet) -> Arc<InletSet> {
         let key = (set.len(), set.min(), set.max());
@@ -425,39 +459,49 @@ impl<'a> Channels<'a> {
         };
         let controls_of =
             |account: Option<usize>| account.and_then(|account| door.controls.get(account));
+        let layers = Layers {
+            identity: &own.identity,
+            boundary: own.boundary.as_ref(),
+            session: None,
+            resource: policy,
+            scps: controls_of(account).map_or(&[], |about| &about.scps),
+            rcps: controls_of(inlet.account).map_or(&[], |about| &about.rcps),
+            endpoint: None,
+        };
+        let request = |resource| Request {
+            requester,
+            action: door.action,
+            resource,
+            keys: &keys,
+        };
+        let chosen = |key: &str| is_chosen(key, &inlet.id.arn);
         let mut any = Formula::Never;
         for resource in &resources {
-            let request = Request {
-                requester,
-                action: door.action,
-                resource,
-                keys: &keys,
-            };
-            let layers = Layers {
-                identity: &own.identity,
-                boundary: own.boundary.as_ref(),
-                session: None,
-                resource: policy,
-                scps: controls_of(account).map_or(&[], |about| &about.scps),
-                rcps: controls_of(inlet.account).map_or(&[], |about| &about.rcps),
-                endpoint: None,
-            };
-            let decision = decide(&request, &inlet.owner, &layers, record);
-            any = any.or(without_choices(&decision.verdict.formula(), |key| {
-                is_chosen(key, &inlet.id.arn)
-            }));
+            let decision = decide(&request(resource), &inlet.owner, &layers, record);
+            any = any.or(without_choices(&decision.verdict.formula(), chosen));
             if any.is_always() {
                 return any;
             }
         }
         if more {
-            any = any.or(Formula::open(
+            // Some object may be meant that was not found: it counts if nothing else stands in the way.
+            let mut identity = own.identity.clone();
+            identity.allow_everything();
+            let limits = Layers {
+                identity: &identity,
+                ..layers
+            };
+            let resource = inlet.plain.first().map_or("*", String::as_str);
+            let request = request(resource);
+            let decision = decide(&request, &inlet.owner, &limits, &mut |_| ());
+            let limits = without_choices(&decision.verdict.formula(), chosen);
+            any = any.or(limits.and(Formula::open(
                 OpenReason::Message,
                 format!(
                     "it may write an object of {} that is delivered",
                     inlet.entity.arn
                 ),
-            ));
+            )));
         }
         any
     }

@@ -25,7 +25,8 @@ use crate::access::index::QueueSet;
 use crate::access::key::Lock;
 use crate::access::parts::cut;
 use crate::access::principal::Principal;
-use crate::access::rights::{Group, Groups, Row};
+use crate::access::queue_grant::Grants;
+use crate::access::rights::{Decided, Groups, Row};
 use crate::access::sides::QueueSide;
 use crate::access::tags::TagIndex;
 use crate::access::{Access, AuditedQueue};
@@ -58,8 +59,18 @@ pub(in crate::access) fn rows_pair_by_pair(access: &Access<'_>, queues: &QueueSe
             .filter_map(|queue| who.on(queue, sides.get(&queue)?));
         let mut groups = Groups::default();
         groups.extend(rights);
+        let mut grants = Grants::default();
+        grants.extend(
+            queues
+                .iter()
+                .filter_map(|queue| who.grant_on(queue, sides.get(&queue)?)),
+        );
+        let decided = Decided {
+            groups: groups.into_vec(),
+            grants: grants.into_vec(),
+        };
         Row {
-            shared: Arc::new(groups.into_vec()),
+            shared: Arc::new(decided),
             ..Row::default()
         }
     })
@@ -246,9 +257,9 @@ impl<'a> Matrix<'a> {
         plan: &Plan<'_>,
         profiles: &[u32],
         passages: &PassagesByClass,
-    ) -> Vec<Group> {
+    ) -> Decided {
         let Some(principal) = self.access.principals.get(model) else {
-            return Vec::new();
+            return Decided::default();
         };
         let mut domain = self.open_to_many.clone();
         let mut singles = QueueSet::new();
@@ -285,12 +296,12 @@ impl<'a> Matrix<'a> {
     }
 
     /// What a principal has on the queues that are its own matter.
-    fn own_groups(&self, index: usize, plan: &Plan<'_>, profiles: &[u32]) -> Vec<Group> {
+    fn own_groups(&self, index: usize, plan: &Plan<'_>, profiles: &[u32]) -> Decided {
         let Some(principal) = self.access.principals.get(index) else {
-            return Vec::new();
+            return Decided::default();
         };
         if plan.apart.is_empty() {
-            return Vec::new();
+            return Decided::default();
         }
         let mut singles = &plan.singles | &singles_of(&plan.limits);
         for carried in plan.wide() {

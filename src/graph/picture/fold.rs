@@ -52,7 +52,8 @@ pub enum Fold {
     Single,
     /// Principals with every right on everything.
     Administrators,
-    /// Principals with rights on a great part of all queues, or queues on which a great part of all have rights.
+    /// Principals that reach a great part of all queues, channels or roles, or queues and channels on which a great part of all
+    /// have rights.
     Wide,
     /// Nodes with the same edges.
     Alike,
@@ -155,7 +156,8 @@ impl Line<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness<'a> {
     Only(usize),
-    Reaching(Part, Reach),
+    /// Those with lines are told apart.
+    Reaching(Part, Reach, Option<usize>),
     Idle(Part, Kind),
     Alike(Kind, Vec<(usize, bool, Right<'a>)>),
 }
@@ -197,12 +199,40 @@ impl<'a> Drawing<'a> {
         let is_drawn = |arrow: &&Arrow| {
             let of_hub = is_hub(picture, arrow.from) || is_hub(picture, arrow.to);
             !of_hub
-                || arrow.kind == EdgeKind::RunsAs
+                || is_configured(arrow.kind)
                 || picture.chosen.contains(&arrow.from)
                 || picture.chosen.contains(&arrow.to)
                 || wired.contains(&(arrow.from, arrow.to))
         };
-        picture.edges.iter().filter(is_drawn).collect()
+        let is_news = |arrow: &&Arrow| !arrow.is_told || picture.chosen.contains(&arrow.from);
+        let edges = picture.edges.iter().filter(is_news);
+        let mut drawn: Vec<&Arrow> = edges.filter(is_drawn).collect();
+        let lead_somewhere = Self::assumptions_of_use(picture, &drawn);
+        drawn.retain(|arrow| arrow.kind != EdgeKind::Assumes || lead_somewhere.contains(&arrow.to));
+        drawn
+    }
+
+    /// The roles by which somebody can send, receive or manage, at once or by becoming another: of all others it says nothing
+    /// about messages who can become them.
+    fn assumptions_of_use(picture: &Picture, arrows: &[&Arrow]) -> BTreeSet<usize> {
+        let mut of_use: BTreeSet<usize> = picture.chosen.clone();
+        let mut become_from: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for arrow in arrows {
+            match arrow.kind {
+                EdgeKind::Assumes => become_from.entry(arrow.to).or_default().push(arrow.from),
+                kind if is_configured(kind) => {}
+                _ => of_use.extend([arrow.from, arrow.to]),
+            }
+        }
+        let mut next: Vec<usize> = of_use.iter().copied().collect();
+        while let Some(role) = next.pop() {
+            for from in become_from.get(&role).into_iter().flatten() {
+                if of_use.insert(*from) {
+                    next.push(*from);
+                }
+            }
+        }
+        of_use
     }
 
     fn add_loops(&mut self, group_of: &[usize]) {
@@ -250,7 +280,7 @@ impl<'a> Drawing<'a> {
         for line in &mut self.lines {
             if !matches!(
                 line.kind,
-                EdgeKind::Delete | EdgeKind::Purge | EdgeKind::Administer
+                EdgeKind::Delete | EdgeKind::Purge | EdgeKind::Administer | EdgeKind::Assumes
             ) {
                 line.grade = grades.get(&(line.from, line.to)).copied();
             }
@@ -276,7 +306,16 @@ fn is_hub(picture: &Picture, node: usize) -> bool {
         .is_some_and(|found| found.reach != Reach::Some && !picture.chosen.contains(&node))
 }
 
-/// The nodes of the drawing, and for each node of the picture the one that stands for it.
+/// Whether an edge says what is set up, not who has a right.
+fn is_configured(kind: EdgeKind) -> bool {
+    matches!(
+        kind,
+        EdgeKind::RunsAs | EdgeKind::Delivers | EdgeKind::Redrives
+    )
+}
+
+/// The nodes of the drawing, and for each node of the picture the one that stands for it; a number that is none where nothing
+/// does.
 fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
     let mut at: Vec<Vec<(&Arrow, bool)>> = vec![Vec::new(); picture.nodes.len()];
     for arrow in arrows {
@@ -286,15 +325,26 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
             }
         }
     }
+    // Services of which deliveries say everything would stand there with nothing to say.
+    let told = picture.edges.iter().filter(|arrow| arrow.is_told);
+    let silent: BTreeSet<usize> = told
+        .map(|arrow| arrow.from)
+        .filter(|node| at.get(*node).is_some_and(Vec::is_empty))
+        .collect();
+    let on_ways = on_ways(picture);
     // Who holds rights folds first, then what runs as them, then what they hold rights on: each step looks at the last.
     let mut first_alike: Vec<usize> = (0..picture.nodes.len()).collect();
     let mut likenesses: BTreeMap<Likeness<'_>, Vec<usize>> = BTreeMap::new();
     for part in [Part::Principal, Part::Workload, Part::Resource] {
         let mut of_part: BTreeMap<Likeness<'_>, Vec<usize>> = BTreeMap::new();
         for (node, found) in picture.nodes.iter().enumerate() {
-            if Part::of(found.kind) == part {
+            if Part::of(found.kind) == part && !silent.contains(&node) {
                 let at = at.get(node).map_or(&[][..], Vec::as_slice);
-                let likeness = likeness(picture, node, at, &first_alike);
+                let likeness = if on_ways.contains(&node) {
+                    Likeness::Only(node)
+                } else {
+                    likeness(picture, node, at, &first_alike)
+                };
                 of_part.entry(likeness).or_default().push(node);
             }
         }
@@ -327,7 +377,7 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
                 kind: picture.nodes.get(*members.first()?)?.kind,
                 fold: match likeness {
                     Likeness::Only(_) => Fold::Single,
-                    Likeness::Reaching(_, Reach::Administrator) => Fold::Administrators,
+                    Likeness::Reaching(_, Reach::Administrator, _) => Fold::Administrators,
                     Likeness::Reaching(..) => Fold::Wide,
                     Likeness::Idle(..) if members.len() == 1 => Fold::Single,
                     Likeness::Idle(..) => Fold::Idle,
@@ -351,6 +401,20 @@ fn fold(picture: &Picture, arrows: &[&Arrow]) -> (Vec<Drawn>, Vec<usize>) {
     (nodes, group_of)
 }
 
+/// What loops over several places pass, which nobody could follow through a node that stands for others too.
+fn on_ways(picture: &Picture) -> BTreeSet<usize> {
+    let kind = |node: &usize| picture.nodes.get(*node).map(|node| Part::of(node.kind));
+    let is_resource = |node: &&usize| kind(node) == Some(Part::Resource);
+    let mut on_ways = BTreeSet::new();
+    for cycle in &picture.loops {
+        // The first is named again at the end.
+        if cycle.path.iter().filter(is_resource).count() > 2 {
+            on_ways.extend(cycle.path.iter().filter(|node| !is_hub(picture, **node)));
+        }
+    }
+    on_ways
+}
+
 fn likeness<'a>(
     picture: &Picture,
     node: usize,
@@ -364,12 +428,13 @@ fn likeness<'a>(
         return Likeness::Only(node);
     }
     let part = Part::of(found.kind);
-    // Where lines to what was chosen are drawn, they must say the same of all; of administrators they do.
+    // Lines to what was chosen, and those of what is configured, must say the same of all; of administrators they do.
     let has_lines = found.reach == Reach::Wide
-        && !picture.chosen.is_empty()
-        && at.iter().any(|(arrow, _)| arrow.kind != EdgeKind::RunsAs);
-    if found.reach != Reach::Some && !has_lines {
-        return Likeness::Reaching(part, found.reach);
+        && at.iter().any(|(arrow, _)| {
+            arrow.kind != EdgeKind::RunsAs && (part == Part::Resource || !picture.chosen.is_empty())
+        });
+    if found.reach != Reach::Some && (!has_lines || part == Part::Resource) {
+        return Likeness::Reaching(part, found.reach, has_lines.then_some(node));
     }
     // What runs as a principal says nothing about what the principal may do.
     let mut edges: Vec<(usize, bool, Right<'a>)> = at
@@ -616,6 +681,28 @@ mod tests {
 
         let small = picture(&nodes[1..], &edges[1..edges.len() - 1]);
         assert_eq!(Drawing::new(&small).nodes.len(), MOST_SINGLE_NODES);
+    }
+
+    #[test]
+    fn what_a_loop_over_several_places_passes_is_not_folded_with_others() {
+        let roles: Vec<String> = (0..MOST_SINGLE_NODES)
+            .map(|n| format!("role-{n:03}"))
+            .collect();
+        let mut nodes: Vec<(&str, Kind)> =
+            roles.iter().map(|id| (id.as_str(), Kind::Role)).collect();
+        nodes.extend([("queue", Kind::Queue), ("topic", Kind::Topic)]);
+        let mut edges: Vec<(&str, &str, EdgeKind)> = vec![("topic", "queue", EdgeKind::Delivers)];
+        for role in &roles {
+            edges.push((role.as_str(), "topic", EdgeKind::Publish));
+            edges.push(("queue", role.as_str(), EdgeKind::Receive));
+        }
+        let path = ["queue", "role-007", "topic", "queue"];
+        let picture = with_loop(picture(&nodes, &edges), Grade::Permitted, &path);
+        let drawing = Drawing::new(&picture);
+        let role = &drawing.nodes[drawn(&drawing, "role-007")];
+        assert_eq!((role.fold, role.members.len()), (Fold::Single, 1));
+        assert_eq!(drawing.nodes.len(), 4);
+        assert_eq!(drawing.loops.len(), 1);
     }
 
     #[test]

@@ -4,24 +4,19 @@
 //! looks like is decided in [`crate::report`].
 
 pub mod fold;
+mod reach;
 pub mod select;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Edge, EdgeKind, Graph};
+use super::{Edge, EdgeKind, Extent, Graph};
 use crate::access::QueueSet;
-use crate::entity::{Certainty, Grade, Kind};
+use crate::entity::{Certainty, Entity, Grade, Kind};
 
 /// Edges that are drawn of one principal's right on queues on which it fares alike.
 const MOST_EDGES: usize = 1000;
-/// A principal is said to reach nearly everything when it has a right on this many queues …
-const FEWEST_FOR_WIDE: u64 = 10;
-/// … and on one of so many of all queues. Principals made for a purpose stay far below, those of patterns far above.
-const SHARE_FOR_WIDE: u64 = 5;
-/// A queue is said to be open to nearly everybody when so many other principals have a right on it, and the same share.
-const FEWEST_FOR_OPEN: u64 = 50;
-
 /// Nodes, edges and loops; edges and loops name nodes by their place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -50,12 +45,12 @@ pub struct Node {
     pub reach: Reach,
 }
 
-/// How much of the whole account a principal reaches, or how much of it reaches a queue.
+/// How much of the whole account a principal reaches, or how much of it reaches a queue or channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
-    /// Some queues or none.
+    /// Some of it or nothing.
     Some,
-    /// A great part of all queues, or of all principals: naming it at each tells nothing.
+    /// A great part of all queues, channels or roles, or of all principals: naming it at each tells nothing.
     Wide,
     /// Everything.
     Administrator,
@@ -74,6 +69,8 @@ pub struct Arrow {
     pub certainty: Certainty,
     /// The conditions of a conditional edge, in words.
     pub conditions: Vec<String>,
+    /// Whether edges of what is delivered say the same: a service that sends on behalf of what it delivers from.
+    pub is_told: bool,
 }
 
 /// A way on which messages can come back to where they were.
@@ -119,18 +116,28 @@ impl Picture {
                 |edge: &Edge| chosen.contains(&edge.from.arn) || chosen.contains(&edge.to.arn);
             edges.extend(graph.edges(usize::MAX).filter(touches));
         }
+        let cycles = graph.message_cycles();
+        let further = graph.edges_of_principals(&Extent {
+            most: MOST_EDGES,
+            chosen,
+            cycles: &cycles,
+        });
+        let reaches = reach::reaches(graph, &further);
+        edges.extend(further.edges);
         let mut kinds: BTreeMap<Arc<str>, Kind> = BTreeMap::new();
         for entity in edges.iter().flat_map(|edge| [&edge.from, &edge.to]) {
             kinds.insert(Arc::clone(&entity.arn), entity.kind);
         }
-        // Queues that nobody uses and principals without rights on any are part of the picture too.
+        // What nobody uses, what a refused delivery would connect and principals without any right are part of it too.
+        for entity in graph.channels_and_ends() {
+            kinds.insert(Arc::clone(&entity.arn), entity.kind);
+        }
         for audited in &graph.access.queues {
             kinds.insert(audited.queue.arn.shared(), Kind::Queue);
         }
         for principal in &graph.access.principals {
             kinds.insert(principal.arn.shared(), principal.kind);
         }
-        let reaches = reaches(graph);
         let nodes: Vec<Node> = kinds
             .into_iter()
             .map(|(id, kind)| Node {
@@ -148,21 +155,37 @@ impl Picture {
             nodes,
         };
         picture.chosen = chosen.iter().filter_map(|id| picture.place(id)).collect();
+        let told = graph.told_by_deliveries();
         for edge in edges {
             if let (Some(from), Some(to)) =
                 (picture.place(&edge.from.arn), picture.place(&edge.to.arn))
             {
+                let ends = (edge.from.arn, edge.to.arn);
                 picture.edges.push(Arrow {
                     from,
                     to,
                     kind: edge.kind,
                     certainty: edge.certainty,
+                    is_told: edge.kind == EdgeKind::Send && told.contains(&ends),
                     conditions: edge.conditions,
                 });
             }
         }
-        picture.add_what_is_left_out(graph);
+        let mut undrawn = graph.undrawn(MOST_EDGES);
+        undrawn.extend(further.undrawn);
+        picture.add_what_is_left_out(undrawn);
         picture.add_loops(graph);
+        for cycle in &cycles {
+            let ways = cycle.witnesses.iter();
+            let paths = ways.filter_map(|way| picture.way(graph, way));
+            let found: Vec<Cycle> = paths
+                .map(|path| Cycle {
+                    grade: cycle.grade,
+                    path,
+                })
+                .collect();
+            picture.loops.extend(found);
+        }
         picture
     }
 
@@ -171,8 +194,8 @@ impl Picture {
         self.nodes.binary_search_by(|node| (*node.id).cmp(id)).ok()
     }
 
-    fn add_what_is_left_out(&mut self, graph: &Graph<'_>) {
-        for ((principal, kind), number) in graph.undrawn(MOST_EDGES) {
+    fn add_what_is_left_out(&mut self, undrawn: BTreeMap<(Entity, EdgeKind), u64>) {
+        for ((principal, kind), number) in undrawn {
             if let Some(node) = self.place(&principal.arn) {
                 self.more.push(More {
                     node,
@@ -239,35 +262,6 @@ impl Picture {
     }
 }
 
-/// Principals that reach more than some queues, and queues that more than some principals reach.
-fn reaches(graph: &Graph<'_>) -> BTreeMap<Arc<str>, Reach> {
-    let is_great = |part: u64, all: usize| part.saturating_mul(SHARE_FOR_WIDE) >= all as u64;
-    let access = graph.access;
-    let mut reaches = BTreeMap::new();
-    let mut reached_by = vec![0; access.queues.len()];
-    for (index, principal) in access.principals.iter().enumerate() {
-        let queues = || access.rights(index).map(|rights| rights.queues);
-        let number: u64 = queues().map(|queues| queues.len()).sum();
-        if graph.is_administrator(index) {
-            reaches.insert(principal.arn.shared(), Reach::Administrator);
-        } else if number >= FEWEST_FOR_WIDE && is_great(number, access.queues.len()) {
-            reaches.insert(principal.arn.shared(), Reach::Wide);
-        } else {
-            for queue in queues().flat_map(|queues| queues.iter().collect::<Vec<u32>>()) {
-                if let Some(number) = reached_by.get_mut(queue as usize) {
-                    *number += 1;
-                }
-            }
-        }
-    }
-    for (audited, number) in access.queues.iter().zip(reached_by) {
-        if number >= FEWEST_FOR_OPEN && is_great(number, access.principals.len()) {
-            reaches.insert(audited.queue.arn.shared(), Reach::Wide);
-        }
-    }
-    reaches
-}
-
 #[cfg(test)]
 pub(crate) mod example {
     //! Pictures to test with, made from a few words.
@@ -300,6 +294,7 @@ pub(crate) mod example {
                 kind: *kind,
                 certainty: Certainty::Allowed,
                 conditions: Vec::new(),
+                is_told: false,
             });
         }
         picture

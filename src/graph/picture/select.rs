@@ -1,18 +1,50 @@
 //! A part of a picture: some nodes, and what is within some steps of them.
 //!
 //! A role and what runs as it count as one, so a function is found where its role is. The way never leads through
-//! somebody who reaches nearly everything: behind an administrator lies the whole account.
+//! somebody who reaches nearly everything: behind an administrator lies the whole account. It leads to the roles that a
+//! principal can become, but back to those who can become a role only where the picture is about that role: of one queue one
+//! wants to see who sends, and not half of the company, who could become who sends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fold::Part;
 use super::{Arrow, Cycle, More, Picture, Reach};
 use crate::graph::EdgeKind;
 
 impl Picture {
-    /// What is within `depth` steps of the chosen nodes: every edge on the way, and those between chosen nodes.
+    /// Makes the picture about all of each loop of whose principals it is about all and of whose places about some: a report
+    /// of a great many places names the first.
+    pub fn choose_whole_loops(&mut self) {
+        let mut whole: BTreeSet<usize> = BTreeSet::new();
+        for cycle in &self.loops {
+            let of = |part: Part| {
+                let path = cycle.path.iter().filter_map(|node| {
+                    let found = self.nodes.get(*node)?;
+                    (Part::of(found.kind) == part).then_some(self.chosen.contains(node))
+                });
+                path.collect::<Vec<bool>>()
+            };
+            let principals = !of(Part::Principal).contains(&false);
+            if principals && of(Part::Resource).contains(&true) {
+                whole.extend(&cycle.path);
+            }
+        }
+        self.chosen.extend(whole);
+    }
+
+    /// What is within `depth` steps of the chosen nodes: every edge on the way, and those between chosen nodes. From one step on
+    /// also every loop through a chosen node, however long its way.
     #[must_use]
     pub fn around_the_chosen(&self, depth: u32) -> Self {
-        let distance = self.distances(depth);
+        let mut distance = self.distances(depth);
+        let mut on_loops: BTreeSet<(usize, usize)> = BTreeSet::new();
+        let passes = |cycle: &&Cycle| cycle.path.iter().any(|node| self.chosen.contains(node));
+        for cycle in self.loops.iter().filter(passes).filter(|_| depth > 0) {
+            for node in &cycle.path {
+                distance.entry(*node).or_insert(depth);
+            }
+            on_loops.extend(steps(cycle));
+        }
         let of = |node: usize| distance.get(&node).copied();
         let is_drawn = |arrow: &Arrow| {
             let (Some(from), Some(to)) = (of(arrow.from), of(arrow.to)) else {
@@ -21,7 +53,12 @@ impl Picture {
             let from_here = |start: usize, at: u32| {
                 self.leads_on(start) && at.saturating_add(cost(arrow.kind)) <= depth
             };
-            from_here(arrow.from, from) || from_here(arrow.to, to) || (from == 0 && to == 0)
+            from_here(arrow.from, from)
+                || from_here(arrow.to, to)
+                || on_loops.contains(&(arrow.from, arrow.to))
+                || (from == 0 && to == 0)
+                // Among those who are there anyway, who can become whom takes no room.
+                || arrow.kind == EdgeKind::Assumes
         };
         let edges: Vec<&Arrow> = self.edges.iter().filter(|arrow| is_drawn(arrow)).collect();
         let drawn: BTreeSet<(usize, usize)> =
@@ -29,11 +66,10 @@ impl Picture {
 
         let new_place: BTreeMap<usize, usize> = distance.keys().copied().zip(0..).collect();
         let moved = |node: usize| new_place.get(&node).copied();
-        let loops = self.loops.iter().filter(|cycle| {
-            let ends = cycle.path.iter().zip(cycle.path.iter().skip(1));
-            ends.into_iter()
-                .all(|(from, to)| drawn.contains(&(*from, *to)))
-        });
+        let loops = self
+            .loops
+            .iter()
+            .filter(|cycle| steps(cycle).all(|step| drawn.contains(&step)));
         Self {
             nodes: distance
                 .keys()
@@ -88,6 +124,9 @@ impl Picture {
                 .entry(arrow.from)
                 .or_default()
                 .push((arrow.to, cost));
+            if arrow.kind == EdgeKind::Assumes && !self.chosen.contains(&arrow.to) {
+                continue;
+            }
             neighbours
                 .entry(arrow.to)
                 .or_default()
@@ -121,6 +160,12 @@ impl Picture {
                 .get(node)
                 .is_some_and(|node| node.reach == Reach::Some)
     }
+}
+
+/// Each node of a loop with the next.
+fn steps(cycle: &Cycle) -> impl Iterator<Item = (usize, usize)> {
+    let path = || cycle.path.iter().copied();
+    path().zip(path().skip(1))
 }
 
 fn cost(kind: EdgeKind) -> u32 {
@@ -201,6 +246,66 @@ mod tests {
         assert!(ids.contains(&"second".to_owned()), "{ids:?}");
         assert_eq!(loops, 1);
         assert_eq!(around("second", 1).2, 1);
+    }
+
+    #[test]
+    fn who_can_become_a_role_is_shown_where_the_picture_is_about_one_of_them() {
+        let mut drawn = picture(
+            &[
+                ("person", Kind::User),
+                ("another", Kind::User),
+                ("sender", Kind::Role),
+                ("queue", Kind::Queue),
+            ],
+            &[
+                ("person", "sender", EdgeKind::Assumes),
+                ("another", "sender", EdgeKind::Assumes),
+                ("another", "queue", EdgeKind::Send),
+                ("sender", "queue", EdgeKind::Send),
+            ],
+        );
+        let mut around = |id: &str, depth: u32| {
+            drawn.chosen = BTreeSet::from([drawn.place(id).unwrap()]);
+            let part = drawn.around_the_chosen(depth);
+            let ids: Vec<String> = part.nodes.iter().map(|node| node.id.to_string()).collect();
+            (ids.join(" "), part.edges.len())
+        };
+        let all = "another person queue sender".to_owned();
+        assert_eq!(around("queue", 1), ("another queue sender".to_owned(), 3));
+        assert_eq!(around("queue", 9), ("another queue sender".to_owned(), 3));
+        assert_eq!(around("sender", 1), (all.clone(), 3));
+        assert_eq!(around("person", 1), ("person sender".to_owned(), 1));
+        assert_eq!(around("person", 2), ("person queue sender".to_owned(), 2));
+    }
+
+    #[test]
+    fn a_loop_through_what_was_chosen_is_drawn_however_long_it_is() {
+        let drawn = picture(
+            &[
+                ("a", Kind::Role),
+                ("b", Kind::Role),
+                ("other", Kind::Role),
+                ("first", Kind::Queue),
+                ("second", Kind::Queue),
+            ],
+            &[
+                ("first", "a", EdgeKind::Receive),
+                ("a", "second", EdgeKind::Send),
+                ("second", "b", EdgeKind::Receive),
+                ("b", "first", EdgeKind::Send),
+                ("other", "second", EdgeKind::Send),
+            ],
+        );
+        let path = ["first", "a", "second", "b", "first"];
+        let mut drawn = with_loop(drawn, Grade::Permitted, &path);
+        drawn.chosen = BTreeSet::from([drawn.place("first").unwrap()]);
+        let near = drawn.around_the_chosen(1);
+        assert_eq!(
+            (near.nodes.len(), near.edges.len(), near.loops.len()),
+            (4, 4, 1)
+        );
+        assert!(near.place("other").is_none());
+        assert_eq!(drawn.around_the_chosen(0).loops.len(), 0);
     }
 
     #[test]

@@ -4,71 +4,97 @@
     reason = "places are made here and stay within the lists that they were made for"
 )]
 
+use crate::entity::Kind;
 use crate::graph::EdgeKind;
 use crate::graph::picture::fold::{Drawing, Part};
 
 /// More than any number of lines.
 const SETTLED: i64 = 1 << 40;
+/// Columns of what feeds queues; what feeds from further away stands in the first.
+const MOST_DEPTH: i64 = 6;
 
-/// How far each node stands from the column of queues.
-pub(super) fn columns(drawing: &Drawing<'_>) -> Vec<i64> {
-    let part = |node: usize| Part::of(drawing.nodes[node].kind);
-    let ranks = ranks(drawing);
-    let deepest = ranks.iter().copied().max().unwrap_or(0);
-    let mut columns = vec![0; drawing.nodes.len()];
-    // What a principal puts in and decides against what it takes out; a loop or a delivery settles it.
-    let mut takes = vec![0_i64; drawing.nodes.len()];
-    for line in &drawing.lines {
-        match (line.kind, part(line.from), part(line.to)) {
-            (EdgeKind::Delivers, Part::Resource, _) => takes[line.to] += SETTLED,
-            (EdgeKind::Receive, Part::Resource, _) if line.grade.is_some() => {
-                takes[line.to] += SETTLED;
-            }
-            (EdgeKind::Receive, Part::Resource, _) => takes[line.to] += 1,
-            (_, Part::Principal, Part::Resource) => takes[line.from] -= 1,
-            _ => {}
-        }
-    }
-    for line in &drawing.lines {
-        if line.kind == EdgeKind::RunsAs && takes[line.from] >= SETTLED {
-            takes[line.to] += SETTLED;
-        }
-    }
-    for node in 0..drawing.nodes.len() {
-        columns[node] = match part(node) {
-            Part::Resource => ranks[node] - deepest,
-            _ if takes[node] > 0 => 1,
-            _ => -1 - deepest,
-        };
-    }
-    // What runs as somebody stands outside of it, on the same side.
-    let outside = |column: i64| if column > 0 { 2 } else { -2 - deepest };
-    for node in 0..drawing.nodes.len() {
-        if part(node) == Part::Workload && takes[node] > 0 {
-            columns[node] = outside(1);
-        }
-    }
-    for line in &drawing.lines {
-        if line.kind == EdgeKind::RunsAs && takes[line.from] <= 0 {
-            columns[line.from] = outside(columns[line.to]);
-        }
-    }
-    columns
+/// The columns of a drawing.
+pub(super) struct Columns {
+    /// How far each node stands from the column of queues.
+    pub(super) of: Vec<i64>,
+    /// For each part that lines connect, how many columns there are of what feeds queues.
+    pub(super) depth: Vec<i64>,
 }
 
-/// How many resources feed each resource one after the other. What feeds stands right before what it feeds first; a
-/// way back, as of a pipe into its own queue, does not count.
-fn ranks(drawing: &Drawing<'_>) -> Vec<i64> {
+/// Whether a node stands among the queues: what messages lie in or only pass through.
+fn is_between(kind: Kind) -> bool {
+    Part::of(kind) == Part::Resource || kind == Kind::Pipe
+}
+
+impl Columns {
+    /// Finds the column of each node, given the part that it belongs to.
+    pub(super) fn new(drawing: &Drawing<'_>, part_of: &[usize]) -> Self {
+        let parts = part_of.iter().map(|part| part + 1).max().unwrap_or(0);
+        let part = |node: usize| Part::of(drawing.nodes[node].kind);
+        let between = |node: usize| is_between(drawing.nodes[node].kind);
+        let (ranks, deepest) = ranks(drawing, part_of, parts);
+        let depth: Vec<i64> = deepest.iter().map(|deep| (*deep).min(MOST_DEPTH)).collect();
+        let mut columns = vec![0; drawing.nodes.len()];
+        // What a principal puts in and decides against what it takes out; a loop or a delivery settles it.
+        let mut takes = vec![0_i64; drawing.nodes.len()];
+        for line in &drawing.lines {
+            match (line.kind, part(line.from), part(line.to)) {
+                (EdgeKind::Delivers, Part::Resource, _) => takes[line.to] += SETTLED,
+                (EdgeKind::Receive, Part::Resource, _) if line.grade.is_some() => {
+                    takes[line.to] += SETTLED;
+                }
+                (EdgeKind::Receive, Part::Resource, _) => takes[line.to] += 1,
+                (_, Part::Principal, Part::Resource) => takes[line.from] -= 1,
+                _ => {}
+            }
+        }
+        for line in &drawing.lines {
+            if line.kind == EdgeKind::RunsAs && takes[line.from] >= SETTLED {
+                takes[line.to] += SETTLED;
+            }
+        }
+        for node in 0..drawing.nodes.len() {
+            let part = part_of[node];
+            columns[node] = if between(node) {
+                (ranks[node] - deepest[part]).max(-depth[part])
+            } else if takes[node] > 0 {
+                1
+            } else {
+                -1 - depth[part]
+            };
+        }
+        // What runs as somebody stands outside of it, on the same side.
+        for node in 0..drawing.nodes.len() {
+            if part(node) == Part::Workload && !between(node) && takes[node] > 0 {
+                columns[node] = 2;
+            }
+        }
+        for line in &drawing.lines {
+            if line.kind == EdgeKind::RunsAs && takes[line.from] <= 0 && !between(line.from) {
+                columns[line.from] = if columns[line.to] > 0 {
+                    2
+                } else {
+                    -2 - depth[part_of[line.from]]
+                };
+            }
+        }
+        Self { of: columns, depth }
+    }
+}
+
+/// How many resources feed each resource one after the other, and the most of that in each part. What feeds stands right
+/// before what it feeds first; a way back, as of a pipe into its own queue, does not count.
+fn ranks(drawing: &Drawing<'_>, part_of: &[usize], parts: usize) -> (Vec<i64>, Vec<i64>) {
     let number = drawing.nodes.len();
-    let is_resource = |node: usize| Part::of(drawing.nodes[node].kind) == Part::Resource;
+    let between = |node: usize| is_between(drawing.nodes[node].kind);
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); number];
     let mut is_fed = vec![false; number];
     let mut rank = vec![0; number];
     for line in &drawing.lines {
         if line.kind != EdgeKind::Redrives
             && line.from != line.to
-            && is_resource(line.from)
-            && is_resource(line.to)
+            && between(line.from)
+            && between(line.to)
         {
             next[line.from].push(line.to);
         }
@@ -103,12 +129,15 @@ fn ranks(drawing: &Drawing<'_>) -> Vec<i64> {
             rank[*to] = rank[*to].max(rank[*node] + 1);
         }
     }
-    let deepest = rank.iter().copied().max().unwrap_or(0);
+    let mut deepest = vec![0; parts];
+    for (node, rank) in rank.iter().enumerate() {
+        deepest[part_of[node]] = deepest[part_of[node]].max(*rank);
+    }
     for node in order {
-        if !is_fed[node] && is_resource(node) {
+        if !is_fed[node] && between(node) {
             let first = forward[node].iter().map(|to| rank[*to] - 1).min();
-            rank[node] = first.unwrap_or(deepest);
+            rank[node] = first.unwrap_or(deepest[part_of[node]]);
         }
     }
-    rank
+    (rank, deepest)
 }

@@ -57,8 +57,8 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
             style(line.kind, line.certainty),
             arrow(line.kind)
         )?;
-        if line.kind == EdgeKind::RunsAs {
-            // What runs as a consumer belongs behind it, not before.
+        if matches!(line.kind, EdgeKind::RunsAs | EdgeKind::Assumes) {
+            // What runs as a consumer, or may become one, does not feed it.
             write!(out, ", constraint=false")?;
         }
         if let Some(grade) = line.grade {
@@ -81,6 +81,11 @@ fn shape(kind: Kind) -> &'static str {
     match (kind, Part::of(kind)) {
         (Kind::User, _) => "ellipse",
         (Kind::Service | Kind::Account | Kind::Anyone | Kind::Organization, _) => "octagon",
+        (Kind::Topic, _) => "cds",
+        (Kind::Bucket, _) => "invtrapezium",
+        (Kind::Bus, _) => "parallelogram",
+        (Kind::Pipe, _) => "rarrow",
+        (Kind::Schedule | Kind::Api | Kind::IotRule, _) => "house",
         (_, Part::Principal) => "box",
         (_, Part::Workload) => "component",
         (_, Part::Resource) => "cylinder",
@@ -90,7 +95,7 @@ fn shape(kind: Kind) -> &'static str {
 fn style(kind: EdgeKind, certainty: Certainty) -> &'static str {
     match (certainty, words::style(kind)) {
         (Certainty::Conditional, _) => "dashed",
-        (_, "manage" | "redrives" | "runs-as") => "dotted",
+        (_, "manage" | "redrives" | "runs-as" | "assumes") => "dotted",
         (_, "delivers") => "bold",
         _ => "solid",
     }
@@ -101,6 +106,7 @@ fn arrow(kind: EdgeKind) -> &'static str {
         "receive" => "empty",
         "manage" => "odiamond",
         "runs-as" | "redrives" => "vee",
+        "assumes" => "odotvee",
         _ => "normal",
     }
 }

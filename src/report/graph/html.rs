@@ -119,10 +119,12 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
         }
         writeln!(out, "</ul>")?;
     }
+    let legend = svg::legend(drawing, 2);
     writeln!(
         out,
-        "<h2>Legend</h2>\n<svg class=\"picture legend\" viewBox=\"-4 -4 290 312\" role=\"img\" aria-label=\"Legend\">{}</svg>",
-        svg::legend(2)
+        "<h2>Legend</h2>\n<svg class=\"picture legend\" viewBox=\"-4 -4 290 {height}\" width=\"290\" height=\"{height}\" role=\"img\" aria-label=\"Legend\">{}</svg>",
+        legend.elements,
+        height = legend.height + 8
     )?;
     writeln!(
         out,

@@ -13,7 +13,7 @@ struct GraphView<'a> {
     nodes: Vec<NodeView<'a>>,
     edges: Vec<EdgeView<'a>>,
     loops: Vec<LoopView<'a>>,
-    /// What is left out of `edges` and `loops`: principals with the same right on a great many queues.
+    /// What is left out of `edges` and `loops`: principals that reach a great many alike.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     more: Vec<MoreView<'a>>,
 }

@@ -12,7 +12,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::columns::columns;
+use super::columns::Columns;
+use crate::entity::Kind;
 use crate::graph::picture::fold::{Drawing, Fold, Line};
 
 /// The size of a node.
@@ -27,6 +28,8 @@ const LANE_HEIGHT: i64 = 8;
 const ROW_GAP: i64 = 12;
 const COLUMN_PITCH: i64 = NODE_WIDTH + 104;
 const PART_GAP: i64 = 30;
+/// Above parts with other columns than those before.
+const HEADING_GAP: i64 = 26;
 const BLOCK_GAP: i64 = 110;
 /// Width to height of the whole, about that of a screen, in tenths.
 const ASPECT: i64 = 16;
@@ -46,8 +49,8 @@ pub(super) struct Layout {
     pub(super) places: Vec<Place>,
     /// For each line of the drawing the points that it passes, with level tangents.
     pub(super) routes: Vec<Vec<Point>>,
-    /// The columns that want a heading: how far from the queues, its middle, and its top.
-    pub(super) headings: Vec<(i64, Point)>,
+    /// What stands in a column, and the middle of where that is written.
+    pub(super) headings: Vec<(&'static str, Point)>,
 }
 
 /// The place of one node: its top left corner and its height.
@@ -81,6 +84,8 @@ struct Cell {
 struct Connected {
     nodes: Vec<usize>,
     lines: Vec<usize>,
+    /// How many columns there are of what feeds queues.
+    depth: i64,
 }
 
 /// A part that is laid out, from its own top.
@@ -89,6 +94,17 @@ struct Piece {
     /// For each line the cells that it passes, ends included.
     ways: Vec<(usize, Vec<usize>)>,
     height: i64,
+    /// How many columns there are of what feeds queues.
+    depth: i64,
+}
+
+/// Parts below each other with the same columns, of which the first has headings.
+struct Run {
+    depth: i64,
+    left: i64,
+    top: i64,
+    /// The columns in use, and whether anything in them is no queue.
+    columns: BTreeMap<i64, bool>,
 }
 
 fn count(number: usize) -> i64 {
@@ -97,28 +113,31 @@ fn count(number: usize) -> i64 {
 
 impl Layout {
     pub(super) fn new(drawing: &Drawing<'_>) -> Self {
-        let columns = columns(drawing);
-        let parts: Vec<Piece> = connected(drawing)
+        let (mut connected, part_of) = connected(drawing);
+        let columns = Columns::new(drawing, &part_of);
+        for (part, depth) in connected.iter_mut().zip(&columns.depth) {
+            part.depth = *depth;
+        }
+        connected.sort_by_key(|part| rank_of_part(drawing, part));
+        let parts: Vec<Piece> = connected
             .iter()
-            .map(|connected| lay_out(drawing, connected, &columns))
+            .map(|connected| lay_out(drawing, connected, &columns.of))
             .collect();
         Self::packed(drawing, &parts)
     }
 
     /// Puts the parts below each other, in as many blocks side by side as make a picture of the shape of a screen.
     fn packed(drawing: &Drawing<'_>, parts: &[Piece]) -> Self {
-        let all_columns = || {
-            parts
-                .iter()
-                .flat_map(|part| &part.cells)
-                .map(|cell| cell.column)
+        let width_of = |part: &Piece| {
+            let columns = || part.cells.iter().map(|cell| cell.column);
+            let (first, last) = (columns().min().unwrap_or(0), columns().max().unwrap_or(0));
+            (last - first) * COLUMN_PITCH + NODE_WIDTH
         };
-        let (first, last) = (
-            all_columns().min().unwrap_or(0),
-            all_columns().max().unwrap_or(0),
-        );
-        let block_width = (last - first) * COLUMN_PITCH + NODE_WIDTH + BLOCK_GAP;
-        let total: i64 = parts.iter().map(|part| part.height + PART_GAP).sum();
+        let block_width = parts.iter().map(width_of).max().unwrap_or(0) + BLOCK_GAP;
+        let heights = parts.iter().map(|part| part.height + PART_GAP);
+        let pairs = parts.iter().zip(parts.iter().skip(1));
+        let changes = pairs.filter(|(one, other)| one.depth != other.depth);
+        let total = heights.sum::<i64>() + count(changes.count()) * HEADING_GAP;
         let mut blocks = 1;
         while total / blocks > MOST_HEIGHT_OF_ONE_BLOCK
             && blocks * block_width * 10 < total / blocks * ASPECT
@@ -135,27 +154,104 @@ impl Layout {
             routes: vec![Vec::new(); drawing.lines.len()],
             headings: Vec::new(),
         };
-        let (mut left, mut top) = (0, 0);
-        for part in parts {
-            if top > limit / FULL_ENOUGH && top + part.height > limit {
-                left += block_width;
-                top = 0;
+        let (mut left, mut rest) = (0, parts);
+        while !rest.is_empty() {
+            let (mut top, mut number) = (0, 0_usize);
+            let mut tops = Vec::new();
+            for part in rest {
+                if top > limit / FULL_ENOUGH && top + part.height > limit {
+                    break;
+                }
+                let before = number.checked_sub(1).map(|before| &rest[before]);
+                if before.is_some_and(|before| before.depth != part.depth) {
+                    top += HEADING_GAP;
+                }
+                tops.push(top);
+                top += part.height + PART_GAP;
+                number += 1;
             }
-            layout.place(drawing, part, left - first * COLUMN_PITCH, top);
-            let used = part.cells.iter().map(|cell| cell.column);
-            for column in used {
-                let x = left + (column - first) * COLUMN_PITCH + NODE_WIDTH / 2;
-                let heading = (column, Point { x, y: 0 });
-                if !layout.headings.contains(&heading) {
-                    layout.headings.push(heading);
+            let (block, others) = rest.split_at(number);
+            rest = others;
+            layout.height = layout.height.max(top - PART_GAP);
+            left = layout.place_block(drawing, block, &tops, left) + BLOCK_GAP;
+        }
+        layout
+    }
+
+    /// Puts parts below each other, as far left as one of them reaches; says where the block ends.
+    fn place_block(
+        &mut self,
+        drawing: &Drawing<'_>,
+        block: &[Piece],
+        tops: &[i64],
+        left: i64,
+    ) -> i64 {
+        let columns = |part: &Piece| {
+            part.cells
+                .iter()
+                .map(|cell| cell.column)
+                .collect::<Vec<_>>()
+        };
+        // What runs as generators stands left of them, so that all parts of a block begin with the same columns.
+        let leads = block.iter().map(|part| {
+            let first = columns(part).into_iter().min().unwrap_or(0);
+            -first - part.depth
+        });
+        let lead = leads.max().unwrap_or(0);
+        let mut right = left;
+        let mut run: Option<Run> = None;
+        for (part, top) in block.iter().zip(tops) {
+            if run.as_ref().is_some_and(|run| run.depth != part.depth) {
+                self.add_headings(run.take());
+            }
+            let first = left + (part.depth + lead) * COLUMN_PITCH;
+            self.place(drawing, part, first, *top);
+            let run = run.get_or_insert_with(|| Run {
+                depth: part.depth,
+                left: first,
+                top: *top,
+                columns: BTreeMap::new(),
+            });
+            for cell in &part.cells {
+                if let Some(node) = cell.node {
+                    let is_other = drawing.nodes[node].kind != Kind::Queue;
+                    *run.columns.entry(cell.column).or_default() |= is_other;
                 }
             }
-            top += part.height + PART_GAP;
-            layout.height = layout.height.max(top - PART_GAP);
-            layout.width = left + block_width - BLOCK_GAP;
+            let last = columns(part).into_iter().max().unwrap_or(0);
+            right = right.max(first + last * COLUMN_PITCH + NODE_WIDTH);
         }
-        layout.headings.sort_by_key(|(_, at)| at.x);
-        layout
+        self.add_headings(run);
+        self.width = self.width.max(right);
+        right
+    }
+
+    fn add_headings(&mut self, run: Option<Run>) {
+        let Some(run) = run else {
+            return;
+        };
+        let feeding = run
+            .columns
+            .keys()
+            .copied()
+            .find(|column| *column >= -run.depth);
+        for (column, has_others) in run.columns {
+            // One heading for all columns of what feeds.
+            if column < 0 && column >= -run.depth && Some(column) != feeding {
+                continue;
+            }
+            let words = match column {
+                0 if has_others => "queues and channels",
+                0 => "queues",
+                1 => "consumers",
+                2 => "what runs as them",
+                before if before >= -run.depth => "what feeds queues",
+                before if before == -1 - run.depth => "generators",
+                _ => "what runs as them",
+            };
+            let x = run.left + column * COLUMN_PITCH + NODE_WIDTH / 2;
+            self.headings.push((words, Point { x, y: run.top - 12 }));
+        }
     }
 
     fn place(&mut self, drawing: &Drawing<'_>, part: &Piece, left: i64, top: i64) {
@@ -232,8 +328,8 @@ fn ports(drawing: &Drawing<'_>, part: &Piece) -> BTreeMap<(usize, bool), (i64, b
     ports
 }
 
-/// The parts that no line connects: those that reach everything, then those with loops, then the biggest.
-fn connected(drawing: &Drawing<'_>) -> Vec<Connected> {
+/// The parts that no line connects, and for each node its part.
+fn connected(drawing: &Drawing<'_>) -> (Vec<Connected>, Vec<usize>) {
     let mut parent: Vec<usize> = (0..drawing.nodes.len()).collect();
     let root = |parent: &mut Vec<usize>, mut node: usize| {
         while parent[node] != node {
@@ -250,6 +346,7 @@ fn connected(drawing: &Drawing<'_>) -> Vec<Connected> {
     let empty = || Connected {
         nodes: Vec::new(),
         lines: Vec::new(),
+        depth: 0,
     };
     for node in 0..drawing.nodes.len() {
         let root = root(&mut parent, node);
@@ -259,21 +356,30 @@ fn connected(drawing: &Drawing<'_>) -> Vec<Connected> {
         let root = root(&mut parent, line.from);
         parts.entry(root).or_insert_with(empty).lines.push(place);
     }
-    let mut parts: Vec<Connected> = parts.into_values().collect();
-    parts.sort_by_key(|part| {
-        let nodes = || part.nodes.iter().map(|node| &drawing.nodes[*node]);
-        let has_hub = nodes().any(|node| matches!(node.fold, Fold::Administrators | Fold::Wide));
-        let gravest = nodes().filter_map(|node| node.grade).max();
-        let is_idle = nodes().all(|node| node.fold == Fold::Idle);
-        (
-            !has_hub,
-            is_idle,
-            Reverse(gravest),
-            Reverse(part.nodes.len()),
-            part.nodes[0],
-        )
-    });
-    parts
+    let parts: Vec<Connected> = parts.into_values().collect();
+    let mut part_of = vec![0; drawing.nodes.len()];
+    for (number, part) in parts.iter().enumerate() {
+        for node in &part.nodes {
+            part_of[*node] = number;
+        }
+    }
+    (parts, part_of)
+}
+
+/// The order of parts: those that reach everything, then those with loops, then those with most columns, then the biggest.
+fn rank_of_part(drawing: &Drawing<'_>, part: &Connected) -> impl Ord + use<> {
+    let nodes = || part.nodes.iter().map(|node| &drawing.nodes[*node]);
+    let has_hub = nodes().any(|node| matches!(node.fold, Fold::Administrators | Fold::Wide));
+    let gravest = nodes().filter_map(|node| node.grade).max();
+    let is_idle = nodes().all(|node| node.fold == Fold::Idle);
+    (
+        !has_hub,
+        is_idle,
+        Reverse(gravest),
+        Reverse(part.depth),
+        Reverse(part.nodes.len()),
+        part.nodes[0],
+    )
 }
 
 fn lay_out(drawing: &Drawing<'_>, connected: &Connected, columns: &[i64]) -> Piece {
@@ -281,6 +387,7 @@ fn lay_out(drawing: &Drawing<'_>, connected: &Connected, columns: &[i64]) -> Pie
         cells: Vec::new(),
         ways: Vec::new(),
         height: 0,
+        depth: connected.depth,
     };
     let mut cell_of: BTreeMap<usize, usize> = BTreeMap::new();
     for node in &connected.nodes {
@@ -540,7 +647,7 @@ fn note(column: &[usize], position: &mut [i64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entity::{Grade, Kind};
+    use crate::entity::Grade;
     use crate::graph::EdgeKind;
     use crate::graph::picture::Picture;
     use crate::graph::picture::example::{picture, with_loop};
@@ -634,9 +741,10 @@ mod tests {
         }
         let picture = picture(&nodes, &edges);
         let drawing = Drawing::new(&picture);
-        let parts = connected(&drawing);
+        let (parts, part_of) = connected(&drawing);
         assert_eq!(parts.len(), 1);
-        let part = lay_out(&drawing, &parts[0], &columns(&drawing));
+        let columns = Columns::new(&drawing, &part_of);
+        let part = lay_out(&drawing, &parts[0], &columns.of);
         let mut by_column: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         for (index, cell) in part.cells.iter().enumerate() {
             by_column.entry(cell.column).or_default().push(index);

@@ -47,7 +47,9 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
             red.push(place.to_string());
         }
         let arrow = match (line.certainty, words::style(line.kind)) {
-            (Certainty::Conditional, _) | (_, "manage" | "redrives" | "runs-as") => "-.->",
+            (Certainty::Conditional, _) | (_, "manage" | "redrives" | "runs-as" | "assumes") => {
+                "-.->"
+            }
             (_, "delivers") => "==>",
             _ => "-->",
         };
@@ -80,6 +82,10 @@ fn shape(kind: Kind, fold: Fold) -> (&'static str, &'static str) {
         }
         (Kind::User, ..) => ("(", ")"),
         (Kind::Service | Kind::Account | Kind::Anyone | Kind::Organization, ..) => ("{{", "}}"),
+        (Kind::Topic, ..) => (">", "]"),
+        (Kind::Bucket, ..) => ("[\\", "/]"),
+        (Kind::Bus, ..) => ("[/", "\\]"),
+        (Kind::Pipe, ..) => ("([", "])"),
         (_, _, Part::Principal) => ("[", "]"),
         (_, _, Part::Workload) => ("[/", "/]"),
         (_, _, Part::Resource) => ("[(", ")]"),

@@ -9,6 +9,7 @@ mod html;
 mod json;
 mod layout;
 mod mermaid;
+mod numbers;
 mod svg;
 mod words;
 

@@ -204,6 +204,7 @@
     if (wanted === "") return clear();
     const found = [];
     data.members.forEach(([, name, full], member) => {
+      if (nodeOf[member] === undefined) return;
       if (name.toLowerCase().includes(wanted) || full.toLowerCase().includes(wanted)) found.push(member);
     });
     begin(`${found.length} found`);
@@ -262,6 +263,10 @@
   addEventListener("keydown", event => { if (event.key === "Escape") { search.value = ""; clear(); } });
   addEventListener("resize", draw);
   showAll();
+  // What does not fit the window is opened at the gravest loop.
+  if (size.height * scale > 2 * picture.clientHeight && data.loops.length > 0) {
+    y = middle()[1] - data.nodes[data.loops[0][1][0]].y * scale;
+  }
   // A page is opened at a node by its place, as in `#n12`.
   const wanted = /^#n(\d+)$/.exec(location.hash);
   if (wanted && nodes[+wanted[1]]) select(+wanted[1], true);

@@ -8,10 +8,10 @@ use std::io::{self, Write};
 
 use super::super::text::shorten;
 use super::layout::{Layout, NODE_WIDTH, Place, Point};
-use super::words;
+use super::{numbers, words};
 use crate::entity::{Certainty, Kind};
 use crate::graph::EdgeKind;
-use crate::graph::picture::fold::{Drawing, Drawn, DrawnLoop, Fold, Line, Part};
+use crate::graph::picture::fold::{Drawing, Drawn, Fold, Line, Part};
 
 /// The style sheet of the picture.
 pub(super) const STYLE: &str = include_str!("picture.css");
@@ -19,18 +19,17 @@ pub(super) const STYLE: &str = include_str!("picture.css");
 pub(super) const DEFINITIONS: &str = include_str!("definitions.svg");
 
 /// Columns of the name and of the small print that fit a node.
-const NAME_COLUMNS: usize = 22;
-const CAPTION_COLUMNS: usize = 26;
+const NAME_COLUMNS: usize = 20;
+const CAPTION_COLUMNS: usize = 25;
 /// Loops that are numbered and listed.
 pub(super) const MOST_LISTED: usize = 30;
 /// Columns of each name in the list of loops.
-const LISTED_COLUMNS: usize = 40;
+pub(super) const LISTED_COLUMNS: usize = 40;
 
 const MARGIN: i64 = 24;
 const LINE_HEIGHT: i64 = 18;
 const LEGEND_WIDTH: i64 = 1080;
 const KINDS_IN_A_ROW: i64 = 8;
-const LEGEND_HEIGHT: i64 = 92;
 const HEADING: i64 = 30;
 
 /// Writes the picture, legend and list of loops included.
@@ -39,7 +38,8 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     let mut head = words::summary(drawing);
     head.extend(listed(drawing));
     let lines = i64::try_from(head.len()).unwrap_or(0);
-    let top = MARGIN + 28 + lines * LINE_HEIGHT + 16 + LEGEND_HEIGHT + HEADING;
+    let legend = legend(drawing, KINDS_IN_A_ROW);
+    let top = MARGIN + 28 + lines * LINE_HEIGHT + 16 + legend.height + HEADING;
     let width = layout.width.max(LEGEND_WIDTH) + 2 * MARGIN;
     let height = top + layout.height + MARGIN;
     let left = MARGIN + (LEGEND_WIDTH - layout.width).max(0) / 2;
@@ -81,7 +81,7 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(
         out,
         r#"<g transform="translate({MARGIN} {legend_top})">{}</g>"#,
-        legend(KINDS_IN_A_ROW)
+        legend.elements
     )?;
     writeln!(out, r#"<g transform="translate({left} {top})">"#)?;
     out.write_all(scene(drawing, &layout).as_bytes())?;
@@ -117,19 +117,12 @@ pub(super) fn listed(drawing: &Drawing<'_>) -> Vec<String> {
 /// Headings, lines, nodes and the numbers of loops, from the top left corner of the layout.
 pub(super) fn scene(drawing: &Drawing<'_>, layout: &Layout) -> String {
     let mut scene = String::new();
-    for (column, at) in &layout.headings {
-        let words = match column {
-            0 => "queues",
-            1 => "consumers",
-            2 => "what runs as them",
-            -1 => "generators",
-            _ => continue,
-        };
+    for (words, at) in &layout.headings {
         add(
             &mut scene,
             format_args!(
-                r#"<text class="heading" x="{}" y="-12">{words}</text>"#,
-                at.x
+                r#"<text class="heading" x="{}" y="{}">{words}</text>"#,
+                at.x, at.y
             ),
         );
     }
@@ -145,13 +138,11 @@ pub(super) fn scene(drawing: &Drawing<'_>, layout: &Layout) -> String {
     for (place, (node, at)) in drawing.nodes.iter().zip(&layout.places).enumerate() {
         add_node(&mut scene, drawing, place, node, *at);
     }
-    for (found, number) in drawing.loops.iter().take(MOST_LISTED).zip(1..) {
-        add_number(&mut scene, drawing, layout, found, number);
-    }
+    scene.push_str(&numbers::numbers(drawing, layout));
     scene
 }
 
-fn add(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+pub(super) fn add(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a `String` cannot fail.
     let _ = text.write_fmt(arguments);
     text.push('\n');
@@ -297,20 +288,48 @@ fn part_class(kind: Kind) -> &'static str {
 
 /// The shape that a kind of node has.
 fn outline(kind: Kind, x: i64, y: i64, height: i64, class: &str) -> String {
-    let (right, bottom) = (x + NODE_WIDTH, y + height);
-    match part_class(kind) {
-        "workload" => {
-            let middle = y + height / 2;
-            format!(
-                r#"<path class="{class}" d="M{} {y}H{}L{right} {middle}L{} {bottom}H{}L{x} {middle}Z"/>"#,
-                x + 9,
-                right - 9,
-                right - 9,
-                x + 9
-            )
-        }
-        "outsider" => format!(
-            r#"<path class="{class}" d="M{} {y}H{}L{right} {}V{}L{} {bottom}H{}L{x} {}V{}Z"/>"#,
+    let (right, bottom, middle) = (x + NODE_WIDTH, y + height, y + height / 2);
+    let path = |d: String| format!(r#"<path class="{class}" d="{d}"/>"#);
+    let rounded = |radius: i64| {
+        format!(
+            r#"<rect class="{class}" x="{x}" y="{y}" width="{NODE_WIDTH}" height="{height}" rx="{radius}"/>"#
+        )
+    };
+    match (kind, part_class(kind)) {
+        // Told to everyone: points on.
+        (Kind::Topic, _) => path(format!(
+            "M{x} {y}H{}L{right} {middle}L{} {bottom}H{x}Z",
+            right - 14,
+            right - 14
+        )),
+        // Wider at its rim.
+        (Kind::Bucket, _) => path(format!(
+            "M{x} {y}H{right}L{} {bottom}H{}Z",
+            right - 8,
+            x + 8
+        )),
+        // Slanted, as what passes by.
+        (Kind::Bus, _) => path(format!(
+            "M{} {y}H{right}L{} {bottom}H{x}Z",
+            x + 9,
+            right - 9
+        )),
+        // A tube seen from the side.
+        (Kind::Pipe, _) => path(format!(
+            "M{a} {y}H{b}C{right} {y} {right} {bottom} {b} {bottom}H{a}C{x} {bottom} {x} {y} {a} {y}ZM{b} {y}C{c} {y} {c} {bottom} {b} {bottom}",
+            a = x + 9,
+            b = right - 9,
+            c = right - 17
+        )),
+        (_, "workload") => path(format!(
+            "M{} {y}H{}L{right} {middle}L{} {bottom}H{}L{x} {middle}Z",
+            x + 9,
+            right - 9,
+            right - 9,
+            x + 9
+        )),
+        (_, "outsider") => path(format!(
+            "M{} {y}H{}L{right} {}V{}L{} {bottom}H{}L{x} {}V{}Z",
             x + 8,
             right - 8,
             y + 8,
@@ -319,13 +338,9 @@ fn outline(kind: Kind, x: i64, y: i64, height: i64, class: &str) -> String {
             x + 8,
             bottom - 8,
             y + 8
-        ),
-        "resource" => format!(
-            r#"<rect class="{class}" x="{x}" y="{y}" width="{NODE_WIDTH}" height="{height}" rx="18"/>"#
-        ),
-        _ => format!(
-            r#"<rect class="{class}" x="{x}" y="{y}" width="{NODE_WIDTH}" height="{height}" rx="3"/>"#
-        ),
+        )),
+        (_, "resource") => rounded(18),
+        _ => rounded(3),
     }
 }
 
@@ -340,72 +355,63 @@ fn icon(kind: Kind) -> &'static str {
         Kind::Anyone => "anyone",
         Kind::Queue => "queue",
         Kind::Function => "function",
-        Kind::Instance
-        | Kind::AutoScalingGroup
-        | Kind::Task
-        | Kind::EcsService
-        | Kind::PodIdentity
-        | Kind::ServiceAccount => "instance",
-        Kind::Policy
-        | Kind::StateMachine
-        | Kind::Pipe
-        | Kind::Schedule
-        | Kind::Crawler
-        | Kind::Topic
-        | Kind::Bucket
-        | Kind::Bus
-        | Kind::Api
-        | Kind::IotRule => "other",
+        Kind::Instance => "instance",
+        Kind::AutoScalingGroup => "instances",
+        Kind::Task => "task",
+        Kind::EcsService => "tasks",
+        Kind::PodIdentity | Kind::ServiceAccount => "pod",
+        Kind::StateMachine => "states",
+        Kind::Pipe => "pipe",
+        Kind::Schedule => "clock",
+        Kind::Crawler => "crawler",
+        Kind::Topic => "topic",
+        Kind::Bucket => "bucket",
+        Kind::Bus => "bus",
+        Kind::Api => "api",
+        Kind::IotRule => "device",
+        Kind::Policy => "other",
     }
 }
 
-/// Puts the number of a loop on the line that leads back to where the loop begins.
-fn add_number(
-    scene: &mut String,
-    drawing: &Drawing<'_>,
-    layout: &Layout,
-    found: &DrawnLoop,
-    number: usize,
-) {
-    let mut from_last = found.path.iter().rev();
-    let (Some(to), Some(from)) = (from_last.next(), from_last.next()) else {
-        return;
-    };
-    let mut back = drawing.lines.iter().zip(&layout.routes);
-    let Some((_, route)) =
-        back.find(|(line, _)| line.grade.is_some() && (line.from, line.to) == (*from, *to))
-    else {
-        return;
-    };
-    let half = route.len() / 2;
-    let (Some(one), Some(other)) = (route.get(half.saturating_sub(1)), route.get(half)) else {
-        return;
-    };
-    let (x, y) = (i64::midpoint(one.x, other.x), i64::midpoint(one.y, other.y));
-    let path = words::path(drawing, found, LISTED_COLUMNS);
-    add(
-        scene,
-        format_args!(
-            r#"<g class="number"><circle cx="{x}" cy="{y}" r="9"/><text x="{x}" y="{}">{number}</text><title>{}</title></g>"#,
-            y + 4,
-            escaped(&format!("loop, {}: {path}", words::loop_number(found)))
-        ),
-    );
+/// A legend and how high it is.
+pub(super) struct Legend {
+    pub(super) elements: String,
+    pub(super) height: i64,
 }
 
-/// What shapes and lines mean, so many kinds and half as many lines in a row.
-pub(super) fn legend(in_a_row: i64) -> String {
+/// Kinds in the order of the legend, and what they are called there.
+const KINDS: [(Kind, &str); 23] = [
+    (Kind::Role, "role"),
+    (Kind::User, "user"),
+    (Kind::Group, "group"),
+    (Kind::Service, "AWS service"),
+    (Kind::Account, "other account"),
+    (Kind::Organization, "organization"),
+    (Kind::Anyone, "anyone"),
+    (Kind::Function, "function"),
+    (Kind::Instance, "instance"),
+    (Kind::AutoScalingGroup, "scaling group"),
+    (Kind::Task, "ECS task"),
+    (Kind::EcsService, "ECS service"),
+    (Kind::PodIdentity, "EKS pod"),
+    (Kind::ServiceAccount, "EKS account"),
+    (Kind::StateMachine, "state machine"),
+    (Kind::Schedule, "schedule"),
+    (Kind::Crawler, "crawler"),
+    (Kind::Api, "API"),
+    (Kind::IotRule, "IoT rule"),
+    (Kind::Pipe, "pipe"),
+    (Kind::Bus, "event bus"),
+    (Kind::Topic, "topic"),
+    (Kind::Bucket, "bucket"),
+];
+
+/// What the shapes and lines of a drawing mean, so many kinds and half as many lines in a row.
+pub(super) fn legend(drawing: &Drawing<'_>, in_a_row: i64) -> Legend {
     let mut legend = String::new();
-    let kinds = [
-        (Kind::Role, "role"),
-        (Kind::User, "user"),
-        (Kind::Service, "AWS service"),
-        (Kind::Account, "other account"),
-        (Kind::Anyone, "anyone"),
-        (Kind::Function, "function"),
-        (Kind::Instance, "instance"),
-        (Kind::Queue, "queue"),
-    ];
+    let has = |kind: Kind| drawing.nodes.iter().any(|node| node.kind == kind);
+    let kinds = KINDS.into_iter().chain([(Kind::Queue, "queue")]);
+    let kinds: Vec<(Kind, &str)> = kinds.filter(|(kind, _)| has(*kind)).collect();
     let kinds_in_all = i64::try_from(kinds.len()).unwrap_or(0);
     for ((kind, words), place) in kinds.into_iter().zip(0..) {
         let (x, y) = (place % in_a_row * 136, place / in_a_row * 28);
@@ -424,18 +430,60 @@ pub(super) fn legend(in_a_row: i64) -> String {
         );
     }
     let top = (kinds_in_all + in_a_row - 1) / in_a_row * 28 + 14;
-    let lines = [
-        ("send", "send", "sends"),
-        ("receive", "receive", "receives (and deletes)"),
-        ("manage", "manage", "administers, purges, deletes"),
-        ("delivers", "delivers", "AWS delivers"),
-        ("redrives", "redrives", "dead letters"),
-        ("runs-as", "runs-as", "runs as"),
-        ("send conditional", "send", "dashed: only under conditions"),
-        ("send loop", "loop", "red: part of a loop"),
-    ];
-    for ((class, head, words), place) in lines.into_iter().zip(0..) {
-        let lines_in_a_row = (in_a_row / 2).max(1);
+    let drawn = |style: &str| {
+        let mut lines = drawing.lines.iter();
+        lines.any(|line| words::style(line.kind) == style)
+    };
+    let lines: Vec<_> = [
+        (
+            "send",
+            "send",
+            "sends, publishes, puts, invokes",
+            drawn("send"),
+        ),
+        (
+            "receive",
+            "receive",
+            "receives (and deletes)",
+            drawn("receive"),
+        ),
+        (
+            "manage",
+            "manage",
+            "administers, purges, deletes",
+            drawn("manage"),
+        ),
+        ("delivers", "delivers", "AWS delivers", drawn("delivers")),
+        ("redrives", "redrives", "what failed", drawn("redrives")),
+        ("runs-as", "runs-as", "runs as", drawn("runs-as")),
+        (
+            "assumes",
+            "assumes",
+            "can become (assumes)",
+            drawn("assumes"),
+        ),
+        (
+            "send conditional",
+            "send",
+            "dashed: only under conditions",
+            drawing
+                .lines
+                .iter()
+                .any(|line| line.certainty == Certainty::Conditional),
+        ),
+        (
+            "send loop",
+            "loop",
+            "red: part of a loop, by number",
+            drawing.lines.iter().any(|line| line.grade.is_some()),
+        ),
+    ]
+    .into_iter()
+    .filter(|(.., is_drawn)| *is_drawn)
+    .collect();
+    let lines_in_a_row = (in_a_row / 2).max(1);
+    let rows = (i64::try_from(lines.len()).unwrap_or(0) + lines_in_a_row - 1) / lines_in_a_row;
+    for ((class, head, words, _), place) in lines.into_iter().zip(0..) {
         let (x, y) = (
             place % lines_in_a_row * 270,
             top + place / lines_in_a_row * 24,
@@ -450,7 +498,10 @@ pub(super) fn legend(in_a_row: i64) -> String {
             ),
         );
     }
-    legend
+    Legend {
+        elements: legend,
+        height: top + rows * 24,
+    }
 }
 
 /// Text for XML and HTML, as content or attribute. XML allows two characters nowhere, not even by number.

@@ -284,6 +284,149 @@ fn every_format_names_the_kind_the_loop_and_the_conditions() {
     }
 }
 
+/// Every kind, each with a hostile name and a line to a queue.
+fn every_kind() -> Picture {
+    let kinds = [
+        Kind::User,
+        Kind::Group,
+        Kind::Role,
+        Kind::Account,
+        Kind::Service,
+        Kind::Organization,
+        Kind::Anyone,
+        Kind::Function,
+        Kind::Instance,
+        Kind::AutoScalingGroup,
+        Kind::Task,
+        Kind::EcsService,
+        Kind::PodIdentity,
+        Kind::ServiceAccount,
+        Kind::StateMachine,
+        Kind::Pipe,
+        Kind::Schedule,
+        Kind::Crawler,
+        Kind::Topic,
+        Kind::Bucket,
+        Kind::Bus,
+        Kind::Api,
+        Kind::IotRule,
+    ];
+    let ids: Vec<String> = (0..)
+        .zip(kinds)
+        .map(|(number, kind)| format!("{number}{EVIL}{kind}"))
+        .collect();
+    let mut nodes: Vec<(&str, Kind)> = ids.iter().map(String::as_str).zip(kinds).collect();
+    nodes.push(("queue", Kind::Queue));
+    let edges: Vec<(&str, &str, EdgeKind)> = ids
+        .iter()
+        .map(|id| (id.as_str(), "queue", EdgeKind::Delivers))
+        .collect();
+    picture(&nodes, &edges)
+}
+
+#[test]
+fn every_kind_is_drawn_with_an_icon_that_exists_and_told_in_the_legend() {
+    let drawn = every_kind();
+    let svg = text(&drawn, GraphFormat::Svg);
+    assert_well_formed(&svg);
+    let mut icons = BTreeSet::new();
+    for after in svg.split("href=\"#").skip(1) {
+        let (icon, _) = after.split_once('"').unwrap();
+        assert!(svg.contains(&format!("<symbol id=\"{icon}\"")), "{icon}");
+        icons.insert(icon);
+    }
+    assert!(!icons.contains("icon-other"), "{icons:?}");
+    for after in svg.split("marker-end=\"url(#").skip(1) {
+        let (marker, _) = after.split_once(')').unwrap();
+        assert!(
+            svg.contains(&format!("<marker id=\"{marker}\"")),
+            "{marker}"
+        );
+    }
+    let (_, legend) = svg.split_once("class=\"paper\"").unwrap();
+    for word in ["topic", "bucket", "event bus", "pipe", "schedule", "API"] {
+        assert!(legend.contains(&format!(">{word}</text>")), "{word}");
+    }
+    let html = text(&drawn, GraphFormat::Html);
+    let (_, scene) = html.split_once("<body>").unwrap();
+    let (scene, _) = scene.split_once("<script").unwrap();
+    assert!(!scene.contains("alert(1)</"));
+}
+
+#[test]
+fn what_messages_pass_through_is_told_apart_by_shape() {
+    let drawn = every_kind();
+    let dot = text(&drawn, GraphFormat::Dot);
+    let mermaid = text(&drawn, GraphFormat::Mermaid);
+    let dot_shapes: BTreeSet<&str> = dot
+        .split(", shape=")
+        .skip(1)
+        .map(|rest| rest.split([']', ',']).next().unwrap())
+        .collect();
+    assert_eq!(
+        dot_shapes,
+        BTreeSet::from([
+            "box",
+            "cds",
+            "component",
+            "cylinder",
+            "ellipse",
+            "house",
+            "invtrapezium",
+            "octagon",
+            "parallelogram",
+            "rarrow",
+        ])
+    );
+    for line in mermaid.lines().skip(1) {
+        assert!(line.matches('"').count() % 2 == 0, "{line}");
+        let label = line.split('"').nth(1).unwrap_or_default();
+        let label = label.replace("<br/>", "");
+        assert!(
+            !label.contains(['<', '>', '`', '\\', '{', '|', '&']),
+            "{line}"
+        );
+    }
+    for shape in [">\"", "[\\\"", "([\"", "[/\"", "{{\""] {
+        assert!(mermaid.contains(shape), "{shape}");
+    }
+}
+
+/// A bucket that fills a queue whose function writes to the bucket.
+fn way_back() -> Picture {
+    let drawn = picture(
+        &[
+            ("bucket", Kind::Bucket),
+            ("queue", Kind::Queue),
+            ("worker", Kind::Function),
+            ("role", Kind::Role),
+        ],
+        &[
+            ("bucket", "queue", EdgeKind::Delivers),
+            ("queue", "worker", EdgeKind::Delivers),
+            ("worker", "role", EdgeKind::RunsAs),
+            ("role", "bucket", EdgeKind::PutObject),
+        ],
+    );
+    let path = ["queue", "worker", "role", "bucket", "queue"];
+    with_loop(drawn, Grade::Wired, &path)
+}
+
+#[test]
+fn a_way_back_over_several_places_has_its_number_at_every_line_that_carries_messages() {
+    let svg = text(&way_back(), GraphFormat::Svg);
+    assert_eq!(svg.matches("<g class=\"number\">").count(), 3, "{svg}");
+    let way = "⟲ 1  wired: queue queue → function worker → role role → bucket bucket → queue queue";
+    assert!(svg.contains(way));
+    assert_eq!(svg.matches("class=\"line put-object").count(), 0);
+    assert!(text(&way_back(), GraphFormat::Mermaid).contains("put-object · loop wired"));
+    let dot = text(&way_back(), GraphFormat::Dot);
+    assert_eq!(dot.matches(", color=red, fontcolor=red").count(), 4);
+    // One principal over one queue: the line that leads back is enough.
+    let svg = text(&flow("role", "queue"), GraphFormat::Svg);
+    assert_eq!(svg.matches("<g class=\"number\">").count(), 1);
+}
+
 #[test]
 fn no_text_of_a_picture_is_smaller_than_eleven_pixels() {
     let sizes: BTreeSet<&str> = svg::STYLE

@@ -38,10 +38,41 @@ pub(super) fn name(picture: &Picture, node: &Drawn) -> String {
     match node.fold {
         Fold::Administrators => format!("{number} administrators"),
         Fold::Wide if Part::of(node.kind) == Part::Resource => {
-            format!("{number} open {}s", node.kind)
+            format!("{number} open {}", many(node.kind))
         }
         Fold::Wide => format!("{number} far-reaching"),
-        Fold::Single | Fold::Alike | Fold::Idle => format!("{number} {}s", node.kind),
+        Fold::Single | Fold::Alike | Fold::Idle => format!("{number} {}", many(node.kind)),
+    }
+}
+
+/// The plural of a kind.
+fn many(kind: Kind) -> &'static str {
+    match kind {
+        Kind::User => "users",
+        Kind::Group => "groups",
+        Kind::Role => "roles",
+        Kind::Policy => "policies",
+        Kind::Account => "accounts",
+        Kind::Service => "services",
+        Kind::Organization => "organizations",
+        Kind::Anyone => "anyone",
+        Kind::Queue => "queues",
+        Kind::Function => "functions",
+        Kind::Instance => "instances",
+        Kind::AutoScalingGroup => "auto-scaling-groups",
+        Kind::Task => "tasks",
+        Kind::EcsService => "ecs-services",
+        Kind::PodIdentity => "pod-identities",
+        Kind::ServiceAccount => "service-accounts",
+        Kind::StateMachine => "state-machines",
+        Kind::Pipe => "pipes",
+        Kind::Schedule => "schedules",
+        Kind::Crawler => "crawlers",
+        Kind::Topic => "topics",
+        Kind::Bucket => "buckets",
+        Kind::Bus => "buses",
+        Kind::Api => "apis",
+        Kind::IotRule => "iot-rules",
     }
 }
 
@@ -52,17 +83,15 @@ pub(super) fn caption(picture: &Picture, node: &Drawn) -> String {
         Fold::Single => kind.to_owned(),
         Fold::Administrators if node.members.len() == 1 => format!("{kind}, administrator"),
         Fold::Administrators => "every right on everything".to_owned(),
-        Fold::Wide if Part::of(node.kind) == Part::Resource => {
-            "rights of a great part of all".to_owned()
-        }
+        Fold::Wide if Part::of(node.kind) == Part::Resource => "open to a great many".to_owned(),
         Fold::Wide if node.members.len() == 1 => format!("{kind}, far-reaching"),
-        Fold::Wide => "rights on a great part of all".to_owned(),
+        Fold::Wide => "rights on a great many".to_owned(),
         Fold::Alike => {
             let first: String = members(picture, node).take(1).map(label).collect();
             format!("{first}, …")
         }
         Fold::Idle => match Part::of(node.kind) {
-            Part::Principal => "no right on any queue",
+            Part::Principal => "no right on any of these",
             Part::Workload => "no known role",
             Part::Resource => "nobody else uses them",
         }
@@ -100,7 +129,9 @@ pub(super) fn why(node: &Drawn) -> &'static str {
         Fold::Wide if Part::of(node.kind) == Part::Resource => {
             "a great part of all principals have rights on them; lines to each are left out"
         }
-        Fold::Wide => "rights on a great part of all queues; lines to each are left out",
+        Fold::Wide => {
+            "rights on a great part of all queues, channels or roles; lines to each are left out"
+        }
         Fold::Alike => "all with the same edges",
         Fold::Idle => "none has an edge that is drawn",
     }
@@ -200,18 +231,24 @@ pub(super) fn loop_number(found: &DrawnLoop) -> String {
 /// What the whole picture shows, in one line, and what it does not.
 pub(super) fn summary(drawing: &Drawing<'_>) -> Vec<String> {
     let picture = drawing.picture;
+    let counted = |number: usize, one: &str, many: &str| {
+        format!("{number} {}", if number == 1 { one } else { many })
+    };
     let of = |part: Part| {
         let nodes = picture.nodes.iter();
         nodes.filter(|node| Part::of(node.kind) == part).count()
     };
-    let counted = |number: usize, one: &str, many: &str| {
-        format!("{number} {}", if number == 1 { one } else { many })
+    let queues = picture.nodes.iter();
+    let queues = queues.filter(|node| node.kind == Kind::Queue).count();
+    let channels = match of(Part::Resource) - queues {
+        0 => String::new(),
+        number => format!(", {}", counted(number, "channel", "channels")),
     };
     let mut summary = vec![format!(
-        "{}, {}, {}; {}",
+        "{}, {}, {}{channels}; {}",
         counted(of(Part::Principal), "principal", "principals"),
         counted(of(Part::Workload), "workload", "workloads"),
-        counted(of(Part::Resource), "queue", "queues"),
+        counted(queues, "queue", "queues"),
         match picture.loops.len() {
             0 => "no loop".to_owned(),
             number => counted(number, "loop", "loops"),
@@ -225,7 +262,7 @@ pub(super) fn summary(drawing: &Drawing<'_>) -> Vec<String> {
     if !picture.more.is_empty() {
         let number: u64 = picture.more.iter().map(|more| more.number).sum();
         summary.push(format!(
-            "{number} more rights and loops of principals with the same right on a great many queues are left out."
+            "{number} more rights and loops of principals that reach a great many alike are left out."
         ));
     }
     summary
@@ -234,11 +271,17 @@ pub(super) fn summary(drawing: &Drawing<'_>) -> Vec<String> {
 /// The style of a line, for formats that know a few: what it is called in them and in style sheets.
 pub(super) fn style(kind: EdgeKind) -> &'static str {
     match kind {
-        EdgeKind::Send => "send",
+        EdgeKind::Send
+        | EdgeKind::Publish
+        | EdgeKind::PutObject
+        | EdgeKind::PutEvents
+        | EdgeKind::Invoke
+        | EdgeKind::Start => "send",
         EdgeKind::Receive => "receive",
         EdgeKind::Administer | EdgeKind::Delete | EdgeKind::Purge => "manage",
         EdgeKind::Delivers => "delivers",
         EdgeKind::Redrives => "redrives",
         EdgeKind::RunsAs => "runs-as",
+        EdgeKind::Assumes => "assumes",
     }
 }

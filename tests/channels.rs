@@ -1,0 +1,209 @@
+//! Who may put something into topics, buckets and functions: what is told in sets is what deciding each by itself gives.
+
+use patscan::access::Access;
+use patscan::account::{Account, from_slice};
+use patscan::policy::Formula;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use crate::generated::cases;
+
+const ACTIONS: [&str; 8] = [
+    "sns:Publish",
+    "sns:*",
+    "*",
+    "lambda:InvokeFunction",
+    "lambda:*",
+    "s3:PutObject",
+    "s3:Put*",
+    "sqs:SendMessage",
+];
+const RESOURCES: [&str; 14] = [
+    "*",
+    "arn:aws:sns:eu-west-1:111122223333:news",
+    "arn:aws:sns:*:*:n*",
+    "arn:aws:sns:eu-west-1:111122223333:${aws:PrincipalTag/topic}",
+    "arn:aws:sns:eu-west-1:444455556666:theirs",
+    "arn:aws:s3:::box",
+    "arn:aws:s3:::box/*",
+    "arn:aws:s3:::box/in/*",
+    "arn:aws:s3:::box/out/*",
+    "arn:aws:s3:::box-other/*",
+    "arn:aws:s3:::*/*.json",
+    "arn:aws:lambda:eu-west-1:111122223333:function:worker",
+    "arn:aws:lambda:eu-west-1:111122223333:function:worker:*",
+    "arn:aws:lambda:*:*:function:w*",
+];
+const PRINCIPALS: [&str; 5] = [
+    "*",
+    "111122223333",
+    "arn:aws:iam::111122223333:role/r0",
+    "arn:aws:iam::111122223333:user/u",
+    "AROAEXAMPLER1",
+];
+
+fn statement() -> impl Strategy<Value = Value> {
+    let condition = select(vec![
+        None,
+        None,
+        None,
+        Some(json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}})),
+        Some(json!({"StringEquals": {"aws:PrincipalTag/topic": "news"}})),
+        Some(json!({"StringEquals": {"aws:PrincipalAccount": "444455556666"}})),
+    ]);
+    (
+        prop_oneof![4 => Just("Allow"), 1 => Just("Deny")],
+        prop::collection::vec(select(&ACTIONS[..]), 1..3),
+        prop_oneof![6 => Just("Resource"), 1 => Just("NotResource")],
+        prop::collection::vec(select(&RESOURCES[..]), 1..3),
+        condition,
+    )
+        .prop_map(|(effect, actions, element, resources, condition)| {
+            let mut statement = json!({"Effect": effect, "Action": actions, element: resources});
+            if let Some(condition) = condition {
+                statement["Condition"] = condition;
+            }
+            statement
+        })
+}
+
+fn document() -> impl Strategy<Value = Value> {
+    prop::collection::vec(statement(), 1..4)
+        .prop_map(|statements| json!({"Version": "2012-10-17", "Statement": statements}))
+}
+
+fn resource_policy(action: &'static str) -> impl Strategy<Value = Value> {
+    let statement = (
+        prop_oneof![3 => Just("Allow"), 1 => Just("Deny")],
+        select(&PRINCIPALS[..]),
+    )
+        .prop_map(move |(effect, principal)| {
+            json!({"Effect": effect, "Principal": {"AWS": principal}, "Action": action, "Resource": "*"})
+        });
+    prop_oneof![
+        Just(Value::Null),
+        prop::collection::vec(statement, 1..3)
+            .prop_map(|statements| json!({"Version": "2012-10-17", "Statement": statements})),
+    ]
+}
+
+fn account() -> impl Strategy<Value = Account> {
+    let boundary = prop::option::weighted(0.3, Just("arn:aws:iam::111122223333:policy/limit"));
+    let role = (
+        prop::collection::vec(document(), 0..3),
+        boundary,
+        any::<bool>(),
+    );
+    (
+        prop::collection::vec(role, 3),
+        document(),
+        document(),
+        resource_policy("sns:Publish"),
+        resource_policy("s3:PutObject"),
+        resource_policy("lambda:InvokeFunction"),
+        prop::option::of(document()),
+    )
+        .prop_map(|(roles, limit, of_user, topic, bucket, function, control)| {
+            let roles: Vec<Value> = roles
+                .into_iter()
+                .enumerate()
+                .map(|(number, (documents, boundary, tagged))| {
+                    let inline: Vec<Value> = documents
+                        .into_iter()
+                        .enumerate()
+                        .map(|(name, document)| json!({"name": format!("p{name}"), "document": document}))
+                        .collect();
+                    json!({
+                        "arn": format!("arn:aws:iam::111122223333:role/r{number}"),
+                        "id": format!("AROAEXAMPLER{number}"),
+                        "trust": {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]},
+                        "tags": if tagged { json!([{"key": "topic", "value": "news"}]) } else { json!([]) },
+                        "inline": inline,
+                        "boundary": boundary,
+                    })
+                })
+                .collect();
+            let organization = match control {
+                None => json!({"membership": "none"}),
+                Some(document) => json!({
+                    "membership": "member", "id": "o-example", "management_account": "999988887777", "path": null,
+                    "service_controls": [{"target": "r-root", "policies": [
+                        {"id": "p-Full", "name": "Full", "document": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}},
+                        {"id": "p-1", "name": "Limit", "document": document},
+                    ]}],
+                    "resource_controls": [],
+                }),
+            };
+            let topic_arn = "arn:aws:sns:eu-west-1:111122223333:news";
+            let bucket_arn = "arn:aws:s3:::box";
+            let worker = "arn:aws:lambda:eu-west-1:111122223333:function:worker";
+            let queue = "arn:aws:sqs:eu-west-1:111122223333:orders";
+            let service = |name: &str, source: &str| json!({"service": {"name": name, "source": source}});
+            let theirs = "arn:aws:sns:eu-west-1:444455556666:theirs";
+            let snapshot = json!({
+                "schema": "patscan.snapshot/v1",
+                "account": {
+                    "id": "111122223333", "partition": "aws", "regions": ["eu-west-1"],
+                    "scanned_at": "2026-11-01T08:00:00Z", "organization": organization,
+                    "roles": roles,
+                    "users": [{"arn": "arn:aws:iam::111122223333:user/u", "id": "AIDAEXAMPLEU", "inline": [{"name": "p", "document": of_user}]}],
+                    "policies": [{"arn": "arn:aws:iam::111122223333:policy/limit", "document": limit}],
+                    "queues": [{"arn": queue, "url": "https://sqs.eu-west-1.amazonaws.com/111122223333/orders", "attributes": {}}],
+                    "functions": [{"arn": worker, "role": "arn:aws:iam::111122223333:role/r2"}],
+                    "deliveries": [
+                        {"kind": "subscription", "configured_by": format!("{topic_arn}:1"), "from": topic_arn, "to": queue, "sender": service("sns.amazonaws.com", topic_arn)},
+                        {"kind": "subscription", "configured_by": format!("{theirs}:1"), "from": theirs, "to": queue, "sender": service("sns.amazonaws.com", theirs)},
+                        {"kind": "notification", "configured_by": bucket_arn, "from": bucket_arn, "to": queue, "sender": service("s3.amazonaws.com", bucket_arn),
+                         "filter": {"events": ["s3:ObjectCreated:*"], "prefix": "in/", "suffix": ".json"}},
+                        {"kind": "notification", "configured_by": bucket_arn, "from": bucket_arn, "to": format!("{worker}:live"), "sender": service("s3.amazonaws.com", bucket_arn)},
+                    ],
+                    "channels": [
+                        {"arn": bucket_arn, "policy": bucket},
+                        {"arn": format!("{worker}:live"), "policy": function},
+                        {"arn": topic_arn, "policy": topic},
+                    ],
+                },
+            });
+            from_slice(snapshot.to_string().as_bytes(), "generated".as_ref()).unwrap()
+        })
+}
+
+fn told(when: &Formula) -> String {
+    match when {
+        Formula::Always => "always".to_owned(),
+        Formula::Never => "never".to_owned(),
+        conditional => conditional.conditions().join(" and "),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn sets_tell_what_each_inlet_by_itself_tells(account in account()) {
+        let accounts = [account];
+        let access = Access::compute(&accounts);
+        let channels = access.channels();
+        prop_assert!(channels.inlets.len() > 5);
+        for principal in 0..access.principals.len() {
+            let each = channels.rights_one_by_one(principal);
+            for inlet in 0..channels.inlets.len() {
+                let workloads = access.principals[principal].workloads.len();
+                for workload in std::iter::once(None).chain((0..workloads).map(Some)) {
+                    let by_itself = each
+                        .iter()
+                        .find(|right| right.inlet == inlet)
+                        .map_or(Formula::Never, |right| right.of(workload).clone());
+                    prop_assert_eq!(
+                        told(&channels.when(principal, workload, inlet)),
+                        told(&by_itself),
+                        "{} on {:?}",
+                        access.principals[principal].arn,
+                        &channels.inlets[inlet]
+                    );
+                }
+            }
+        }
+    }
+}
