@@ -113,13 +113,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_without_address_is_told_from_an_address_without_answer() {
-        // No name server is asked about an empty label, and without TLS no certificate either.
-        let nameless = failure_at("http://glue..example").await;
-        assert_eq!(
-            (nameless.code.as_str(), nameless.kind),
-            ("UnknownHost", Kind::Unreachable)
-        );
-        assert!(nameless.is_not_offered());
+        // No name server is asked about an empty label.
+        for endpoint in ["http://glue..example", "https://glue..example"] {
+            let nameless = failure_at(endpoint).await;
+            assert_eq!(
+                (nameless.code.as_str(), nameless.kind),
+                ("UnknownHost", Kind::Unreachable),
+                "{endpoint}"
+            );
+            assert!(nameless.is_not_offered());
+        }
         // Nobody listens on the port of discard at home.
         let closed = failure_at("http://127.0.0.1:9").await;
         assert_eq!(

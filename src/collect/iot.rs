@@ -13,8 +13,8 @@ use super::around::each;
 use super::attributes::queue_of_url;
 use super::calls::{GET_TOPIC_RULE, LIST_TOPIC_RULES};
 use super::failure::Failure;
-use super::flow::Flow;
-use crate::account::{Delivery, DeliveryKind, Sender, unqualified_function};
+use super::flow::{Flow, followed};
+use crate::account::{Delivery, DeliveryKind, Sender};
 use crate::arn::Arn;
 
 const SERVICE: &str = "iot.amazonaws.com";
@@ -117,7 +117,8 @@ fn target(scan: &Scan<'_>, region: &str, source: &Arn, action: &Action) -> Optio
             name: SERVICE.to_owned(),
             source: source.clone(),
         };
-        return Some((unqualified_function(&Arn::parse(function).ok()?)?, sender));
+        // With its version or alias, which has a policy of its own.
+        return Some((followed(function)?, sender));
     };
     Some((to, Sender::Role(Arn::parse(role).ok()?)))
 }

@@ -70,6 +70,19 @@ async fn a_policy_that_is_refused_is_told_from_one_that_does_not_exist() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_body_does_not_say_that_a_bucket_notifies_nobody() {
+    for (body, complete) in [("", false), ("<NotificationConfiguration/>", true)] {
+        let aws = Canned::start(move |request| match request.operation.as_str() {
+            "GetBucketNotificationConfiguration" => Some(Answer::ok(body.to_owned())),
+            _ => of_everything(request),
+        });
+        let account = scan(&aws).await.unwrap();
+        assert_eq!(account.coverage.is_complete(), complete, "{body}");
+        assert!(lines_of(&account, DeliveryKind::Notification).is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_subscription_whose_attributes_are_refused_is_kept_without_them() {
     let aws = Canned::start(|request| match request.operation.as_str() {
         "GetSubscriptionAttributes" => Some(Answer::denied(request)),
