@@ -252,7 +252,19 @@ fn check_finding(finding: &Finding) {
     );
     for principal in &finding.principals {
         assert!(!principal.kind.is_empty() && !principal.arn.is_empty());
-        let kinds = ["function", "instance"];
+        let kinds = [
+            "auto-scaling-group",
+            "crawler",
+            "ecs-service",
+            "function",
+            "instance",
+            "pipe",
+            "pod-identity",
+            "schedule",
+            "service-account",
+            "state-machine",
+            "task",
+        ];
         let known = |workload: &Entity| kinds.contains(&&*workload.kind);
         assert!(principal.workloads.iter().all(known), "{context}");
     }
