@@ -51,6 +51,7 @@ fn finding(
     // What the others may fill, surely and at all: each in a session of its own.
     let (mut surely, mut filled) = (QueueSet::new(), QueueSet::new());
     let mut generators: BTreeSet<usize> = BTreeSet::new();
+    let mut conditions: BTreeSet<String> = BTreeSet::new();
     for rights in access.rights(index) {
         let sessions = rights.on_each();
         for place in &others {
@@ -63,12 +64,17 @@ fn finding(
             filled |= &*rights.queues;
             if when.is_always() {
                 surely |= &*rights.queues;
+            } else {
+                conditions.extend(when.conditions());
             }
         }
     }
     let generator = generators.first().copied()?;
     let (certainty, first_queue) = match surely.min() {
-        Some(queue) => (Certainty::Allowed, queue),
+        Some(queue) => {
+            conditions.clear();
+            (Certainty::Allowed, queue)
+        }
         None => (Certainty::Conditional, filled.min()?),
     };
     let subject = Entity::new(role.kind, role.arn.shared());
@@ -147,7 +153,7 @@ fn finding(
         more_resources: queues.len().saturating_sub(resources.len() as u64),
         resources,
         certainty,
-        conditions: Vec::new(),
+        conditions: conditions.into_iter().collect(),
         evidence: proofs,
         more_evidence: 0,
         remedy: "Give generators and consumers a role each, with the rights of their one side."
