@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::collect::Skippable;
+
 /// Who can really put messages into this queue, who can take them out, and can anything feed itself?
 ///
 /// Without a subcommand, audits the live AWS account that the credentials belong to. patscan only reads: it never changes
@@ -178,8 +180,8 @@ pub struct SourceArgs {
     /// Region to leave out; repeatable
     #[arg(long = "exclude-region", value_name = "REGION")]
     pub exclude_regions: Vec<String>,
-    /// Service to leave out (ec2, kms, lambda, organizations); repeatable. Said in the report, not a gap
-    #[arg(long, value_name = "SERVICE")]
+    /// Services to leave out; the help names those that can be.
+    #[arg(long, value_name = "SERVICE", help = skip_help())]
     pub skip: Vec<String>,
     /// Endpoint to use for every service, instead of AWS
     #[arg(long, value_name = "URL")]
@@ -200,6 +202,13 @@ pub struct SourceArgs {
     /// Keep what was collected in a file (`.json`, or `.json.zst` to compress), readable by you only
     #[arg(long, value_name = "FILE")]
     pub save_snapshot: Option<PathBuf>,
+}
+
+fn skip_help() -> String {
+    format!(
+        "Service to leave out ({}); repeatable. Said in the report, not a gap",
+        Skippable::listed()
+    )
 }
 
 /// What comes out, and what the exit code says.

@@ -31,7 +31,7 @@ pub enum ConfigError {
     #[error("there is no severity `{0}`; use critical, high, medium, low or info")]
     Severity(String),
     /// A service that cannot be skipped.
-    #[error("`{0}` cannot be skipped: {reason}; --skip takes ec2, kms, lambda or organizations", reason = skip_reason(.0))]
+    #[error("`{0}` cannot be skipped: {reason}; --skip takes {services}", reason = skip_reason(.0), services = Skippable::listed())]
     Skip(String),
     /// Something that is not an account id.
     #[error(

@@ -106,7 +106,7 @@ pub struct Filter {
 /// What messages pass through besides queues, with its resource policy: a topic, bucket, bus, or a function that is invoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
-    /// Its ARN; of a function without version or alias.
+    /// Its ARN; of a function as it is invoked, since a version or alias has a policy of its own.
     pub arn: Arn,
     /// The resource policy, when there is one and it was readable.
     #[serde(default)]

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use crate::account::{Encryption, PolicyText, QueueAttributes, Redrive, RedriveAllow};
-use crate::arn::Arn;
+use crate::arn::{AccountId, Arn};
 
 /// The attributes, and remarks on those that make no sense and are left out.
 pub(super) fn read_attributes(
@@ -96,6 +96,21 @@ pub(super) fn arn_of_url(url: &str, partition: &str, region: &str) -> Option<Arn
         return None;
     }
     Arn::build(partition, "sqs", region, account, name).ok()
+}
+
+/// The ARN of a queue that something in a region names by its URL. The region of a host of AWS counts where it has one, since
+/// the URL may lead to another region; text that is filled in only at run time is no account.
+pub(super) fn queue_of_url(url: &str, partition: &str, region: &str) -> Option<Arn> {
+    let host = url.split_once("://")?.1.split('/').next()?;
+    let told = match host.split('.').collect::<Vec<_>>().as_slice() {
+        ["sqs" | "sqs-fips", region, "amazonaws", ..] | [region, "queue", "amazonaws", ..] => {
+            Some(*region)
+        }
+        _ => None,
+    };
+    let arn = arn_of_url(url, partition, told.unwrap_or(region))?;
+    AccountId::parse(arn.account()).ok()?;
+    Some(arn)
 }
 
 #[cfg(test)]
@@ -195,6 +210,31 @@ mod tests {
         }
         for url in ["", "dead", "https://sqs.amazonaws.com", "https://host/dead"] {
             assert!(arn_of_url(url, "aws", "eu-west-1").is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_may_lead_to_another_region_but_not_to_an_account_yet_unknown() {
+        let of =
+            |url: &str| queue_of_url(url, "aws", "eu-west-1").map(|arn| arn.as_str().to_owned());
+        for url in [
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/dead",
+            "https://eu-west-1.queue.amazonaws.com/111122223333/dead",
+            "https://queue.amazonaws.com/111122223333/dead",
+            "http://127.0.0.1:4566/111122223333/dead",
+        ] {
+            assert_eq!(of(url).as_deref(), Some(QUEUE), "{url}");
+        }
+        assert_eq!(
+            of("https://sqs.us-east-2.amazonaws.com/111122223333/dead").as_deref(),
+            Some("arn:aws:sqs:us-east-2:111122223333:dead")
+        );
+        for url in [
+            "https://sqs.eu-west-1.amazonaws.com/${account}/dead",
+            "dead",
+            "",
+        ] {
+            assert_eq!(of(url), None, "{url}");
         }
     }
 }

@@ -98,4 +98,81 @@ calls! {
         "event source mappings", "loops that are wired may be shown as permitted";
     DESCRIBE_INSTANCES = "ec2" "DescribeInstances", Some("ec2:DescribeInstances"), MAY_HIDE,
         "instances", "roles may look unused and loops through instances are not recognised";
+    // The rest is asked only in regions with queues.
+    LIST_MESSAGE_MOVE_TASKS = "sqs" "ListMessageMoveTasks", Some("sqs:ListMessageMoveTasks"), MAY_HIDE,
+        "message move tasks", "loops through them are not recognised";
+    LIST_STATE_MACHINES = "states" "ListStateMachines", Some("states:ListStateMachines"), MAY_HIDE,
+        "state machines", "roles may look unused and loops through state machines are not recognised";
+    DESCRIBE_STATE_MACHINE = "states" "DescribeStateMachine", Some("states:DescribeStateMachine"), MAY_HIDE,
+        "role and tasks", "its role may look unused and loops through it are not recognised";
+    DESCRIBE_AUTO_SCALING_GROUPS = "autoscaling" "DescribeAutoScalingGroups", Some("autoscaling:DescribeAutoScalingGroups"), MAY_HIDE,
+        "Auto Scaling groups", "roles of instances that do not run now may look unused";
+    DESCRIBE_LAUNCH_CONFIGURATIONS = "autoscaling" "DescribeLaunchConfigurations", Some("autoscaling:DescribeLaunchConfigurations"), MAY_HIDE,
+        "launch configurations", "roles of instances that do not run now may look unused";
+    DESCRIBE_LAUNCH_TEMPLATE_VERSIONS = "ec2" "DescribeLaunchTemplateVersions", Some("ec2:DescribeLaunchTemplateVersions"), MAY_HIDE,
+        "versions", "roles of instances that do not run now may look unused";
+    DESCRIBE_LIFECYCLE_HOOKS = "autoscaling" "DescribeLifecycleHooks", Some("autoscaling:DescribeLifecycleHooks"), MAY_HIDE,
+        "lifecycle hooks", "what they send is not in this report";
+    LIST_TASK_DEFINITION_FAMILIES = "ecs" "ListTaskDefinitionFamilies", Some("ecs:ListTaskDefinitionFamilies"), MAY_HIDE,
+        "task definitions", "roles may look unused and loops through tasks are not recognised";
+    DESCRIBE_TASK_DEFINITION = "ecs" "DescribeTaskDefinition", Some("ecs:DescribeTaskDefinition"), MAY_HIDE,
+        "task roles", "roles may look unused and loops through tasks are not recognised";
+    LIST_CLUSTERS = "ecs" "ListClusters", Some("ecs:ListClusters"), MAY_HIDE,
+        "ECS clusters", "roles may look unused and loops through services are not recognised";
+    LIST_SERVICES = "ecs" "ListServices", Some("ecs:ListServices"), MAY_HIDE,
+        "services", "roles may look unused and loops through services are not recognised";
+    DESCRIBE_SERVICES = "ecs" "DescribeServices", Some("ecs:DescribeServices"), MAY_HIDE,
+        "services", "roles may look unused and loops through services are not recognised";
+    LIST_KUBERNETES_CLUSTERS = "eks" "ListClusters", Some("eks:ListClusters"), MAY_HIDE,
+        "EKS clusters", "roles may look unused and loops through pods are not recognised";
+    LIST_POD_IDENTITY_ASSOCIATIONS = "eks" "ListPodIdentityAssociations", Some("eks:ListPodIdentityAssociations"), MAY_HIDE,
+        "pod identity associations", "roles may look unused and loops through pods are not recognised";
+    DESCRIBE_POD_IDENTITY_ASSOCIATION = "eks" "DescribePodIdentityAssociation", Some("eks:DescribePodIdentityAssociation"), MAY_HIDE,
+        "roles", "they may look unused and loops through pods are not recognised";
+    GET_REST_APIS = "apigateway" "GetRestApis", Some("apigateway:GET"), MAY_HIDE,
+        "REST APIs", "what they send for their callers is not in this report";
+    GET_RESOURCES = "apigateway" "GetResources", Some("apigateway:GET"), MAY_HIDE,
+        "integrations", "what they send for their callers is not in this report";
+    GET_APIS = "apigateway" "GetApis", Some("apigateway:GET"), MAY_HIDE,
+        "HTTP and WebSocket APIs", "what they send for their callers is not in this report";
+    GET_INTEGRATIONS = "apigateway" "GetIntegrations", Some("apigateway:GET"), MAY_HIDE,
+        "integrations", "what they send for their callers is not in this report";
+    GET_CRAWLERS = "glue" "GetCrawlers", Some("glue:GetCrawlers"), MAY_HIDE,
+        "crawlers", "roles may look unused and loops through crawlers are not recognised";
+    LIST_TOPIC_RULES = "iot" "ListTopicRules", Some("iot:ListTopicRules"), MAY_HIDE,
+        "IoT rules", "what they send for devices is not in this report";
+    GET_TOPIC_RULE = "iot" "GetTopicRule", Some("iot:GetTopicRule"), MAY_HIDE,
+        "actions", "what they send for devices is not in this report";
+    LIST_SUBSCRIPTIONS = "sns" "ListSubscriptions", Some("sns:ListSubscriptions"), MAY_HIDE,
+        "subscriptions", "loops through topics are missing";
+    GET_SUBSCRIPTION_ATTRIBUTES = "sns" "GetSubscriptionAttributes", Some("sns:GetSubscriptionAttributes"), MAY_HIDE,
+        "filter and dead-letter queue", "it counts as if it took every message, and where its dead letters go is missing";
+    GET_TOPIC_ATTRIBUTES = "sns" "GetTopicAttributes", Some("sns:GetTopicAttributes"), MAY_HIDE,
+        "policy statements", "who may publish to the topic is missing";
+    LIST_EVENT_BUSES = "events" "ListEventBuses", Some("events:ListEventBuses"), MAY_HIDE,
+        "event buses", "loops through their rules are missing";
+    LIST_RULES = "events" "ListRules", Some("events:ListRules"), MAY_HIDE,
+        "rules", "loops through them are missing";
+    LIST_TARGETS_BY_RULE = "events" "ListTargetsByRule", Some("events:ListTargetsByRule"), MAY_HIDE,
+        "targets", "loops through the rule are missing";
+    LIST_PIPES = "pipes" "ListPipes", Some("pipes:ListPipes"), MAY_HIDE,
+        "pipes", "roles may look unused and loops through pipes are missing";
+    DESCRIBE_PIPE = "pipes" "DescribePipe", Some("pipes:DescribePipe"), MAY_HIDE,
+        "role and filter", "loops through the pipe are missing";
+    LIST_SCHEDULES = "scheduler" "ListSchedules", Some("scheduler:ListSchedules"), MAY_HIDE,
+        "schedules", "roles may look unused and what schedules send is missing";
+    GET_SCHEDULE = "scheduler" "GetSchedule", Some("scheduler:GetSchedule"), MAY_HIDE,
+        "role and target", "what the schedule sends is missing";
+    LIST_FUNCTION_EVENT_INVOKE_CONFIGS = "lambda" "ListFunctionEventInvokeConfigs", Some("lambda:ListFunctionEventInvokeConfigs"), MAY_HIDE,
+        "destinations", "loops through them are missing";
+    LIST_BUCKETS = "s3" "ListBuckets", Some("s3:ListAllMyBuckets"), MAY_HIDE,
+        "buckets", "loops through their notifications are missing";
+    GET_BUCKET_LOCATION = "s3" "GetBucketLocation", Some("s3:GetBucketLocation"), MAY_HIDE,
+        "region and notifications", "loops through them are missing";
+    GET_BUCKET_NOTIFICATION_CONFIGURATION = "s3" "GetBucketNotificationConfiguration", Some("s3:GetBucketNotification"), MAY_HIDE,
+        "notifications", "loops through them are missing";
+    GET_BUCKET_POLICY = "s3" "GetBucketPolicy", Some("s3:GetBucketPolicy"), MAY_HIDE,
+        "policy statements", "who may put objects into the bucket is missing";
+    GET_FUNCTION_POLICY = "lambda" "GetPolicy", Some("lambda:GetPolicy"), MAY_HIDE,
+        "policy statements", "whether topics, rules and buckets may invoke the function is missing";
 }

@@ -5,6 +5,7 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -58,11 +59,38 @@ const REJECTED: &[&str] = &[
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
-const MISSING_QUEUE: &[&str] = &[
+/// What services say of a resource that does not exist, where the code says only that.
+const MISSING_RESOURCE: &[&str] = &[
     "AWS.SimpleQueueService.NonExistentQueue",
+    "ClusterNotFoundException",
+    "NoSuchBucket",
+    "NotFound",
+    "NotFoundException",
     "QueueDoesNotExist",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+    "StateMachineDoesNotExist",
 ];
 const MISSING_KEY: &str = "NotFoundException";
+const MISSING_BUCKET_POLICY: &str = "NoSuchBucketPolicy";
+const MISSING_LAUNCH_TEMPLATE: &[&str] = &[
+    "InvalidLaunchTemplateId.NotFound",
+    "InvalidLaunchTemplateId.NotFoundException",
+    "InvalidLaunchTemplateId.VersionNotFound",
+    "InvalidLaunchTemplateName.NotFoundException",
+];
+/// How Step Functions says that it could not use a key on behalf of the caller.
+const KEY_TROUBLE: &[&str] = &["KmsAccessDeniedException", "KmsInvalidStateException"];
+/// What an endpoint says that does not know the service or operation, or does not sell it to the account.
+const NOT_OFFERED: &[&str] = &[
+    "InvalidAction",
+    "OptInRequired",
+    "SubscriptionRequiredException",
+    "UnknownOperation",
+    "UnknownOperationException",
+];
+/// Our own word, for a host name that does not resolve.
+const UNKNOWN_HOST: &str = "UnknownHost";
 const WITHOUT_ORGANIZATION: &str = "AWSOrganizationsNotInUseException";
 
 impl Failure {
@@ -77,12 +105,16 @@ impl Failure {
                 match context.err().code().filter(|code| !code.is_empty()) {
                     Some(code) => (code.to_owned(), kind_of(code)),
                     None if matches!(status, 401 | 403) => (http(status), Kind::Refused),
+                    None if (200..300).contains(&status) => malformed(),
                     None => (http(status), Kind::Other),
                 }
             }
             SdkError::TimeoutError(_) => ("Timeout".to_owned(), Kind::Unreachable),
-            SdkError::DispatchFailure(_) if lacks_credentials(error) => {
+            SdkError::DispatchFailure(_) if has_cause::<CredentialsError>(error) => {
                 ("CredentialsFailure".to_owned(), Kind::Other)
+            }
+            SdkError::DispatchFailure(_) if has_cause::<ResolveDnsError>(error) => {
+                (UNKNOWN_HOST.to_owned(), Kind::Unreachable)
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 ("Timeout".to_owned(), Kind::Unreachable)
@@ -92,7 +124,7 @@ impl Failure {
             {
                 ("ConnectionFailure".to_owned(), Kind::Unreachable)
             }
-            SdkError::ResponseError(_) => ("MalformedResponse".to_owned(), Kind::Other),
+            SdkError::ResponseError(_) => malformed(),
             _ => ("InvalidRequest".to_owned(), Kind::Other),
         };
         Self {
@@ -119,20 +151,46 @@ impl Failure {
         }
     }
 
-    /// Whether the queue was deleted since it was listed.
-    pub(super) fn is_missing_queue(&self) -> bool {
-        MISSING_QUEUE.contains(&self.code.as_str())
-    }
-
     /// Whether KMS knows no such key.
     pub(super) fn is_missing_key(&self) -> bool {
         self.code == MISSING_KEY
+    }
+
+    /// Whether a resource, listed a moment ago, does not exist.
+    pub(super) fn is_missing_resource(&self) -> bool {
+        MISSING_RESOURCE.contains(&self.code.as_str())
+    }
+
+    /// Whether EC2 knows no such launch template, or no such version of it.
+    pub(super) fn is_missing_launch_template(&self) -> bool {
+        MISSING_LAUNCH_TEMPLATE.contains(&self.code.as_str())
+    }
+
+    /// Whether a definition could not be decrypted for the caller.
+    pub(super) fn is_key_trouble(&self) -> bool {
+        KEY_TROUBLE.contains(&self.code.as_str())
+    }
+
+    /// Whether a bucket has no policy.
+    pub(super) fn is_missing_bucket_policy(&self) -> bool {
+        self.code == MISSING_BUCKET_POLICY
+    }
+
+    /// Whether a region looks like one that does not offer the service: its endpoint has no address, or says that it knows no
+    /// such thing. Only for regions in which another endpoint has answered: without a network, no name resolves.
+    pub(super) fn is_not_offered(&self) -> bool {
+        self.code == UNKNOWN_HOST || NOT_OFFERED.contains(&self.code.as_str())
     }
 
     /// Whether the account belongs to no organization.
     pub(super) fn is_without_organization(&self) -> bool {
         self.code == WITHOUT_ORGANIZATION
     }
+}
+
+/// A good answer whose body cannot be read; the SDK has two ways to say so.
+fn malformed() -> (String, Kind) {
+    ("MalformedResponse".to_owned(), Kind::Other)
 }
 
 fn http(status: u16) -> String {
@@ -151,14 +209,39 @@ fn kind_of(code: &str) -> Kind {
     }
 }
 
-/// Whether a credentials provider failed in the middle of the scan (the SDK reports that as a failed dispatch).
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error of a type is among the sources. That a credentials provider failed in the middle of the scan, or that a
+/// name has no address, the SDK reports as a failed dispatch.
+fn has_cause<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<CredentialsError>() {
+        if error.is::<T>() {
             return true;
         }
-        next = error.source();
+        next = match error.downcast_ref::<std::io::Error>() {
+            // The source of an I/O error is that of the error inside it, which would be passed over.
+            Some(error) => error.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_found_inside_an_io_error_too() {
+        // TLS connectors wrap what the connection under them failed of.
+        let nameless = || ResolveDnsError::new("no such name");
+        for error in [
+            io::Error::other(nameless()),
+            io::Error::other(io::Error::other(nameless())),
+        ] {
+            assert!(has_cause::<ResolveDnsError>(&error));
+            assert!(!has_cause::<CredentialsError>(&error));
+        }
+    }
 }

@@ -68,13 +68,26 @@ fn read_function(function: &FunctionConfiguration) -> Option<Function> {
     })
 }
 
-/// The event source mappings of a region.
+/// Where an event source mapping sends what its function failed on.
+pub(super) struct MappingDestination {
+    /// The mapping.
+    pub(super) mapping: Arn,
+    /// Its function; may carry a version or alias.
+    pub(super) function: Arn,
+    /// The destination.
+    pub(super) to: Arn,
+    /// Whether Lambda polls now.
+    pub(super) enabled: bool,
+}
+
+/// The event source mappings of a region, and the destinations of those that have one.
 pub(super) async fn event_source_mappings(
     scan: &Scan<'_>,
     region: &str,
-) -> Vec<EventSourceMapping> {
+) -> (Vec<EventSourceMapping>, Vec<MappingDestination>) {
     let client = Client::new(&scan.session.in_region(region));
     let mut mappings = Vec::new();
+    let mut destinations = Vec::new();
     scan.reader
         .pages(
             &LIST_EVENT_SOURCE_MAPPINGS,
@@ -89,6 +102,15 @@ pub(super) async fn event_source_mappings(
             ListEventSourceMappingsOutput::next_marker,
             |page| {
                 for mapping in page.event_source_mappings() {
+                    match read_destination(scan, region, mapping) {
+                        Ok(destination) => destinations.extend(destination),
+                        Err(failure) => scan.reader.failed(
+                            &LIST_EVENT_SOURCE_MAPPINGS,
+                            Some(region),
+                            mapping.uuid(),
+                            &failure,
+                        ),
+                    }
                     // A self-managed source (Kafka outside AWS) has no ARN and cannot be a queue.
                     let (Some(source), Some(function)) =
                         (mapping.event_source_arn(), mapping.function_arn())
@@ -108,7 +130,41 @@ pub(super) async fn event_source_mappings(
             },
         )
         .await;
-    mappings
+    (mappings, destinations)
+}
+
+fn read_destination(
+    scan: &Scan<'_>,
+    region: &str,
+    mapping: &EventSourceMappingConfiguration,
+) -> Result<Option<MappingDestination>, Failure> {
+    let Some(to) = mapping
+        .destination_config()
+        .and_then(|config| config.on_failure())
+        .and_then(|failed| failed.destination())
+    else {
+        return Ok(None);
+    };
+    // A Kafka topic can be a destination too; it has a name of another shape.
+    let Ok(to) = Arn::parse(to) else {
+        return Ok(None);
+    };
+    let read = || {
+        let name = format!("event-source-mapping:{}", mapping.uuid()?);
+        Some(MappingDestination {
+            mapping: scan.arn("lambda", region, &name)?,
+            function: Arn::parse(mapping.function_arn()?).ok()?,
+            to,
+            enabled: is_enabled(mapping),
+        })
+    };
+    read()
+        .map(Some)
+        .ok_or_else(|| Failure::word("MalformedResponse"))
+}
+
+fn is_enabled(mapping: &EventSourceMappingConfiguration) -> bool {
+    !matches!(mapping.state(), Some("Disabled" | "Disabling"))
 }
 
 fn read_mapping(
@@ -120,6 +176,6 @@ fn read_mapping(
         id: mapping.uuid()?.to_owned(),
         source: Arn::parse(source).ok()?,
         function: Arn::parse(function).ok()?,
-        enabled: !matches!(mapping.state(), Some("Disabled" | "Disabling")),
+        enabled: is_enabled(mapping),
     })
 }

@@ -4,23 +4,42 @@
 //! coverage and the scan goes on; only what makes the whole scan pointless is a [`CollectError`]. Nothing is decided here, and
 //! no secret is kept or logged.
 
+mod apigateway;
+mod around;
 mod attributes;
+mod autoscaling;
 mod calls;
 mod credentials;
+mod deliveries;
+mod destinations;
 mod ec2;
+mod ecs;
+mod eks;
 mod error;
+mod eventbridge;
 mod failure;
+mod flow;
+mod glue;
 mod http;
 mod iam;
 mod identity;
+mod integration;
+mod iot;
 mod kms;
 mod lambda;
+mod move_tasks;
 mod organizations;
+mod pipes;
 mod reader;
 mod regional;
 mod regions;
+mod s3;
+mod scheduler;
 mod session;
+mod sns;
 mod sqs;
+mod states;
+mod states_language;
 mod sts;
 mod tags;
 
@@ -74,27 +93,94 @@ pub struct AssumeRole {
 /// A service that a scan can do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Skippable {
+    /// REST, HTTP and WebSocket APIs that send.
+    ApiGateway,
+    /// Auto Scaling groups with their launch templates and lifecycle hooks.
+    AutoScaling,
     /// EC2 instances (regions are still asked for).
     Ec2,
+    /// ECS task definitions and services.
+    Ecs,
+    /// EKS pod identity associations.
+    Eks,
+    /// EventBridge buses and rules.
+    Events,
+    /// Glue crawlers that poll queues.
+    Glue,
+    /// IoT rules that send.
+    Iot,
     /// KMS keys that queues are encrypted with.
     Kms,
-    /// Lambda functions and event source mappings.
+    /// Lambda functions, event source mappings and destinations.
     Lambda,
     /// The organization and its control policies.
     Organizations,
+    /// EventBridge pipes.
+    Pipes,
+    /// Notifications of S3 buckets.
+    S3,
+    /// EventBridge Scheduler schedules.
+    Scheduler,
+    /// SNS subscriptions and topics.
+    Sns,
+    /// Step Functions state machines.
+    States,
 }
 
 impl Skippable {
-    /// Every service that can be skipped.
-    pub const ALL: &[Self] = &[Self::Ec2, Self::Kms, Self::Lambda, Self::Organizations];
+    /// Every service that can be skipped, sorted by name.
+    pub const ALL: &[Self] = &[
+        Self::ApiGateway,
+        Self::AutoScaling,
+        Self::Ec2,
+        Self::Ecs,
+        Self::Eks,
+        Self::Events,
+        Self::Glue,
+        Self::Iot,
+        Self::Kms,
+        Self::Lambda,
+        Self::Organizations,
+        Self::Pipes,
+        Self::S3,
+        Self::Scheduler,
+        Self::Sns,
+        Self::States,
+    ];
+
+    /// All of them in words: `a, b or c`.
+    pub fn listed() -> String {
+        let mut text = String::new();
+        for (index, service) in Self::ALL.iter().enumerate() {
+            text.push_str(match Self::ALL.len() - index {
+                _ if index == 0 => "",
+                1 => " or ",
+                _ => ", ",
+            });
+            text.push_str(service.as_str());
+        }
+        text
+    }
 
     /// The service namespace.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ApiGateway => "apigateway",
+            Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
+            Self::Ecs => "ecs",
+            Self::Eks => "eks",
+            Self::Events => "events",
+            Self::Glue => "glue",
+            Self::Iot => "iot",
             Self::Kms => "kms",
             Self::Lambda => "lambda",
             Self::Organizations => "organizations",
+            Self::Pipes => "pipes",
+            Self::S3 => "s3",
+            Self::Scheduler => "scheduler",
+            Self::Sns => "sns",
+            Self::States => "states",
         }
     }
 }
@@ -192,16 +278,27 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         functions: found.functions,
         event_source_mappings: found.mappings,
         instances: found.instances,
-        workloads: Vec::new(),
-        deliveries: Vec::new(),
+        workloads: found.flow.workloads,
+        deliveries: found.flow.deliveries,
         channels: Vec::new(),
         keys: found.keys,
         organization,
         coverage: Coverage::default(),
     };
+    around::complete_paths(&mut account);
     if any_document_looks_at_tags(&account) {
         account.queues = Box::pin(tag_queues(&scan, account.queues)).await;
     }
+    let flow = Box::pin(deliveries::deliveries(&scan, &account, options)).await;
+    account.deliveries.extend(flow.deliveries);
+    account.channels.extend(flow.channels);
+    account.workloads.extend(flow.workloads);
+    if !options.skip.contains(&Skippable::Lambda) {
+        // After everything else that delivers.
+        let policies = Box::pin(destinations::policies(&scan, &account)).await;
+        account.channels.extend(policies);
+    }
+    deliveries::drop_untouched_channels(&mut account);
 
     check_anything_was_read(&reader.tally(), &session, caller.arn)?;
     account.coverage = reader.into_coverage();
@@ -269,6 +366,9 @@ fn drop_duplicates(account: &mut Account) {
     account.functions.dedup_by(|a, b| a.arn == b.arn);
     account.event_source_mappings.dedup_by(|a, b| a.id == b.id);
     account.instances.dedup_by(|a, b| a.arn == b.arn);
+    account.workloads.dedup();
+    account.deliveries.dedup();
+    account.channels.dedup_by(|a, b| a.arn == b.arn);
     account.keys.dedup_by(|a, b| a.arn == b.arn);
 }
 

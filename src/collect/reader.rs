@@ -117,6 +117,62 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// As [`Reader::pages`], for a list that belongs to one resource, which may have been deleted since it was listed itself.
+    pub(super) async fn pages_of<O, E, F>(
+        &self,
+        call: &'static Call,
+        region: Option<&str>,
+        resource: &str,
+        request: impl Fn(Option<String>) -> F,
+        token: impl Fn(&O) -> Option<&str>,
+        keep: impl FnMut(O),
+    ) where
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if let Err(Unfinished { failure, partly }) =
+            self.every_page(call, region, request, token, keep).await
+            && !self.noted_as_deleted(call, region, resource, &failure)
+        {
+            self.missing(call, region, Some(resource), &failure, partly);
+        }
+    }
+
+    /// As [`Reader::pages`], for the first question to a service that not every region offers: where it is not, nothing is
+    /// missing. Only in regions where another service has answered. Once a service has named something of its own, no answer is
+    /// no excuse, and the services that a scan is about are offered everywhere.
+    pub(super) async fn pages_where_offered<O, E, F>(
+        &self,
+        call: &'static Call,
+        region: &str,
+        request: impl Fn(Option<String>) -> F,
+        token: impl Fn(&O) -> Option<&str>,
+        keep: impl FnMut(O),
+    ) where
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match self
+            .every_page(call, Some(region), request, token, keep)
+            .await
+        {
+            Ok(()) => {}
+            Err(Unfinished {
+                failure,
+                partly: false,
+            }) if failure.is_not_offered() => {
+                let detail = format!(
+                    "{} are not offered in {region}: the endpoint of the service has no address or does not know them ({})",
+                    call.tells, failure.code
+                );
+                self.note(Some(region), call.service, None, &detail);
+            }
+            Err(Unfinished { failure, partly }) => {
+                self.missing(call, Some(region), None, &failure, partly);
+            }
+        }
+    }
+
     /// As [`Reader::pages`], for callers to whom a part of the list is worth nothing, or who have a gap of their own.
     pub(super) async fn every_page<O, E, F>(
         &self,
@@ -168,6 +224,42 @@ impl<'a> Reader<'a> {
         failure: &Failure,
     ) {
         self.missing(call, region, resource, failure, false);
+    }
+
+    /// Records that a call about a listed resource failed, and tells whether the resource still exists. That it was deleted in
+    /// between hides nothing.
+    pub(super) fn still_exists(
+        &self,
+        call: &Call,
+        region: Option<&str>,
+        resource: &str,
+        failure: &Failure,
+    ) -> bool {
+        if self.noted_as_deleted(call, region, resource, failure) {
+            return false;
+        }
+        self.failed(call, region, Some(resource), failure);
+        true
+    }
+
+    fn noted_as_deleted(
+        &self,
+        call: &Call,
+        region: Option<&str>,
+        resource: &str,
+        failure: &Failure,
+    ) -> bool {
+        let deleted = failure.is_missing_resource();
+        if deleted {
+            self.deleted(call, region, resource);
+        }
+        deleted
+    }
+
+    /// Records that a listed resource was deleted before it could be read.
+    pub(super) fn deleted(&self, call: &Call, region: Option<&str>, resource: &str) {
+        let detail = "it was deleted while the scan ran";
+        self.note(region, call.service, Some(resource), detail);
     }
 
     fn missing(

@@ -1,9 +1,11 @@
-//! What regions hold: queues and their keys, functions and instances, region by region.
+//! What regions hold: queues and their keys, functions, instances and what else works around queues, region by region.
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, ec2, kms, lambda, sqs};
+use super::around::around_queues;
+use super::flow::Flow;
+use super::{Options, REGIONS_AT_ONCE, Scan, Skippable, destinations, ec2, kms, lambda, sqs};
 use crate::account::{EventSourceMapping, Function, Instance, Key, Queue};
 
 /// What regions hold.
@@ -14,6 +16,8 @@ pub(super) struct Regional {
     pub(super) functions: Vec<Function>,
     pub(super) mappings: Vec<EventSourceMapping>,
     pub(super) instances: Vec<Instance>,
+    /// What works around queues, and the dead letters of functions and mappings, which are told where these are listed.
+    pub(super) flow: Flow,
 }
 
 /// Reads the regions, several at once.
@@ -31,6 +35,7 @@ pub(super) async fn every_region(
             all.functions.extend(one.functions);
             all.mappings.extend(one.mappings);
             all.instances.extend(one.instances);
+            all.flow.extend(one.flow);
             all
         })
         .await
@@ -39,16 +44,21 @@ pub(super) async fn every_region(
 async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regional {
     let queues = async {
         let queues = sqs::queues(scan, region).await;
-        let keys = if options.skip.contains(&Skippable::Kms) {
-            Vec::new()
-        } else {
+        let keys = async {
+            if options.skip.contains(&Skippable::Kms) {
+                return Vec::new();
+            }
             kms::keys(scan, region, &queues).await
         };
-        (queues, keys)
+        let (keys, flow) = tokio::join!(
+            keys,
+            Box::pin(around_queues(scan, region, options, &queues))
+        );
+        (queues, keys, flow)
     };
     let lambda = async {
         if options.skip.contains(&Skippable::Lambda) {
-            return (Vec::new(), Vec::new());
+            return (Vec::new(), (Vec::new(), Vec::new()));
         }
         tokio::join!(
             lambda::functions(scan, region),
@@ -61,12 +71,16 @@ async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regiona
         }
         ec2::instances(scan, region).await
     };
-    let ((queues, keys), (functions, mappings), instances) = tokio::join!(queues, lambda, ec2);
+    let ((queues, keys, mut flow), (functions, (mappings, failing)), instances) =
+        tokio::join!(queues, lambda, ec2);
+    flow.deliveries
+        .extend(destinations::dead_letters(&functions, failing));
     Regional {
         queues,
         keys,
         functions,
         mappings,
         instances,
+        flow,
     }
 }

@@ -14,6 +14,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::origin::Origin;
 use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::service_config::ServiceConfigKey;
 
 use super::credentials::{NamedProfile, assume, with_resolved_credentials};
 use super::error::{CollectError, one_line};
@@ -87,6 +88,20 @@ impl Session {
     /// The endpoint configured for every service, when there is one.
     pub(super) fn endpoint(&self) -> Option<&str> {
         self.config.endpoint_url()
+    }
+
+    /// Whether an endpoint of its own is configured for S3, or one for every service.
+    pub(super) fn redirects_s3(&self) -> bool {
+        let key = ServiceConfigKey::builder()
+            .service_id("S3")
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build();
+        let own = key.ok().and_then(|key| {
+            let config = self.config.service_config()?;
+            config.load_config(key)
+        });
+        own.is_some() || self.endpoint().is_some()
     }
 }
 
@@ -207,13 +222,26 @@ fn ca_bundle(env: &Env, profiles: &ProfileSet) -> Option<String> {
 
 /// The endpoints of the environment, which the SDK would take unread.
 fn check_endpoints(env: &Env) -> Result<(), CollectError> {
-    const VARIABLES: [&str; 8] = [
+    const VARIABLES: &[&str] = &[
         "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_APIGATEWAYV2",
+        "AWS_ENDPOINT_URL_API_GATEWAY",
+        "AWS_ENDPOINT_URL_AUTO_SCALING",
         "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_ECS",
+        "AWS_ENDPOINT_URL_EKS",
+        "AWS_ENDPOINT_URL_GLUE",
+        "AWS_ENDPOINT_URL_EVENTBRIDGE",
         "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_IOT",
         "AWS_ENDPOINT_URL_KMS",
         "AWS_ENDPOINT_URL_LAMBDA",
         "AWS_ENDPOINT_URL_ORGANIZATIONS",
+        "AWS_ENDPOINT_URL_PIPES",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_SCHEDULER",
+        "AWS_ENDPOINT_URL_SNS",
+        "AWS_ENDPOINT_URL_SFN",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_STS",
     ];

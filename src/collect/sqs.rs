@@ -85,19 +85,13 @@ async fn queue(scan: &Scan<'_>, client: &Client, region: &str, url: String) -> O
             }
             Some(attributes)
         }
-        Err(failure) if failure.is_missing_queue() => {
-            let detail = "the queue was deleted while the scan ran";
-            scan.reader
-                .note(Some(region), "sqs", Some(resource), detail);
-            return None;
-        }
         Err(failure) => {
-            scan.reader.failed(
-                &GET_QUEUE_ATTRIBUTES,
-                Some(region),
-                Some(resource),
-                &failure,
-            );
+            let exists =
+                scan.reader
+                    .still_exists(&GET_QUEUE_ATTRIBUTES, Some(region), resource, &failure);
+            if !exists {
+                return None;
+            }
             None
         }
     };

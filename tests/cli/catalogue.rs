@@ -34,6 +34,23 @@ fn the_policy_allows_exactly_what_a_scan_calls() {
 }
 
 #[test]
+fn the_readme_says_of_each_action_what_a_report_lacks_without_it() {
+    let readme = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, table) = readme.split_once("| Action | Without it |").unwrap();
+    let named: Vec<_> = table
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .flat_map(|actions| actions.split(", "))
+        .map(|action| action.trim_matches('`'))
+        .collect();
+    let called: BTreeSet<_> = CALLS.iter().filter_map(|call| call.iam_action).collect();
+    assert_eq!(named.len(), called.len());
+    assert_eq!(named.into_iter().collect::<BTreeSet<_>>(), called);
+}
+
+#[test]
 fn the_policy_denies_the_auditor_every_message() {
     let policy = Patscan::new(["iam-policy"]).run().json();
     let denied: BTreeSet<_> = policy["Statement"]

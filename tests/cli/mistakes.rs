@@ -47,12 +47,12 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
             "there is no severity `urgent`; use critical, high, medium, low or info",
         ),
         (
-            &["--skip", "s3"],
-            "`s3` cannot be skipped: a scan does not read it; --skip takes ec2, kms, lambda or organizations",
+            &["--skip", "rds"],
+            "`rds` cannot be skipped: a scan does not read it; --skip takes apigateway, autoscaling, ec2, ecs, eks, events, glue, iot, kms, lambda, organizations, pipes, s3, scheduler, sns or states",
         ),
         (
             &["--skip", "sqs"],
-            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes ec2, kms, lambda or organizations",
+            "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes apigateway, autoscaling, ec2, ecs, eks, events, glue, iot, kms, lambda, organizations, pipes, s3, scheduler, sns or states",
         ),
         (
             &["rules", "queue-loop"],
@@ -177,7 +177,7 @@ fn a_mistake_is_said_before_aws_is_called() {
     for arguments in [
         &["-f", "xml"][..],
         &["--fail-on", "urgent"],
-        &["--skip", "s3"],
+        &["--skip", "rds"],
         &["graph", "-f", "png"],
     ] {
         let run = Patscan::new(arguments)

@@ -1,9 +1,11 @@
 //! Collecting an account, against an emulator and against answers by plan.
 
 mod account;
+mod around;
 mod environment;
 mod failures;
 mod keys;
+mod messaging;
 mod organization;
 mod paging;
 mod tags;

@@ -16,6 +16,8 @@ pub(crate) struct Request {
     /// Who signed.
     pub(crate) access_key: String,
     pub(crate) operation: String,
+    /// Without the query string.
+    pub(crate) path: String,
     /// The query string and the body.
     pub(crate) input: String,
 }
@@ -26,9 +28,9 @@ impl Request {
         format!("{}:{}", self.service, self.operation)
     }
 
-    /// Whether the input mentions the text, such as a page token.
+    /// Whether path or input mention the text, such as a name or a page token.
     pub(crate) fn mentions(&self, text: &str) -> bool {
-        self.input.contains(text)
+        self.path.contains(text) || self.input.contains(text)
     }
 }
 
@@ -60,11 +62,14 @@ impl Answer {
                 headers.push(("x-amzn-query-error", format!("{code};Sender")));
                 format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#)
             }
-            "lambda" => {
+            "apigateway" | "eks" | "iot" | "lambda" | "pipes" | "scheduler" => {
                 headers.push(("x-amzn-ErrorType", code.to_owned()));
                 r#"{"Message":"no"}"#.to_owned()
             }
-            "kms" | "organizations" => format!(r#"{{"__type":"{code}","message":"no"}}"#),
+            "ecs" | "events" | "glue" | "kms" | "organizations" | "states" => {
+                format!(r#"{{"__type":"{code}","message":"no"}}"#)
+            }
+            "s3" => format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
             "ec2" => format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>r</RequestID></Response>"
             ),
@@ -84,8 +89,14 @@ impl Answer {
     pub(crate) fn denied(request: &Request) -> Self {
         let (status, code) = match request.service.as_str() {
             "ec2" => (403, "UnauthorizedOperation"),
-            "lambda" => (403, "AccessDeniedException"),
-            "kms" | "organizations" => (400, "AccessDeniedException"),
+            "apigateway" | "eks" | "lambda" | "pipes" | "scheduler" => {
+                (403, "AccessDeniedException")
+            }
+            "ecs" | "events" | "glue" | "kms" | "organizations" | "states" => {
+                (400, "AccessDeniedException")
+            }
+            "iot" => (401, "UnauthorizedException"),
+            "sns" => (403, "AuthorizationError"),
             _ => (403, "AccessDenied"),
         };
         Self::error(request, status, code)
@@ -112,15 +123,32 @@ impl Answer {
                 </regionInfo></DescribeRegionsResponse>"
                 .to_owned(),
             "ec2:DescribeInstances" => "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>".to_owned(),
+            "autoscaling:DescribeAutoScalingGroups" => "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups/></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>".to_owned(),
+            "states:ListStateMachines" => r#"{"stateMachines":[]}"#.to_owned(),
+            "apigateway:GetApis" | "apigateway:GetRestApis" | "ecs:ListClusters" | "ecs:ListTaskDefinitionFamilies"
+            | "eks:ListClusters" | "glue:GetCrawlers" | "iot:ListTopicRules" | "sqs:ListMessageMoveTasks"
+            | "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
             "lambda:ListFunctions" => r#"{"Functions":[]}"#.to_owned(),
             "lambda:ListEventSourceMappings" => r#"{"EventSourceMappings":[]}"#.to_owned(),
+            "lambda:ListFunctionEventInvokeConfigs" => r#"{"FunctionEventInvokeConfigs":[]}"#.to_owned(),
+            "lambda:GetPolicy" => return Self::error(request, 404, "ResourceNotFoundException"),
+            "sns:ListSubscriptions" => "<ListSubscriptionsResponse><ListSubscriptionsResult><Subscriptions/></ListSubscriptionsResult></ListSubscriptionsResponse>".to_owned(),
+            "events:ListEventBuses" => {
+                let arn = format!("arn:aws:events:{}:{ACCOUNT}:event-bus/default", request.region);
+                format!(r#"{{"EventBuses":[{{"Name":"default","Arn":"{arn}"}}]}}"#)
+            }
+            "events:ListRules" => r#"{"Rules":[]}"#.to_owned(),
+            "pipes:ListPipes" => r#"{"Pipes":[]}"#.to_owned(),
+            "scheduler:ListSchedules" => r#"{"Schedules":[]}"#.to_owned(),
+            "s3:ListBuckets" => "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>".to_owned(),
+            "s3:GetBucketNotificationConfiguration" => "<NotificationConfiguration/>".to_owned(),
+            "s3:GetBucketPolicy" => return Self::error(request, 404, "NoSuchBucketPolicy"),
             "kms:GetKeyPolicy" => r#"{"Policy":"{}"}"#.to_owned(),
             "kms:ListGrants" => r#"{"Grants":[],"Truncated":false}"#.to_owned(),
             "kms:ListAliases" => r#"{"Aliases":[],"Truncated":false}"#.to_owned(),
             "organizations:DescribeOrganization" => {
                 return Self::error(request, 400, "AWSOrganizationsNotInUseException");
             }
-            "sqs:ListQueues" | "sqs:ListQueueTags" => "{}".to_owned(),
             "sqs:GetQueueAttributes" => {
                 let (_, name) = request.input.rsplit_once('/').unwrap();
                 let name = name.split('"').next().unwrap();
@@ -220,6 +248,42 @@ impl Canned {
     }
 }
 
+/// The operation of a service with a REST protocol.
+fn operation_of_path(service: &str, path: &str, query: &str) -> Option<&'static str> {
+    let asks_for = |what: &str| {
+        query
+            .split('&')
+            .any(|pair| pair == what || pair.strip_suffix('=') == Some(what))
+    };
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    Some(match (service, parts.as_slice()) {
+        ("apigateway", ["restapis"]) => "GetRestApis",
+        ("apigateway", ["restapis", _, "resources"]) => "GetResources",
+        ("apigateway", ["v2", "apis"]) => "GetApis",
+        ("apigateway", ["v2", "apis", _, "integrations"]) => "GetIntegrations",
+        ("eks", ["clusters"]) => "ListClusters",
+        ("eks", ["clusters", _, "pod-identity-associations"]) => "ListPodIdentityAssociations",
+        ("eks", ["clusters", _, "pod-identity-associations", _]) => {
+            "DescribePodIdentityAssociation"
+        }
+        ("iot", ["rules"]) => "ListTopicRules",
+        ("iot", ["rules", _]) => "GetTopicRule",
+        ("lambda", _) if path.contains("/event-source-mappings") => "ListEventSourceMappings",
+        ("lambda", _) if path.contains("/event-invoke-config") => "ListFunctionEventInvokeConfigs",
+        ("lambda", _) if path.ends_with("/policy") => "GetPolicy",
+        ("lambda", _) => "ListFunctions",
+        ("pipes", ["v1", "pipes"]) => "ListPipes",
+        ("pipes", _) => "DescribePipe",
+        ("s3", [""]) => "ListBuckets",
+        ("s3", _) if asks_for("location") => "GetBucketLocation",
+        ("s3", _) if asks_for("notification") => "GetBucketNotificationConfiguration",
+        ("s3", _) if asks_for("policy") => "GetBucketPolicy",
+        ("scheduler", ["schedules"]) => "ListSchedules",
+        ("scheduler", _) => "GetSchedule",
+        _ => return None,
+    })
+}
+
 fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
@@ -250,12 +314,11 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
         .unwrap_or_default()
         .split('/')
         .collect();
+    let service = scope.get(3).copied().unwrap_or_default();
     let operation = if let Some((_, operation)) = header("x-amz-target").split_once('.') {
         operation
-    } else if path.contains("/event-source-mappings") {
-        "ListEventSourceMappings"
-    } else if path.contains("/functions") {
-        "ListFunctions"
+    } else if let Some(operation) = operation_of_path(service, path, query) {
+        operation
     } else {
         body.split('&')
             .find_map(|pair| pair.strip_prefix("Action="))
@@ -264,8 +327,9 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
     let request = Request {
         access_key: scope[0].to_owned(),
         region: scope.get(2).copied().unwrap_or_default().to_owned(),
-        service: scope.get(3).copied().unwrap_or_default().to_owned(),
+        service: service.to_owned(),
         operation: operation.to_owned(),
+        path: path.to_owned(),
         input: format!("{query} {body}"),
     };
     log.lock().unwrap().push(request.clone());

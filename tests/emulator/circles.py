@@ -55,35 +55,41 @@ def consumer(name, queue, action, resource):
     functions.create_event_source_mapping(EventSourceArn=arn(queue), FunctionName=name, BatchSize=1)
 
 
-def queue(name, service=None, source=None):
-    """A queue, filled by a service on behalf of a topic or bucket when one is named."""
-    attributes = {}
-    if service:
-        statement = {
-            "Sid": "Source",
+def queue(name, *sources):
+    """A queue, filled by services on behalf of topics or buckets: those that are named."""
+    statements = [
+        {
+            "Sid": f"Source{number}",
             "Effect": "Allow",
             "Principal": {"Service": service},
             "Action": "sqs:SendMessage",
             "Resource": arn(name),
             "Condition": {"ArnEquals": {"aws:SourceArn": source}, "StringEquals": {"aws:SourceAccount": ACCOUNT}},
         }
-        attributes["Policy"] = document(statement)
+        for number, (service, source) in enumerate(sources)
+    ]
+    attributes = {"Policy": document(*statements)} if statements else {}
     return sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+
+
+def notify(bucket, to, *events):
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn(to), "Events": list(events)}]},
+    )
 
 
 # A consumer stores an object in the bucket whose notifications fill its queue.
 s3.create_bucket(Bucket="example-uploads", CreateBucketConfiguration={"LocationConstraint": REGION})
-queue("uploads", "s3.amazonaws.com", "arn:aws:s3:::example-uploads")
-s3.put_bucket_notification_configuration(
-    Bucket="example-uploads",
-    NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn("uploads"), "Events": ["s3:ObjectCreated:*"]}]},
-)
+queue("uploads", ("s3.amazonaws.com", "arn:aws:s3:::example-uploads"))
+notify("example-uploads", "uploads", "s3:ObjectCreated:*")
 consumer("thumbnailer", "uploads", "s3:PutObject", "arn:aws:s3:::example-uploads/*")
 
 # A consumer publishes to the topic that fans out to its own queue and another.
 topic = sns.create_topic(Name="image-events")["TopicArn"]
+queue("images", ("sns.amazonaws.com", topic))
+queue("archive", ("sns.amazonaws.com", topic), ("s3.amazonaws.com", "arn:aws:s3:::example-archive"))
 for name in ("images", "archive"):
-    queue(name, "sns.amazonaws.com", topic)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn(name))
 consumer("resizer", "images", "sns:Publish", topic)
 
@@ -93,6 +99,8 @@ queue("pong")
 consumer("ping", "ping", "sqs:SendMessage", arn("pong"))
 consumer("pong", "pong", "sqs:SendMessage", arn("ping"))
 
-# The other queue of the topic ends in a bucket that tells nobody.
+# The other queue of the topic ends in a bucket that tells of removals only, even though it tells the same queue: storing an
+# object starts nothing. (A bucket without notifications would be a gap: moto answers for it without a body, unlike S3.)
 s3.create_bucket(Bucket="example-archive", CreateBucketConfiguration={"LocationConstraint": REGION})
+notify("example-archive", "archive", "s3:ObjectRemoved:*")
 consumer("archiver", "archive", "s3:PutObject", "arn:aws:s3:::example-archive/*")
