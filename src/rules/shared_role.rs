@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Audit, count, evidence, list, short};
-use crate::access::{Access, Capability, Principal, Provers, QueueSet, Stop};
+use crate::access::{Capability, Principal, Provers, QueueSet, Stop};
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef, Severity,
     finding_id,
@@ -51,6 +51,7 @@ fn finding(
     // What the others may fill, surely and at all: each in a session of its own.
     let (mut surely, mut filled) = (QueueSet::new(), QueueSet::new());
     let mut generators: BTreeSet<usize> = BTreeSet::new();
+    let mut conditions: BTreeSet<String> = BTreeSet::new();
     for rights in access.rights(index) {
         let sessions = rights.on_each();
         for place in &others {
@@ -63,17 +64,18 @@ fn finding(
             filled |= &*rights.queues;
             if when.is_always() {
                 surely |= &*rights.queues;
+            } else {
+                conditions.extend(when.conditions());
             }
         }
     }
     let generator = generators.first().copied()?;
     let (certainty, first_queue) = match surely.min() {
-        Some(queue) => (Certainty::Allowed, queue),
+        Some(queue) => {
+            conditions.clear();
+            (Certainty::Allowed, queue)
+        }
         None => (Certainty::Conditional, filled.min()?),
-    };
-    let conditions = match certainty {
-        Certainty::Allowed => Vec::new(),
-        Certainty::Conditional => sending_conditions(access, index, &generators),
     };
     let subject = Entity::new(role.kind, role.arn.shared());
     let emptied = consumers
@@ -151,32 +153,12 @@ fn finding(
         more_resources: queues.len().saturating_sub(resources.len() as u64),
         resources,
         certainty,
-        conditions,
+        conditions: conditions.into_iter().collect(),
         evidence: proofs,
         more_evidence: 0,
         remedy: "Give generators and consumers a role each, with the rights of their one side."
             .to_owned(),
     })
-}
-
-/// The conditions under which workloads of a role may send.
-fn sending_conditions(
-    access: &Access<'_>,
-    index: usize,
-    generators: &BTreeSet<usize>,
-) -> Vec<String> {
-    let mut conditions = BTreeSet::new();
-    for rights in access.rights(index) {
-        let sessions = rights.on_each();
-        for place in generators {
-            let session = sessions.of_workload(*place);
-            let when = session.when(Capability::Send);
-            if !when.is_never() && when.rests_on_what_was_read() {
-                conditions.extend(when.conditions());
-            }
-        }
-    }
-    conditions.into_iter().collect()
 }
 
 /// Whether the workload is code that may use any right of its role: pipes, schedules and crawlers do what is configured.

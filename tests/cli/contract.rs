@@ -280,7 +280,7 @@ fn check_finding(finding: &Finding) {
         assert!(grades.contains(&resource.grade.as_deref()), "{context}");
         assert_eq!(
             resource.grade.is_some(),
-            finding.rule == "queue-feedback-loop",
+            ["queue-feedback-loop", "message-cycle"].contains(&&*finding.rule),
             "{context}: loops have a grade, and nothing else has"
         );
     }
@@ -290,7 +290,9 @@ fn check_finding(finding: &Finding) {
         "{context} has no proof"
     );
     for evidence in &finding.evidence {
-        let layers = ["identity", "resource", "boundary", "scp", "rcp", "kms"];
+        let layers = [
+            "identity", "resource", "boundary", "scp", "rcp", "kms", "delivery",
+        ];
         assert!(
             layers.contains(&&*evidence.layer),
             "{context}: {}",
