@@ -275,13 +275,12 @@ impl Builder<'_, '_> {
                     Some(from) => from,
                     None => *received.insert(self.receive(ways.process, receiving)),
                 };
-                let to = match sending.get(&number) {
-                    Some(to) => *to,
-                    None => {
-                        let to = self.send(ways.process, send);
-                        sending.insert(number, to);
-                        to
-                    }
+                let to = if let Some(to) = sending.get(&number) {
+                    *to
+                } else {
+                    let to = self.send(ways.process, send);
+                    sending.insert(number, to);
+                    to
                 };
                 self.flow.add_edge(from, to, Step { sure, ..SURE });
             }
@@ -345,6 +344,10 @@ impl Builder<'_, '_> {
     }
 
     /// The node that holds queues together: those before a process, or behind one.
+    #[expect(
+        clippy::ptr_arg,
+        reason = "a borrowed set is shared, and known by its address; one of its own is not"
+    )]
     fn several(&mut self, queues: &Cow<'_, QueueSet>, side: Side) -> NodeIndex {
         let shared = match queues {
             Cow::Borrowed(queues) => Some((std::ptr::from_ref(*queues).addr(), side)),

@@ -156,11 +156,11 @@ impl Rule<'_> {
         detail.push('.');
         let shown: usize = cycle.witnesses.iter().map(Vec::len).sum();
         if places + cycle.processes.len() > shown {
-            detail.push_str(&format!(
-                " In all, {} and {} are part of it.",
-                count(places, "place"),
-                count(cycle.processes.len(), "process"),
-            ));
+            detail.push_str(" In all, ");
+            detail.push_str(&count(places, "place"));
+            detail.push_str(" and ");
+            detail.push_str(&count(cycle.processes.len(), "process"));
+            detail.push_str(" are part of it.");
         }
         detail
     }
@@ -196,13 +196,13 @@ impl Rule<'_> {
                 Some(Entity::new(Kind::Queue, audited.queue.arn.shared()))
             }
             Station::Inlet(inlet) => Some(graph.channels.inlets.get(*inlet)?.entity.clone()),
-            Station::Process(process, started) => match workload(*process, *started) {
-                Some(place) => graph.channels.workload_at(place).cloned(),
-                None => {
-                    let principal = self.audit.access.principals.get(process.principal)?;
-                    Some(Entity::new(principal.kind, principal.arn.shared()))
+            Station::Process(process, started) => {
+                if let Some(place) = workload(*process, *started) {
+                    return graph.channels.workload_at(place).cloned();
                 }
-            },
+                let principal = self.audit.access.principals.get(process.principal)?;
+                Some(Entity::new(principal.kind, principal.arn.shared()))
+            }
         }
     }
 
@@ -282,8 +282,8 @@ impl Rule<'_> {
                             return Vec::new();
                         };
                         let arn = audited.queue.arn.shared();
-                        let proved = prover.prove_as(workload, queue, capability);
-                        proved.iter().map(|proof| evidence(proof, &arn)).collect()
+                        let proofs = prover.prove_as(workload, queue, capability);
+                        proofs.iter().map(|proof| evidence(proof, &arn)).collect()
                     };
                     if let Station::Queue(queue) = before {
                         proofs.extend(on_queue(*queue, Capability::Receive));

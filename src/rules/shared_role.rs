@@ -44,31 +44,12 @@ fn finding(
     let access = audit.access;
     let role = access.principals.get(index)?;
     let account = access.account(role.account)?;
-    let others: Vec<usize> = (0..role.workloads.len())
-        .filter(|place| !consumers.contains_key(place))
-        .filter(|place| runs_code(role, *place))
-        .collect();
-    // What the others may fill, surely and at all: each in a session of its own.
-    let (mut surely, mut filled) = (QueueSet::new(), QueueSet::new());
-    let mut generators: BTreeSet<usize> = BTreeSet::new();
-    let mut conditions: BTreeSet<String> = BTreeSet::new();
-    for rights in access.rights(index) {
-        let sessions = rights.on_each();
-        for place in &others {
-            let session = sessions.of_workload(*place);
-            let when = session.when(Capability::Send);
-            if when.is_never() || !when.rests_on_what_was_read() {
-                continue;
-            }
-            generators.insert(*place);
-            filled |= &*rights.queues;
-            if when.is_always() {
-                surely |= &*rights.queues;
-            } else {
-                conditions.extend(when.conditions());
-            }
-        }
-    }
+    let Filling {
+        generators,
+        filled,
+        surely,
+        mut conditions,
+    } = filling(audit, role, index, consumers);
     let generator = generators.first().copied()?;
     let (certainty, first_queue) = match surely.min() {
         Some(queue) => {
@@ -97,8 +78,8 @@ fn finding(
             continue;
         };
         let arn = audited.queue.arn.shared();
-        let proved = prover.prove_as(workload, queue, capability);
-        proofs.extend(proved.iter().map(|proof| evidence(proof, &arn)));
+        let of_queue = prover.prove_as(workload, queue, capability);
+        proofs.extend(of_queue.iter().map(|proof| evidence(proof, &arn)));
     }
     proofs.sort();
     proofs.dedup();
@@ -159,6 +140,49 @@ fn finding(
         remedy: "Give generators and consumers a role each, with the rights of their one side."
             .to_owned(),
     })
+}
+
+/// What those workloads of a role may fill that empty no queue.
+#[derive(Default)]
+struct Filling {
+    generators: BTreeSet<usize>,
+    filled: QueueSet,
+    /// Those of the filled for which no condition must hold.
+    surely: QueueSet,
+    /// What must hold for the others.
+    conditions: BTreeSet<String>,
+}
+
+/// Each workload in a session of its own.
+fn filling(
+    audit: &Audit<'_>,
+    role: &Principal<'_>,
+    index: usize,
+    consumers: &BTreeMap<usize, QueueSet>,
+) -> Filling {
+    let others: Vec<usize> = (0..role.workloads.len())
+        .filter(|place| !consumers.contains_key(place))
+        .filter(|place| runs_code(role, *place))
+        .collect();
+    let mut all = Filling::default();
+    for rights in audit.access.rights(index) {
+        let sessions = rights.on_each();
+        for place in &others {
+            let session = sessions.of_workload(*place);
+            let when = session.when(Capability::Send);
+            if when.is_never() || !when.rests_on_what_was_read() {
+                continue;
+            }
+            all.generators.insert(*place);
+            all.filled |= &*rights.queues;
+            if when.is_always() {
+                all.surely |= &*rights.queues;
+            } else {
+                all.conditions.extend(when.conditions());
+            }
+        }
+    }
+    all
 }
 
 /// Whether the workload is code that may use any right of its role: pipes, schedules and crawlers do what is configured.

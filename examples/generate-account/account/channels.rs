@@ -48,6 +48,10 @@ const SORTS: [Sort; 10] = [
 
 /// What is added to an account.
 #[derive(Default)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the lists are named as those of an account"
+)]
 pub(super) struct Channels {
     pub(super) channels: Vec<Channel>,
     pub(super) deliveries: Vec<Delivery>,
@@ -160,7 +164,7 @@ impl Channels {
                 give_publisher(around, place, action, topic.as_str(), number, &mut random);
             }
         }
-        if number % PER_PIPE == 0 {
+        if number.is_multiple_of(PER_PIPE) {
             self.add_pipe(&name, place, &mut random, around);
         }
         if number % PER_SCHEDULE == 7 {
@@ -181,7 +185,7 @@ impl Channels {
                 continue;
             };
             let mut subscription =
-                self.delivered_by_service(topic, queue, "sns.amazonaws.com", random, around);
+                delivered_by_service(topic, queue, "sns.amazonaws.com", random, around);
             subscription.kind = DeliveryKind::Subscription;
             if random.chance(300) {
                 let pattern = json!({"kind": [random.pick(&["created", "changed", "closed"])]});
@@ -193,13 +197,8 @@ impl Channels {
             if random.chance(150)
                 && let Some(dead_letters) = dead_letters(around, queue)
             {
-                let target = self.delivered_by_service(
-                    topic,
-                    dead_letters,
-                    "sns.amazonaws.com",
-                    random,
-                    around,
-                );
+                let target =
+                    delivered_by_service(topic, dead_letters, "sns.amazonaws.com", random, around);
                 self.deliveries.push(Delivery {
                     kind: DeliveryKind::Subscription,
                     failures_only: true,
@@ -248,7 +247,7 @@ impl Channels {
             return;
         };
         let mut notification =
-            self.delivered_by_service(bucket, queue, "s3.amazonaws.com", random, around);
+            delivered_by_service(bucket, queue, "s3.amazonaws.com", random, around);
         notification.kind = DeliveryKind::Notification;
         notification.filter = Some(Filter {
             events: vec!["s3:ObjectCreated:*".to_owned()],
@@ -272,16 +271,21 @@ impl Channels {
             return;
         };
         let mut target = if random.chance(300) {
-            let role = self.role(
+            let sender = self.role(
                 &format!("{}-target", rule.name()),
                 "events.amazonaws.com",
                 &[send_to(around, queue)],
                 random,
             );
             let to = arn_of_queue(around, queue);
-            delivery(DeliveryKind::EventRule, Some(bus), &to, Sender::Role(role))
+            delivery(
+                DeliveryKind::EventRule,
+                Some(bus),
+                &to,
+                Sender::Role(sender),
+            )
         } else {
-            self.delivered_by_service(rule, queue, "events.amazonaws.com", random, around)
+            delivered_by_service(rule, queue, "events.amazonaws.com", random, around)
         };
         target.kind = DeliveryKind::EventRule;
         target.from = Some(bus.clone());
@@ -292,27 +296,6 @@ impl Channels {
             ..Filter::default()
         });
         self.deliveries.push(target);
-    }
-
-    /// To a queue whose policy lets the service in; one in twenty was forgotten.
-    fn delivered_by_service(
-        &self,
-        source: &Arn,
-        queue: usize,
-        name: &str,
-        random: &mut Random,
-        around: &mut Surroundings<'_>,
-    ) -> Delivery {
-        let to = arn_of_queue(around, queue);
-        if random.chance(950) {
-            let_in(around, queue, &from_service(name, source, &to));
-        }
-        delivery(
-            DeliveryKind::Subscription,
-            Some(source),
-            &to,
-            service(name, source),
-        )
     }
 
     /// From a queue of the service into one of a service after it.
@@ -499,6 +482,26 @@ impl Channels {
             }
         }
     }
+}
+
+/// To a queue whose policy lets the service in; one in twenty was forgotten.
+fn delivered_by_service(
+    source: &Arn,
+    queue: usize,
+    name: &str,
+    random: &mut Random,
+    around: &mut Surroundings<'_>,
+) -> Delivery {
+    let to = arn_of_queue(around, queue);
+    if random.chance(950) {
+        let_in(around, queue, &from_service(name, source, &to));
+    }
+    delivery(
+        DeliveryKind::Subscription,
+        Some(source),
+        &to,
+        service(name, source),
+    )
 }
 
 fn from_service(name: &str, source: &Arn, queue: &Arn) -> Statement {

@@ -14,6 +14,10 @@ use crate::arn::Arn;
 use crate::entity::Kind;
 
 /// A delivery as it is configured, whatever configures it.
+#[expect(
+    clippy::struct_field_names,
+    reason = "the field is that of a delivery, whose name it bears everywhere"
+)]
 pub(super) struct Configured<'a> {
     pub(super) kind: WireKind,
     pub(super) configured_by: Arc<str>,

@@ -122,8 +122,8 @@ impl<'a> Door<'a> {
     fn says(&self, document: &Document, inlets: &[Inlet]) -> Says {
         let mut says = Says::default();
         if !document.readable {
-            says.perhaps = self.inlets.clone();
-            says.denied = self.inlets.clone();
+            says.perhaps.clone_from(&self.inlets);
+            says.denied.clone_from(&self.inlets);
             return says;
         }
         let twice = document.readings.len() > 1;

@@ -121,14 +121,14 @@ fn field<'v>(pattern: &'v Map<String, Value>, path: &[&str]) -> Option<&'v Value
 }
 
 fn may_match(matcher: &Value, text: &str) -> bool {
-    let Value::Object(test) = matcher else {
+    let Value::Object(rule) = matcher else {
         return match matcher {
             Value::String(expected) => expected == text,
             Value::Null => false,
             _ => true,
         };
     };
-    let Some((name, operand)) = test.iter().next() else {
+    let Some((name, operand)) = rule.iter().next() else {
         return true;
     };
     match (name.as_str(), operand) {

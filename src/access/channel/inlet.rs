@@ -274,18 +274,18 @@ const MOST_OBJECTS: usize = 16;
 pub(super) fn policies(accounts: &[Account]) -> BTreeMap<&Arn, Option<Policy>> {
     let channels = accounts.iter().flat_map(|account| &account.channels);
     channels
-        .filter_map(|channel| {
+        .map(|channel| {
             let document = match (&channel.policy, channel.policy_unread) {
                 (Some(text), _) => Document::parse(text.as_str(), PolicyKind::Resource),
                 (None, true) => Document::uncollected(PolicyKind::Resource),
-                (None, false) => return Some((&channel.arn, None)),
+                (None, false) => return (&channel.arn, None),
             };
             let policy = Policy {
                 name: channel.arn.shared(),
                 owner: channel.arn.shared(),
                 document: Arc::new(document),
             };
-            Some((&channel.arn, Some(policy)))
+            (&channel.arn, Some(policy))
         })
         .collect()
 }

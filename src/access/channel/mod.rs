@@ -333,13 +333,12 @@ impl<'a> Channels<'a> {
         let key = (set.len(), set.min(), set.max());
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let alike = shared.entry(key).or_default();
-        match alike.iter().find(|known| ***known == set) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let set = Arc::new(set);
-                alike.push(Arc::clone(&set));
-                set
-            }
+        if let Some(known) = alike.iter().find(|known| ***known == set) {
+            Arc::clone(known)
+        } else {
+            let set = Arc::new(set);
+            alike.push(Arc::clone(&set));
+            set
         }
     }
 

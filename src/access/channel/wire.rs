@@ -165,18 +165,15 @@ impl<'c, 'a> Decider<'c, 'a> {
             .filter_map(|id| channels.inlet(id))
             .map(Stop::Inlet)
             .collect();
-        let from = match &configured.from {
-            Some(from) => {
-                sources.extend(channels.queue(from).map(Stop::Queue));
-                let entity = Entity::new(kind(from), from.shared());
-                sources.extend(channels.workload(&entity).map(Stop::Workload));
-                entity
-            }
-            None => {
-                let arn = &configured.configured_by;
-                let kind = Arn::parse(arn).map_or(Kind::Schedule, |arn| kind(&arn));
-                Entity::new(kind, Arc::clone(arn))
-            }
+        let from = if let Some(from) = &configured.from {
+            sources.extend(channels.queue(from).map(Stop::Queue));
+            let entity = Entity::new(kind(from), from.shared());
+            sources.extend(channels.workload(&entity).map(Stop::Workload));
+            entity
+        } else {
+            let arn = &configured.configured_by;
+            let kind = Arn::parse(arn).map_or(Kind::Schedule, |arn| kind(&arn));
+            Entity::new(kind, Arc::clone(arn))
         };
         let to = Entity::new(kind(&configured.to), plain(&configured.to).shared());
         let polls = configured
@@ -340,11 +337,10 @@ impl<'c, 'a> Decider<'c, 'a> {
         let workload = [&configured.to]
             .into_iter()
             .chain(&configured.from)
-            .filter_map(|arn| {
+            .find_map(|arn| {
                 let entity = Entity::new(kind(arn), plain(arn).shared());
                 principal.workloads.binary_search(&entity).ok()
-            })
-            .next();
+            });
         let on_queue = |queue: usize, capability: Capability| {
             access.rights_on(index, queue).map_or(Formula::Never, |on| {
                 let session = match workload {
