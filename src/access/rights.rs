@@ -88,14 +88,19 @@ impl Row {
         let own = self.own.iter().map(|group| Rights {
             queues: Cow::Borrowed(&group.queues),
             group,
+            apart: None,
         });
         let shared = self.shared.iter().filter_map(|group| {
-            let queues = if group.queues.is_disjoint(&self.apart) {
-                Cow::Borrowed(&group.queues)
+            let (queues, apart) = if group.queues.is_disjoint(&self.apart) {
+                (Cow::Borrowed(&group.queues), None)
             } else {
-                Cow::Owned(&group.queues - &self.apart)
+                (Cow::Owned(&group.queues - &self.apart), Some(&self.apart))
             };
-            (!queues.is_empty()).then_some(Rights { queues, group })
+            (!queues.is_empty()).then_some(Rights {
+                queues,
+                group,
+                apart,
+            })
         });
         own.chain(shared)
     }
@@ -120,9 +125,17 @@ pub struct Rights<'a> {
     /// The queues.
     pub queues: Cow<'a, QueueSet>,
     group: &'a Group,
+    /// The queues on which the principal does not fare as the others of the group do.
+    apart: Option<&'a QueueSet>,
 }
 
 impl<'a> Rights<'a> {
+    /// The queues as they are kept: those of everyone who shares the rights, and, where some are among them, those on which
+    /// this principal fares otherwise.
+    pub(crate) fn shared_queues(&self) -> (&'a QueueSet, Option<&'a QueueSet>) {
+        (&self.group.queues, self.apart)
+    }
+
     /// What the sessions of the principal can do with each of the queues.
     pub fn on_each(&self) -> SessionsOn<'a> {
         SessionsOn(self.group)

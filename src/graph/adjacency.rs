@@ -14,9 +14,11 @@ use crate::entity::Grade;
 pub(super) struct Spot(u32);
 
 impl Spot {
-    /// The node with this number. Numbers that no node can have are one that none has.
+    /// Numbers beyond what memory holds nodes are this one, which none has.
+    const NOWHERE: u32 = u32::MAX >> Step::GRADE_BITS;
+
     pub(super) fn new(number: usize) -> Self {
-        Self(u32::try_from(number).unwrap_or(u32::MAX))
+        Self(u32::try_from(number).map_or(Self::NOWHERE, |number| number.min(Self::NOWHERE)))
     }
 
     pub(super) fn number(self) -> usize {
@@ -24,12 +26,25 @@ impl Spot {
     }
 }
 
-/// From one node to the next.
+/// From one node to the next, with the gravest way on which it can be taken; in one word, since millions are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) to: Spot,
-    /// The gravest way on which it can be taken.
-    pub(super) grade: Grade,
+pub(super) struct Step(u32);
+
+impl Step {
+    const GRADE_BITS: u32 = 2;
+
+    fn new(to: Spot, grade: Grade) -> Self {
+        Self((to.0 << Self::GRADE_BITS) | grade as u32)
+    }
+
+    pub(super) fn to(self) -> Spot {
+        Spot(self.0 >> Self::GRADE_BITS)
+    }
+
+    /// Whether it can be taken on ways that are as grave.
+    pub(super) fn is_of(self, grade: Grade) -> bool {
+        self.0 & ((1 << Self::GRADE_BITS) - 1) >= grade as u32
+    }
 }
 
 /// A graph under construction.
@@ -55,7 +70,7 @@ impl<N> Steps<N> {
     }
 
     pub(super) fn add(&mut self, from: Spot, to: Spot, grade: Grade) {
-        self.steps.push((from, Step { to, grade }));
+        self.steps.push((from, Step::new(to, grade)));
     }
 
     /// Adds a step that starts a workload.
@@ -77,10 +92,7 @@ impl<N> Steps<N> {
             end += *begin;
             *begin = end;
         }
-        let nowhere = Step {
-            to: Spot(u32::MAX),
-            grade: Grade::Conditional,
-        };
+        let nowhere = Step::new(Spot(Spot::NOWHERE), Grade::Conditional);
         let mut steps = vec![nowhere; self.steps.len()];
         for (from, step) in &self.steps {
             if let Some(begin) = begins.get_mut(from.number()) {
@@ -180,12 +192,12 @@ impl<N> Adjacency<N> {
                     break;
                 };
                 for step in visit.steps.by_ref() {
-                    if step.grade < grade {
+                    if !step.is_of(grade) {
                         continue;
                     }
-                    match lowest.get(step.to.number()) {
+                    match lowest.get(step.to().number()) {
                         Some(0) => {
-                            next = Some(step.to);
+                            next = Some(step.to());
                             break;
                         }
                         Some(&SETTLED) | None => {}
@@ -321,7 +333,7 @@ mod tests {
         let of_one: Vec<usize> = graph
             .steps_from(Spot::new(1))
             .iter()
-            .map(|step| step.to.number())
+            .map(|step| step.to().number())
             .collect();
         assert_eq!(of_one, [2, 0]);
         assert!(graph.steps_from(Spot::new(2)).is_empty());

@@ -211,20 +211,20 @@ impl<'f> Search<'f> {
             let is_last = length == most;
             for spot in layer {
                 for step in self.flow.steps_from(spot) {
-                    if step.grade < grade {
+                    if !step.is_of(grade) {
                         continue;
                     }
-                    if step.to == start {
+                    if step.to() == start {
                         return Some(self.way_to(spot, start));
                     }
-                    if is_last || self.part_of.get(step.to.number()) != Some(&self.part) {
+                    if is_last || self.part_of.get(step.to().number()) != Some(&self.part) {
                         continue;
                     }
-                    if let Some(from) = self.from.get_mut(step.to.number())
+                    if let Some(from) = self.from.get_mut(step.to().number())
                         && from.0 != self.number
                     {
                         *from = (self.number, spot);
-                        next.push(step.to);
+                        next.push(step.to());
                     }
                 }
             }

@@ -9,13 +9,14 @@
 //! A step of one process between two queues over both of which it loops already is left out: `queue-feedback-loop` tells both,
 //! and who has wide rights on many queues would otherwise tie all of them together. Administrators take no part.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::Graph;
 use super::adjacency::{Adjacency, Spot, Steps};
 use crate::access::{Capability, InletSet, Place, Principal, QueueSet, Stop};
 use crate::entity::{Grade, Kind};
+use crate::parallel::in_parallel;
 use crate::policy::Formula;
 
 /// The graph of what messages can do.
@@ -59,13 +60,20 @@ fn fetched(sure: bool) -> Grade {
     by_itself(sure).min(Grade::Permitted)
 }
 
+/// Queues as they are kept: a set, often one that many share, but for those of another.
+#[derive(Clone, Copy)]
+struct Kept<'q> {
+    queues: &'q QueueSet,
+    but: Option<&'q QueueSet>,
+}
+
 /// One way in which messages come to a process or leave it, on all of which it fares alike.
 struct Way<'q> {
     when: &'q Formula,
     /// Whether the process loops by itself over each of the queues: at all, and whatever the circumstances.
     loops: bool,
     loops_surely: bool,
-    queues: Vec<Cow<'q, QueueSet>>,
+    queues: Vec<Kept<'q>>,
     inlets: Vec<usize>,
     /// Inlets that many principals share.
     all_inlets: Option<&'q InletSet>,
@@ -167,6 +175,8 @@ struct Builder<'g, 'a> {
     several: HashMap<(usize, Side), Spot>,
     /// Those that hold queues of one block together, by its number and the queues.
     blocks: HashMap<(u32, Members, Side), Spot>,
+    /// Sets block by block, by their address.
+    in_blocks: HashMap<usize, Rc<[(u32, Members)]>>,
     /// Where wires that start a process arrive: by process, and whether it loops over the queue that the wire begins in.
     started: BTreeMap<(Process, bool, bool), Spot>,
     /// The workloads whose session has rights of its own.
@@ -187,15 +197,21 @@ pub(super) fn flow(graph: &Graph<'_>) -> Flow {
         fixed: BTreeMap::new(),
         several: HashMap::new(),
         blocks: HashMap::new(),
+        in_blocks: HashMap::new(),
         started: BTreeMap::new(),
         apart: BTreeSet::new(),
         rests: HashMap::new(),
         together: HashMap::new(),
     };
-    for principal in 0..graph.access.principals.len() {
-        if !graph.is_administrator(principal) {
-            builder.add_principal(principal);
-        }
+    let principals: Vec<usize> = (0..graph.access.principals.len())
+        .filter(|principal| !graph.is_administrator(*principal))
+        .collect();
+    // What they may put where is decided when it is asked for the first time: better on every processor.
+    in_parallel(&principals, |principal| {
+        graph.channels.rights(*principal);
+    });
+    for principal in principals {
+        builder.add_principal(principal);
     }
     builder.add_wires();
     builder.flow.finish()
@@ -345,25 +361,25 @@ impl<'g> Builder<'g, '_> {
     }
 
     /// A node for messages that come in one way, with the edges that lead to it.
-    fn receive(&mut self, process: Process, way: &Way<'_>) -> Spot {
+    fn receive(&mut self, process: Process, way: &Way<'g>) -> Spot {
         let node = self.flow.add_node(Node::Received(process));
         if way.started {
             let key = (process, way.loops, way.loops_surely);
             self.started.insert(key, node);
         }
-        if let Some(queues) = together(&way.queues) {
-            let several = self.several(&queues, Side::Before);
+        if !way.queues.is_empty() {
+            let several = self.several(&way.queues, Side::Before);
             self.flow.add(several, node, fetched(way.when.is_always()));
         }
         node
     }
 
     /// A node for messages that leave in one way, with the edges that lead on.
-    fn send(&mut self, process: Process, way: &Way<'_>) -> Spot {
+    fn send(&mut self, process: Process, way: &Way<'g>) -> Spot {
         let node = self.flow.add_node(Node::Sending(process));
         let grade = by_itself(way.when.is_always());
-        if let Some(queues) = together(&way.queues) {
-            let several = self.several(&queues, Side::Behind);
+        if !way.queues.is_empty() {
+            let several = self.several(&way.queues, Side::Behind);
             self.flow.add(node, several, grade);
         }
         if let Some(inlets) = way.all_inlets {
@@ -392,16 +408,16 @@ impl<'g> Builder<'g, '_> {
     }
 
     /// The node that holds queues together: those before a process, or behind one.
-    fn several(&mut self, queues: &Cow<'_, QueueSet>, side: Side) -> Spot {
-        let shared = match queues {
-            Cow::Borrowed(queues) => Some((std::ptr::from_ref(*queues).addr(), side)),
-            Cow::Owned(_) => None,
+    fn several(&mut self, sets: &[Kept<'g>], side: Side) -> Spot {
+        let shared = match sets {
+            [Kept { queues, but: None }] => Some((std::ptr::from_ref(*queues).addr(), side)),
+            _ => None,
         };
         if let Some(known) = shared.and_then(|key| self.several.get(&key)) {
             return *known;
         }
         let several = self.flow.add_node(Node::Several);
-        for (block, members) in blocks(queues) {
+        for (block, members) in self.together(sets) {
             let count: u32 = members.iter().map(|word| word.count_ones()).sum();
             if count <= FEW_OF_A_BLOCK {
                 for queue in members_of(block, &members) {
@@ -416,6 +432,32 @@ impl<'g> Builder<'g, '_> {
             self.several.insert(key, several);
         }
         several
+    }
+
+    /// All queues of several sets, block by block.
+    fn together(&mut self, sets: &[Kept<'g>]) -> BTreeMap<u32, Members> {
+        let mut together: BTreeMap<u32, Members> = BTreeMap::new();
+        for kept in sets {
+            let but = kept.but.map(|but| self.in_blocks(but));
+            for (block, members) in &*self.in_blocks(kept.queues) {
+                let but = but
+                    .iter()
+                    .flat_map(|but| but.iter())
+                    .find(|(left_out, _)| left_out == block)
+                    .map_or_else(Members::default, |(_, members)| *members);
+                let known = together.entry(*block).or_default();
+                for ((known, members), but) in known.iter_mut().zip(members).zip(but) {
+                    *known |= members & !but;
+                }
+            }
+        }
+        together
+    }
+
+    fn in_blocks(&mut self, queues: &'g QueueSet) -> Rc<[(u32, Members)]> {
+        let address = std::ptr::from_ref(queues).addr();
+        let known = self.in_blocks.entry(address);
+        Rc::clone(known.or_insert_with(|| blocks(queues).into()))
     }
 
     /// The node that holds those queues of a block together that one set has of it: sets that differ in a few queues share all
@@ -545,11 +587,12 @@ impl<'g> Builder<'g, '_> {
             ] {
                 let when = session.when(capability);
                 if !when.is_never() && self.rests_on_what_was_read(when) {
+                    let (queues, but) = rights.shared_queues();
                     let way = Way {
                         when,
                         loops: both.is_some(),
                         loops_surely,
-                        queues: vec![rights.queues.clone()],
+                        queues: vec![Kept { queues, but }],
                         inlets: Vec::new(),
                         all_inlets: None,
                         started: false,
@@ -601,20 +644,5 @@ impl<'g> Builder<'g, '_> {
             }
         }
         ways
-    }
-}
-
-/// All queues of several sets; none without any.
-fn together<'q>(sets: &[Cow<'q, QueueSet>]) -> Option<Cow<'q, QueueSet>> {
-    match sets {
-        [] => None,
-        [only] => Some(only.clone()),
-        [first, others @ ..] => {
-            let mut all = QueueSet::clone(first);
-            for set in others {
-                all |= &**set;
-            }
-            Some(Cow::Owned(all))
-        }
     }
 }
