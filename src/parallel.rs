@@ -15,9 +15,20 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R 
         return items.iter().map(work).collect();
     }
     // Small pieces, taken one by one: items differ in cost, and one heavy piece would keep the others waiting.
-    let pieces: Vec<&[T]> = items
-        .chunks(items.len().div_ceil(processors * 16))
-        .collect();
+    in_pieces(items, items.len().div_ceil(processors * 16), work)
+}
+
+/// The same for a few items of which each is much work.
+pub(crate) fn few_in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    in_pieces(items, 1, work)
+}
+
+fn in_pieces<T: Sync, R: Send>(items: &[T], piece: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let pieces: Vec<&[T]> = items.chunks(piece.max(1)).collect();
     let next = AtomicUsize::new(0);
     let finished: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..processors)

@@ -111,7 +111,7 @@ impl<'d> Compiled<'d> {
         self.cuts_alone.get_or_init(|| {
             let plain = Plain::of(std::iter::once(self), &self.touches);
             let mut cuts = plain.cuts();
-            cuts.extend(plain.other_cuts(self));
+            cuts.extend(plain.other_cuts(self, None));
             cuts
         })
     }
@@ -147,15 +147,16 @@ impl Plain {
         // Statements about the same actions are taken together first: they are many, actions are few.
         let mut together: Vec<Part> = Vec::new();
         for part in documents.flat_map(|document| &document.plain) {
+            // A domain of few queues leaves little to unite.
+            let queues = &part.queues & domain;
             let known = together.iter_mut().find(|known| known.is_like(part));
             match known {
-                Some(known) => known.queues |= &part.queues,
-                None => together.push(part.clone()),
+                Some(known) => known.queues |= queues,
+                None => together.push(Part { queues, ..*part }),
             }
         }
         let mut plain = Self::default();
-        for mut part in together {
-            part.queues &= domain;
+        for part in together {
             let sets = match part.effect {
                 Effect::Allow => &mut plain.allowed,
                 Effect::Deny => &mut plain.denied,
@@ -183,15 +184,22 @@ impl Plain {
         cuts
     }
 
-    /// The sets by whose membership queues fare differently because of the statements of a document that are not plain,
-    /// but for queues on which they change nothing.
-    pub(super) fn other_cuts(&self, document: &Compiled<'_>) -> Vec<QueueSet> {
+    /// The sets by whose membership queues fare differently because of the statements of a document that are not plain, but
+    /// for queues on which they change nothing; as far as they lie in the domain, where only that is asked.
+    pub(super) fn other_cuts(
+        &self,
+        document: &Compiled<'_>,
+        domain: Option<&QueueSet>,
+    ) -> Vec<QueueSet> {
         let mut settled: HashMap<(Actions, Effect), QueueSet> = HashMap::new();
         let cuts = document.cuts.iter().map(|cut| {
             let settled = settled
                 .entry((cut.actions, cut.effect))
                 .or_insert_with(|| self.settled(cut.actions, cut.effect));
-            &cut.queues - &*settled
+            match domain {
+                Some(domain) => (&cut.queues & domain) - &*settled,
+                None => &cut.queues - &*settled,
+            }
         });
         cuts.filter(|cut| !cut.is_empty()).collect()
     }

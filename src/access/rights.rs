@@ -98,10 +98,16 @@ impl Row {
         let own = self.own.groups.iter().map(|group| Rights {
             queues: Cow::Borrowed(&group.queues),
             group,
+            apart: None,
         });
         let shared = self.shared.groups.iter().filter_map(|group| {
             let queues = self.shared_queues(&group.queues)?;
-            Some(Rights { queues, group })
+            let apart = matches!(queues, Cow::Owned(_)).then_some(&self.apart);
+            Some(Rights {
+                queues,
+                group,
+                apart,
+            })
         });
         own.chain(shared)
     }
@@ -153,9 +159,17 @@ pub struct Rights<'a> {
     /// The queues.
     pub queues: Cow<'a, QueueSet>,
     group: &'a Group,
+    /// The queues on which the principal does not fare as the others of the group do.
+    apart: Option<&'a QueueSet>,
 }
 
 impl<'a> Rights<'a> {
+    /// The queues as they are kept: those of everyone who shares the rights, and, where some are among them, those on which
+    /// this principal fares otherwise.
+    pub(crate) fn shared_queues(&self) -> (&'a QueueSet, Option<&'a QueueSet>) {
+        (&self.group.queues, self.apart)
+    }
+
     /// What the sessions of the principal can do with each of the queues.
     pub fn on_each(&self) -> SessionsOn<'a> {
         SessionsOn(self.group)

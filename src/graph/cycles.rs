@@ -6,13 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use petgraph::Direction;
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::NodeIndex;
-use petgraph::visit::{EdgeFiltered, EdgeRef as _};
-
 use super::Graph;
-use super::flow::{Flow, Node, Process, Step, flow};
+use super::adjacency::Spot;
+use super::flow::{Flow, Node, Process, flow};
 use crate::access::{Place, QueueSet};
 use crate::entity::{Grade, Kind};
 
@@ -61,27 +57,19 @@ impl Graph<'_> {
         let flow = flow(self);
         let mut cycles: Vec<MessageCycle> = Vec::new();
         let mut told: BTreeMap<Anchor, usize> = BTreeMap::new();
+        let mut search = Search::within(&flow);
         for grade in [Grade::Wired, Grade::Permitted, Grade::Conditional] {
-            let takes = |step: &Step| match grade {
-                Grade::Wired => step.sure && step.by_itself,
-                Grade::Permitted => step.sure,
-                Grade::Conditional => true,
-            };
-            let filtered = EdgeFiltered::from_fn(&flow, |edge| takes(edge.weight()));
-            let mut parts: Vec<Vec<NodeIndex>> = kosaraju_scc(&filtered)
+            let mut parts: Vec<(Option<Node>, Vec<Spot>)> = flow
+                .parts(grade)
                 .into_iter()
-                .filter(|part| part.len() > 1)
+                .map(|part| {
+                    let first = part.iter().filter_map(|spot| flow.node(*spot)).min();
+                    (first.copied(), part)
+                })
                 .collect();
-            for part in &mut parts {
-                part.sort_by_key(|node| flow.node_weight(*node).copied());
-            }
-            parts.sort_by_key(|part| {
-                part.first()
-                    .and_then(|node| flow.node_weight(*node))
-                    .copied()
-            });
-            for part in parts {
-                self.tell(&flow, &part, grade, &takes, &mut cycles, &mut told);
+            parts.sort_by_key(|(first, _)| *first);
+            for (_, part) in parts {
+                self.tell(&part, grade, &mut search, &mut cycles, &mut told);
             }
         }
         cycles
@@ -90,17 +78,16 @@ impl Graph<'_> {
     /// Adds one part: as a cycle of its own, or, where all its places are told already, what it adds to those.
     fn tell(
         &self,
-        flow: &Flow,
-        part: &[NodeIndex],
+        part: &[Spot],
         grade: Grade,
-        takes: &impl Fn(&Step) -> bool,
+        search: &mut Search<'_>,
         cycles: &mut Vec<MessageCycle>,
         told: &mut BTreeMap<Anchor, usize>,
     ) {
-        let mut anchors: BTreeMap<Anchor, NodeIndex> = BTreeMap::new();
+        let mut anchors: BTreeMap<Anchor, Spot> = BTreeMap::new();
         let mut processes = BTreeSet::new();
         for node in part {
-            match flow.node_weight(*node) {
+            match search.flow.node(*node) {
                 Some(Node::Queue(queue)) => {
                     anchors.insert(Anchor::Queue(*queue), *node);
                 }
@@ -113,7 +100,7 @@ impl Graph<'_> {
                 Some(Node::Inlet(_) | Node::Several) | None => {}
             }
         }
-        let fresh: Vec<NodeIndex> = anchors
+        let fresh: Vec<Spot> = anchors
             .iter()
             .filter(|(anchor, _)| !told.contains_key(anchor))
             .map(|(_, node)| *node)
@@ -126,7 +113,7 @@ impl Graph<'_> {
             }
             return;
         }
-        let witnesses = witnesses(flow, part, &fresh, takes);
+        let witnesses = search.witnesses(part, &fresh, grade);
         if witnesses.is_empty() {
             return;
         }
@@ -160,91 +147,84 @@ impl Graph<'_> {
     }
 }
 
-/// A few shortest ways round through a part: the shortest of all, and others through places that it does not pass.
-fn witnesses(
-    flow: &Flow,
-    part: &[NodeIndex],
-    starts: &[NodeIndex],
-    takes: &impl Fn(&Step) -> bool,
-) -> Vec<Vec<Station>> {
-    let mut search = Search::within(flow, part);
-    let mut shortest: Option<Vec<NodeIndex>> = None;
-    for start in starts.iter().take(MOST_STARTS) {
-        let most = shortest.as_ref().map_or(usize::MAX, |way| way.len() - 1);
-        // Of ways of one length the first place decides: starts are sorted.
-        if let Some(way) = search.way_round(flow, *start, most, takes) {
-            shortest = Some(way);
-        }
-    }
-    let mut passed: HashSet<NodeIndex> = HashSet::new();
-    let mut told = Vec::new();
-    let mut next = shortest;
-    while let Some(way) = next.take() {
-        told.push(stations(flow, &way));
-        passed.extend(way);
-        if told.len() < MOST_WITNESSES {
-            let untold = starts.iter().find(|start| !passed.contains(start));
-            next = untold.and_then(|start| search.way_round(flow, *start, usize::MAX, takes));
-        }
-    }
-    told
-}
-
 /// Looks for shortest ways within one part.
-struct Search {
-    is_member: Vec<bool>,
+struct Search<'f> {
+    flow: &'f Flow,
+    /// The number of the part that each node belongs to.
+    part_of: Vec<u32>,
+    part: u32,
     /// The node from which each was reached, in the search of this number.
-    from: Vec<(u32, NodeIndex)>,
+    from: Vec<(u32, Spot)>,
     number: u32,
 }
 
-impl Search {
-    fn within(flow: &Flow, part: &[NodeIndex]) -> Self {
-        let mut is_member = vec![false; flow.node_count()];
-        for node in part {
-            if let Some(is_member) = is_member.get_mut(node.index()) {
-                *is_member = true;
-            }
-        }
+impl<'f> Search<'f> {
+    fn within(flow: &'f Flow) -> Self {
         Self {
-            from: vec![(0, NodeIndex::end()); is_member.len()],
-            is_member,
+            flow,
+            part_of: vec![0; flow.node_count()],
+            part: 0,
+            from: vec![(0, Spot::new(0)); flow.node_count()],
             number: 0,
         }
     }
 
+    /// A few shortest ways round through a part: the shortest of all, and others through places that it does not pass.
+    fn witnesses(&mut self, part: &[Spot], starts: &[Spot], grade: Grade) -> Vec<Vec<Station>> {
+        self.part += 1;
+        for spot in part {
+            if let Some(part_of) = self.part_of.get_mut(spot.number()) {
+                *part_of = self.part;
+            }
+        }
+        let mut shortest: Option<Vec<Spot>> = None;
+        for start in starts.iter().take(MOST_STARTS) {
+            let most = shortest.as_ref().map_or(usize::MAX, |way| way.len() - 1);
+            // Of ways of one length the first place decides: starts are sorted.
+            if let Some(way) = self.way_round(*start, most, grade) {
+                shortest = Some(way);
+            }
+        }
+        let mut passed: HashSet<Spot> = HashSet::new();
+        let mut told = Vec::new();
+        let mut next = shortest;
+        while let Some(way) = next.take() {
+            told.push(stations(self.flow, &way));
+            passed.extend(way);
+            if told.len() < MOST_WITNESSES {
+                let untold = starts.iter().find(|start| !passed.contains(start));
+                next = untold.and_then(|start| self.way_round(*start, usize::MAX, grade));
+            }
+        }
+        told
+    }
+
     /// The shortest way of at most so many nodes from a node back to itself, without the node at its end. Of several the one
-    /// whose edges were made first.
-    fn way_round(
-        &mut self,
-        flow: &Flow,
-        start: NodeIndex,
-        most: usize,
-        takes: &impl Fn(&Step) -> bool,
-    ) -> Option<Vec<NodeIndex>> {
+    /// whose steps were added last.
+    fn way_round(&mut self, start: Spot, most: usize, grade: Grade) -> Option<Vec<Spot>> {
         self.number += 1;
         let mut layer = vec![start];
         let mut length = 1;
         while !layer.is_empty() && length <= most {
             let mut next = Vec::new();
-            for node in layer {
-                for edge in flow.edges_directed(node, Direction::Outgoing) {
-                    let target = edge.target();
-                    if !takes(edge.weight()) {
+            // From the last layer that counts nothing but the end is of use.
+            let is_last = length == most;
+            for spot in layer {
+                for step in self.flow.steps_from(spot) {
+                    if !step.is_of(grade) {
                         continue;
                     }
-                    if target == start {
-                        return Some(self.way_to(node, start));
+                    if step.to() == start {
+                        return Some(self.way_to(spot, start));
                     }
-                    let (Some(true), Some(from)) = (
-                        self.is_member.get(target.index()),
-                        self.from.get_mut(target.index()),
-                    ) else {
+                    if is_last || self.part_of.get(step.to().number()) != Some(&self.part) {
                         continue;
-                    };
-                    if from.0 != self.number {
-                        *from = (self.number, node);
-                        next.push(target);
+                    }
+                    if let Some(from) = self.from.get_mut(step.to().number())
+                        && from.0 != self.number
+                    {
+                        *from = (self.number, spot);
+                        next.push(step.to());
                     }
                 }
             }
@@ -255,11 +235,11 @@ impl Search {
     }
 
     /// The way from the start of the search to a node.
-    fn way_to(&self, node: NodeIndex, start: NodeIndex) -> Vec<NodeIndex> {
+    fn way_to(&self, node: Spot, start: Spot) -> Vec<Spot> {
         let mut way = vec![node];
         let mut at = node;
         while at != start
-            && let Some((_, before)) = self.from.get(at.index())
+            && let Some((_, before)) = self.from.get(at.number())
         {
             at = *before;
             way.push(at);
@@ -270,17 +250,14 @@ impl Search {
 }
 
 /// A way as people see it: what only holds queues together, and the two ends of one process, are no stations of their own.
-fn stations(flow: &Flow, way: &[NodeIndex]) -> Vec<Station> {
+fn stations(flow: &Flow, way: &[Spot]) -> Vec<Station> {
     let mut stations: Vec<Station> = Vec::new();
     for (place, node) in way.iter().enumerate() {
         let before = place
             .checked_sub(1)
             .map_or(way.last(), |before| way.get(before));
-        let started = before
-            .and_then(|before| flow.find_edge(*before, *node))
-            .and_then(|edge| flow.edge_weight(edge))
-            .and_then(|step| step.starts);
-        let station = match flow.node_weight(*node) {
+        let started = before.and_then(|before| flow.started_between(*before, *node));
+        let station = match flow.node(*node) {
             Some(Node::Queue(queue)) => Station::Queue(*queue),
             Some(Node::Inlet(inlet)) => Station::Inlet(*inlet),
             Some(Node::Received(process)) => Station::Process(*process, started),

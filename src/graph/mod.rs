@@ -3,6 +3,7 @@
 //! A view over [`Access`]: edges that follow from rights are made when asked for, so that a principal with rights on ten
 //! thousand queues costs nothing until somebody looks. Edges point the way messages or rights travel.
 
+mod adjacency;
 mod cycles;
 mod edges;
 mod flow;

@@ -10,7 +10,7 @@ use crate::finding::{
 };
 use crate::graph::{MessageCycle, Process, Station};
 
-const RULE: &str = "message-cycle";
+pub(super) const RULE: &str = "message-cycle";
 /// Processes that a finding names; the others are counted in its words.
 const MOST_PROCESSES: usize = 100;
 /// Stations of a way that a title names.

@@ -271,7 +271,7 @@ impl<'a> Matrix<'a> {
         let parts = cut(
             &domain,
             profiles,
-            &cuts(&unconditional, plan.wide(), &plan.limits),
+            &cuts(&unconditional, &domain, plan.wide(), &plan.limits),
             &(singles | singles_of(&plan.limits)),
         );
         let who = self.asking(principal, plan.wide(), unconditional);
@@ -309,7 +309,7 @@ impl<'a> Matrix<'a> {
         }
         let carried = || plan.carried.iter();
         let unconditional = Plain::of(carried().map(|carried| &*carried.compiled), &plan.apart);
-        let cuts = cuts(&unconditional, carried(), &plan.limits);
+        let cuts = cuts(&unconditional, &plan.apart, carried(), &plan.limits);
         let parts = cut(&plan.apart, profiles, &cuts, &singles);
         let who = self.asking(principal, carried(), unconditional);
         let passages = who.passages(&self.guards, &plan.apart);
@@ -398,13 +398,14 @@ fn singles_of(limits: &[Arc<Compiled<'_>>]) -> QueueSet {
 /// statements, and by limits.
 fn cuts<'c>(
     plain: &Plain,
+    domain: &QueueSet,
     carried: impl Iterator<Item = &'c Carried<'c>>,
     limits: &'c [Arc<Compiled<'c>>],
 ) -> Vec<Cow<'c, QueueSet>> {
     let mut cuts: Vec<Cow<'_, QueueSet>> = Vec::new();
     cuts.extend(plain.cuts().into_iter().map(Cow::Owned));
     for carried in carried {
-        let others = plain.other_cuts(&carried.compiled);
+        let others = plain.other_cuts(&carried.compiled, Some(domain));
         cuts.extend(others.into_iter().map(Cow::Owned));
     }
     for limit in limits {
