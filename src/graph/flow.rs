@@ -347,13 +347,12 @@ impl<'g> Builder<'g, '_> {
                     Some(from) => from,
                     None => *received.insert(self.receive(ways.process, receiving)),
                 };
-                let to = match sending.get(&number) {
-                    Some(to) => *to,
-                    None => {
-                        let to = self.send(ways.process, send);
-                        sending.insert(number, to);
-                        to
-                    }
+                let to = if let Some(to) = sending.get(&number) {
+                    *to
+                } else {
+                    let to = self.send(ways.process, send);
+                    sending.insert(number, to);
+                    to
                 };
                 self.flow.add(from, to, by_itself(sure));
             }
