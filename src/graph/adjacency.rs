@@ -51,7 +51,8 @@ impl Step {
 #[derive(Debug)]
 pub(super) struct Steps<N> {
     nodes: Vec<N>,
-    steps: Vec<(Spot, Step)>,
+    /// Each with the node that it leaves.
+    leaving: Vec<(Spot, Step)>,
     starts: HashMap<(Spot, Spot), Place>,
 }
 
@@ -59,7 +60,7 @@ impl<N> Steps<N> {
     pub(super) fn new(nodes: Vec<N>) -> Self {
         Self {
             nodes,
-            steps: Vec::new(),
+            leaving: Vec::new(),
             starts: HashMap::new(),
         }
     }
@@ -70,7 +71,7 @@ impl<N> Steps<N> {
     }
 
     pub(super) fn add(&mut self, from: Spot, to: Spot, grade: Grade) {
-        self.steps.push((from, Step::new(to, grade)));
+        self.leaving.push((from, Step::new(to, grade)));
     }
 
     /// Adds a step that starts a workload.
@@ -82,7 +83,7 @@ impl<N> Steps<N> {
     pub(super) fn finish(self) -> Adjacency<N> {
         // First how many steps leave each node, then where its steps end, then, filled from there, where they begin.
         let mut begins = vec![0_u32; self.nodes.len() + 1];
-        for (from, _) in &self.steps {
+        for (from, _) in &self.leaving {
             if let Some(count) = begins.get_mut(from.number()) {
                 *count += 1;
             }
@@ -93,8 +94,8 @@ impl<N> Steps<N> {
             *begin = end;
         }
         let nowhere = Step::new(Spot(Spot::NOWHERE), Grade::Conditional);
-        let mut steps = vec![nowhere; self.steps.len()];
-        for (from, step) in &self.steps {
+        let mut steps = vec![nowhere; self.leaving.len()];
+        for (from, step) in &self.leaving {
             if let Some(begin) = begins.get_mut(from.number()) {
                 *begin -= 1;
                 if let Some(place) = steps.get_mut(*begin as usize) {
