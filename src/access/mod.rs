@@ -3,7 +3,7 @@
 //! [`decide`] answers one request over all layers. [`Access`] knows every principal's rights on every queue of the audited
 //! accounts, and those of whom queue policies name besides ([`Outsider`]): it asks [`decide`] once for queues on which a
 //! principal fares alike (`matrix`), keeps what is not denied, and can prove each answer by the statements behind it. What
-//! the decisions lacked is told as gaps.
+//! the decisions lacked is told as gaps. [`Channels`] knows what messages pass through besides queues, and what AWS delivers.
 
 mod action;
 mod apart;

@@ -22,6 +22,8 @@ const MOST_STARTS: usize = 16;
 pub struct MessageCycle {
     /// How close it is to running.
     pub grade: Grade,
+    /// The first of its places that no graver cycle tells, a queue if there is one: what it is known by.
+    pub first: Station,
     /// The shortest ways round, the first the one to tell; never empty.
     pub witnesses: Vec<Vec<Station>>,
     /// The queues that belong to it.
@@ -91,28 +93,33 @@ impl Graph<'_> {
                 Some(Node::Queue(queue)) => {
                     anchors.insert(Anchor::Queue(*queue), *node);
                 }
-                Some(Node::Inlet(inlet)) if self.is_anchor(*inlet) => {
-                    anchors.insert(Anchor::Inlet(*inlet), *node);
+                Some(Node::Inlet(inlet)) => {
+                    if let Some(anchor) = self.anchor(*inlet) {
+                        anchors.entry(anchor).or_insert(*node);
+                    }
                 }
                 Some(Node::Received(process) | Node::Sending(process)) => {
                     processes.insert(*process);
                 }
-                Some(Node::Inlet(_) | Node::Several) | None => {}
+                Some(Node::Several) | None => {}
             }
         }
-        let fresh: Vec<Spot> = anchors
-            .iter()
-            .filter(|(anchor, _)| !told.contains_key(anchor))
-            .map(|(_, node)| *node)
-            .collect();
-        if fresh.is_empty() {
+        let mut fresh: Vec<Spot> = Vec::new();
+        let mut first = None;
+        for (anchor, node) in &anchors {
+            if !told.contains_key(anchor) {
+                first.get_or_insert(*anchor);
+                fresh.push(*node);
+            }
+        }
+        let Some(first) = first else {
             for known in anchors.keys().filter_map(|anchor| told.get(anchor)) {
                 if let Some(cycle) = cycles.get_mut(*known) {
                     cycle.processes.extend(&processes);
                 }
             }
             return;
-        }
+        };
         let witnesses = search.witnesses(part, &fresh, grade);
         if witnesses.is_empty() {
             return;
@@ -122,6 +129,10 @@ impl Graph<'_> {
         }
         let mut cycle = MessageCycle {
             grade,
+            first: match first {
+                Anchor::Queue(queue) => Station::Queue(queue),
+                Anchor::Inlet(inlet) => Station::Inlet(inlet),
+            },
             witnesses,
             queues: QueueSet::new(),
             inlets: BTreeSet::new(),
@@ -140,10 +151,17 @@ impl Graph<'_> {
         cycles.push(cycle);
     }
 
-    fn is_anchor(&self, inlet: usize) -> bool {
-        self.channels.inlets.get(inlet).is_some_and(|inlet| {
-            matches!(inlet.entity.kind, Kind::Topic | Kind::Bucket | Kind::Bus)
-        })
+    /// What a place is known by that is no queue and no workload. A bucket can be several inlets, and is known by the first.
+    fn anchor(&self, inlet: usize) -> Option<Anchor> {
+        let inlets = &self.channels.inlets;
+        let entity = &inlets.get(inlet)?.entity;
+        if !matches!(entity.kind, Kind::Topic | Kind::Bucket | Kind::Bus) {
+            return None;
+        }
+        // Inlets are sorted by what they are of.
+        let before = inlets.get(..inlet)?.iter().rev();
+        let alike = before.take_while(|other| other.entity == *entity).count();
+        Some(Anchor::Inlet(inlet - alike))
     }
 }
 

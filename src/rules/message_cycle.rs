@@ -42,7 +42,7 @@ impl Rule<'_> {
             Grade::Conditional => Certainty::Conditional,
         };
         let places = self.places(cycle);
-        let subject = places.first()?.clone();
+        let subject = self.entity(&cycle.first)?;
         let account = self
             .account(cycle)
             .and_then(|index| self.audit.accounts.get(index))?;

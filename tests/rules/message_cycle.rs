@@ -208,3 +208,30 @@ fn a_topic_whose_policy_was_not_read_is_published_to_all_the_same() {
     });
     assert!(told.contains(&cycle("images")), "{told:?}");
 }
+
+#[test]
+fn a_lesser_circle_around_a_graver_one_has_an_id_of_its_own() {
+    // ping and pong go round by themselves; over a third queue they can by what instances may do.
+    let told = told(|account| {
+        let arn = |queue: &str| format!("arn:aws:sqs:eu-west-1:111122223333:{queue}");
+        account["queues"].as_array_mut().unwrap().push(json!({
+            "arn": arn("pung"), "url": "https://sqs.eu-west-1.amazonaws.com/111122223333/pung", "attributes": {},
+        }));
+        for (name, from, to) in [("onward", "pong", "pung"), ("backward", "pung", "ping")] {
+            account["roles"].as_array_mut().unwrap().push(json!({
+                "arn": format!("arn:aws:iam::111122223333:role/{name}"), "id": format!("AROA{name}"),
+                "trust": {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]},
+                "inline": [{"name": "Rights", "document": {"Version": "2012-10-17", "Statement": [
+                    {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "Resource": arn(from)},
+                    {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn(to)},
+                ]}}],
+            }));
+        }
+    });
+    assert!(told.contains(&cycle("ping")), "{told:?}");
+    assert!(told.contains(&cycle("pung")), "{told:?}");
+    let mut once = told.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), told.len(), "{told:?}");
+}
