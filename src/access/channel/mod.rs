@@ -358,7 +358,7 @@ impl<'a> Channels<'a> {
             ],
             _ => vec![Caller::Role(principal)],
         };
-        let policy = Candidates::of(&inlet.policy, door.action);
+        let policy = inlet_policy(inlet, door.action);
         let mut any = Formula::Never;
         for caller in callers {
             let comer = Comer {
@@ -414,7 +414,7 @@ impl<'a> Channels<'a> {
             .iter()
             .find(|door| door.action == inlet.id.action);
         door.map_or(Formula::Never, |door| {
-            let policy = Candidates::of(&inlet.policy, door.action);
+            let policy = inlet_policy(inlet, door.action);
             let comer = Comer {
                 requester,
                 caller,
@@ -539,7 +539,7 @@ impl<'a> Channels<'a> {
             caller,
             account: Some(principal.account),
         };
-        let policy = Candidates::of(&inlet.policy, door.action);
+        let policy = inlet_policy(inlet, door.action);
         self.ask(comer, &own, (door, inlet, &policy), &mut |matched| {
             // The policy of the own account's resource that names the account gives nothing (B.3).
             if matched.by_account && matched.statement.effect == Effect::Allow {
@@ -586,6 +586,18 @@ fn not_collected(arn: &Arn, kind: Kind) -> Option<Policy> {
         owner: arn.shared(),
         document: Arc::new(Document::uncollected(PolicyKind::Resource)),
     })
+}
+
+/// What the policy of an inlet says about the action. Of one that belongs to an account which is not audited nothing is known:
+/// whether it lets somebody in stays a condition.
+fn inlet_policy<'s>(inlet: &'s Inlet, action: &str) -> Candidates<'s> {
+    if inlet.collected || inlet.account.is_some() {
+        return Candidates::of(&inlet.policy, action);
+    }
+    Candidates::open(Formula::open(
+        OpenReason::OtherAccount,
+        format!("the policy of {} allows it as well", inlet.entity.arn),
+    ))
 }
 
 /// Keys of the service itself are what the caller asks for: an ACL, a source of events, an encryption.
