@@ -1,44 +1,35 @@
 //! The pipeline between collecting and reporting: accounts in, report out.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 
 use crate::access::{Access, Capability, QueueSet, Who};
 use crate::account::Account;
-use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
 use crate::policy::Formula;
 use crate::report::{AccountGap, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
-use crate::rules::{self, Audit};
+use crate::rules::{self, Audit, Settings};
+use crate::triage::triage;
 
-/// Audits accounts. `trusted` accounts may have access without being reported.
-pub fn audit(
-    accounts: &[Account],
-    trusted: &BTreeSet<AccountId>,
-    generated_at: DateTime<Utc>,
-) -> Report {
-    report(&Access::compute(accounts), trusted, generated_at)
+/// Audits accounts.
+pub fn audit(accounts: &[Account], settings: &Settings, generated_at: DateTime<Utc>) -> Report {
+    report(&Access::compute(accounts), settings, generated_at)
 }
 
 /// The report on what access was found.
-pub fn report(
-    access: &Access<'_>,
-    trusted: &BTreeSet<AccountId>,
-    generated_at: DateTime<Utc>,
-) -> Report {
+pub fn report(access: &Access<'_>, settings: &Settings, generated_at: DateTime<Utc>) -> Report {
     let accounts = access.accounts;
     let graph = Graph::new(access);
     let findings = rules::check_all(&Audit {
         accounts,
         access,
         graph: &graph,
-        trusted,
+        settings,
     });
     let (flows, more_flows) = flows(&graph);
-    let mut report = Report::new(generated_at, accounts, findings, flows);
+    let mut report = Report::new(generated_at, accounts, triage(accounts, findings), flows);
     report.more_flows = more_flows;
+    report.rules_off = settings.off();
     report.coverage = coverage(access);
     report
 }

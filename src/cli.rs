@@ -25,6 +25,9 @@ pub struct Cli {
     /// What to do; auditing a live account when nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Configuration file [default: the nearest patscan.toml, from the working directory upwards]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// The arguments of a scan.
     #[command(flatten)]
     pub scan: ScanArgs,
@@ -165,6 +168,9 @@ pub struct SimulateArgs {
 pub struct RulesArgs {
     /// The id of a rule, to show its page
     pub rule: Option<String>,
+    /// The format (table, json), with a path to write to a file
+    #[arg(short, long, value_name = "FORMAT[=PATH]", default_value = "table")]
+    pub format: String,
 }
 
 /// Where the account comes from: live, or snapshots.
@@ -190,7 +196,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "ARN")]
     pub assume_role: Option<String>,
     /// External id for --assume-role
-    #[arg(long, value_name = "ID", requires = "assume_role")]
+    #[arg(long, value_name = "ID")]
     pub external_id: Option<String>,
     /// Snapshot to audit instead of a live account; repeatable
     #[arg(
@@ -219,8 +225,9 @@ pub struct OutputArgs {
     #[arg(short, long = "format", value_name = "FORMAT[=PATH]")]
     pub formats: Vec<String>,
     /// Least severity (critical, high, medium, low, info) that makes the exit code 1
-    #[arg(long, value_name = "SEVERITY", default_value = "medium")]
-    pub fail_on: String,
+    /// [default: medium]
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<String>,
     /// Exit 0 in spite of findings (an incomplete scan still exits 3)
     #[arg(long)]
     pub exit_zero: bool,

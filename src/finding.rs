@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -56,6 +57,23 @@ impl Severity {
             Self::Medium => Self::Low,
             Self::Low | Self::Info => Self::Info,
         })
+    }
+}
+
+/// A word that names no severity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no severity `{0}`; use critical, high, medium, low or info")]
+pub struct UnknownSeverity(String);
+
+impl FromStr for Severity {
+    type Err = UnknownSeverity;
+
+    /// Reads a severity in any letter case.
+    fn from_str(word: &str) -> Result<Self, UnknownSeverity> {
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str().eq_ignore_ascii_case(word))
+            .ok_or_else(|| UnknownSeverity(word.to_owned()))
     }
 }
 

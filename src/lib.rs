@@ -8,6 +8,7 @@
 //! | [`access`] | accounts, with [`policy`] as its language | who may do what to which queue |
 //! | [`graph`] | access | nodes and edges, the way messages and rights travel |
 //! | [`rules`] | access and graph | [`finding::Finding`]s |
+//! | [`triage`] | findings | what is new, known, accepted |
 //! | [`report`] | findings | formats |
 //!
 //! [`audit`] runs the steps between reading and reporting; [`cli`], [`config`] and [`commands`] are what the binary adds.
@@ -31,3 +32,5 @@ mod parallel;
 pub mod policy;
 pub mod report;
 pub mod rules;
+mod toml_file;
+pub mod triage;

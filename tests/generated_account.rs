@@ -14,6 +14,7 @@ use patscan::entity::Entity;
 use patscan::graph::{EdgeKind, Edges, Extent, Graph};
 use patscan::policy::{Document, PolicyKind};
 use patscan::report::{self, Format, Style};
+use patscan::rules::Settings;
 use serde_json::json;
 
 use self::account::{Generated, Size, generate};
@@ -113,7 +114,7 @@ fn a_generated_account_has_the_same_report_when_every_pair_is_decided_by_itself(
         })
         .account];
         let written = |access: &Access<'_>| {
-            let report = audit::report(access, &BTreeSet::new(), DateTime::UNIX_EPOCH);
+            let report = audit::report(access, &Settings::default(), DateTime::UNIX_EPOCH);
             let mut json = Vec::new();
             report::write(&report, Format::Json, Style::default(), &mut json).unwrap();
             String::from_utf8(json).unwrap()

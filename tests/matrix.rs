@@ -1,8 +1,6 @@
 //! The rights that are computed from structure are those that deciding every pair by itself gives, on random accounts and on
 //! the fixtures.
 
-use std::collections::BTreeSet;
-
 use chrono::DateTime;
 use patscan::access::{Access, Capability, QueueSet, SessionRights, SessionsOn};
 use patscan::account::{self, Account};
@@ -10,6 +8,7 @@ use patscan::audit;
 use patscan::graph::Graph;
 use patscan::policy::Formula;
 use patscan::report::{self, Format, Style};
+use patscan::rules::Settings;
 use proptest::prelude::*;
 
 use crate::generated::cases;
@@ -126,7 +125,7 @@ fn the_fixtures_give_the_same_report_in_either_way() {
         let file = entry.unwrap().path().join("snapshot.json");
         let accounts = [account::read(&file).unwrap()];
         let written = |access: &Access<'_>| {
-            let report = audit::report(access, &BTreeSet::new(), DateTime::UNIX_EPOCH);
+            let report = audit::report(access, &Settings::default(), DateTime::UNIX_EPOCH);
             let mut json = Vec::new();
             report::write(&report, Format::Json, Style::default(), &mut json).unwrap();
             String::from_utf8(json).unwrap()

@@ -55,6 +55,12 @@ impl Patscan {
         self
     }
 
+    /// Somewhere else to run.
+    pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// Credentials that every emulator takes.
     pub(crate) fn with_credentials(self) -> Self {
         self.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")

@@ -7,6 +7,7 @@ use chrono::DateTime;
 use patscan::account::{Account, from_slice};
 use patscan::audit::audit;
 use patscan::report::{self, Format, Style};
+use patscan::rules::Settings;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -857,8 +858,11 @@ pub(crate) fn accounts() -> impl Strategy<Value = Vec<Account>> {
 
 /// The whole report as JSON, at a fixed time.
 fn report(accounts: &[Account]) -> Vec<u8> {
-    let trusted = [SECOND.parse().unwrap()].into();
-    let report = audit(accounts, &trusted, DateTime::UNIX_EPOCH);
+    let settings = Settings {
+        trusted: [SECOND.parse().unwrap()].into(),
+        ..Settings::default()
+    };
+    let report = audit(accounts, &settings, DateTime::UNIX_EPOCH);
     let mut json = Vec::new();
     let style = Style {
         color: false,

@@ -14,6 +14,7 @@ use patscan::audit::audit;
 use patscan::graph::Graph;
 use patscan::policy::{Document, PolicyKind};
 use patscan::report::{self, Format, Style};
+use patscan::rules::Settings;
 use serde::Serialize;
 
 use self::account::{Size, generate};
@@ -162,7 +163,7 @@ impl Input {
     /// All that `patscan analyze -f json` does but for the files; gives the length of the report.
     pub(crate) fn analyze(&self) -> usize {
         let account = from_slice(&self.snapshot, Path::new("generated")).unwrap();
-        let report = audit(&[account], &BTreeSet::new(), DateTime::UNIX_EPOCH);
+        let report = audit(&[account], &Settings::default(), DateTime::UNIX_EPOCH);
         let style = Style {
             color: false,
             width: 80,

@@ -2,12 +2,12 @@
 
 #![no_main]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use patscan::account;
 use patscan::audit::audit;
+use patscan::rules::Settings;
 
 fuzz_target!(|data: &[u8]| {
     let account = match account::from_slice(data, Path::new("snapshot.json")) {
@@ -21,5 +21,5 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let at = account.scanned_at;
-    let _ = audit(&[account], &BTreeSet::new(), at);
+    let _ = audit(&[account], &Settings::default(), at);
 });

@@ -44,6 +44,7 @@ mod sts;
 mod tags;
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use aws_types::SdkConfig;
 use chrono::Utc;
@@ -125,6 +126,31 @@ pub enum Skippable {
     Sns,
     /// Step Functions state machines.
     States,
+}
+
+/// A word that names no service that can be skipped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` cannot be skipped: {reason}; --skip takes {services}", reason = reason(.0), services = Skippable::listed())]
+pub struct UnknownService(String);
+
+fn reason(service: &str) -> &'static str {
+    match service {
+        "iam" | "sqs" => "without it there is nothing to audit",
+        _ => "a scan does not read it",
+    }
+}
+
+impl FromStr for Skippable {
+    type Err = UnknownService;
+
+    /// Reads a service in any letter case.
+    fn from_str(word: &str) -> Result<Self, UnknownService> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|service| service.as_str().eq_ignore_ascii_case(word))
+            .ok_or_else(|| UnknownService(word.to_owned()))
+    }
 }
 
 impl Skippable {

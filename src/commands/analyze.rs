@@ -5,10 +5,10 @@ use anyhow::Result;
 use super::reporting::{self, Outputs};
 use super::{Outcome, accounts};
 use crate::cli::AnalyzeArgs;
-use crate::config::Reporting;
+use crate::config::{Reporting, Settings};
 
-pub(super) fn run(args: &AnalyzeArgs) -> Result<Outcome> {
-    let reporting = Reporting::resolve(&args.output)?;
+pub(super) fn run(args: &AnalyzeArgs, settings: &Settings) -> Result<Outcome> {
+    let reporting = Reporting::resolve(&args.output, settings)?;
     let accounts = accounts::read(&args.files)?;
     let outputs = Outputs::open(&reporting.outputs)?;
     reporting::report(&accounts, outputs, &reporting)

@@ -8,12 +8,12 @@ use super::Outcome;
 use super::reporting::{self, Outputs};
 use crate::account;
 use crate::cli::DemoArgs;
-use crate::config::Reporting;
+use crate::config::{Reporting, Settings};
 
 const EXAMPLE: &[u8] = include_bytes!("../../fixtures/accounts/demo/snapshot.json");
 
-pub(super) fn run(args: &DemoArgs) -> Result<Outcome> {
-    let reporting = Reporting::resolve(&args.output)?;
+pub(super) fn run(args: &DemoArgs, settings: &Settings) -> Result<Outcome> {
+    let reporting = Reporting::resolve(&args.output, settings)?;
     let example = account::from_slice(EXAMPLE, Path::new("the example account"))?;
     let outputs = Outputs::open(&reporting.outputs)?;
     reporting::report(&[example], outputs, &reporting)

@@ -12,23 +12,23 @@ use crate::access::Access;
 use crate::account::Account;
 use crate::audit::coverage;
 use crate::cli::{GraphArgs, PartArgs};
-use crate::config::{Source, Verbosity};
+use crate::config::{Settings, Source, Verbosity};
 use crate::graph::Graph;
 use crate::graph::picture::Picture;
 use crate::report::{GraphFormat, write_picture};
 use crate::rules::{self, Audit};
 
-pub(super) fn run(args: GraphArgs) -> Result<Outcome> {
+pub(super) fn run(args: GraphArgs, settings: &Settings) -> Result<Outcome> {
     let (format, path) = output(&args.format)?;
     let verbosity: Verbosity = args.verbosity.into();
-    let source = Source::resolve(args.source)?;
+    let source = Source::resolve(args.source, settings)?;
     source.keeps_apart_from(path.as_deref())?;
     let file = path.as_deref().map(super::open_file).transpose()?;
 
     let accounts = accounts::load(source, verbosity)?;
     let access = Access::compute(&accounts);
     let complete = coverage(&access).complete();
-    let mut picture = part(&args.part, &accounts, &access)?;
+    let mut picture = part(&args.part, &settings.rules(), &accounts, &access)?;
     picture.incomplete = !complete;
 
     match file {
@@ -61,7 +61,12 @@ fn output(text: &str) -> Result<(GraphFormat, Option<PathBuf>)> {
 }
 
 /// The part of the graph that was asked for.
-fn part(args: &PartArgs, accounts: &[Account], access: &Access<'_>) -> Result<Picture> {
+fn part(
+    args: &PartArgs,
+    settings: &rules::Settings,
+    accounts: &[Account],
+    access: &Access<'_>,
+) -> Result<Picture> {
     let graph = Graph::new(access);
     let mut is_cycle = false;
     let (chosen, depth) = if let Some(queue) = &args.queue {
@@ -76,7 +81,7 @@ fn part(args: &PartArgs, accounts: &[Account], access: &Access<'_>) -> Result<Pi
     } else if let Some(principal) = &args.principal {
         (BTreeSet::from([meant::principal(access, principal)?]), 1)
     } else if let Some(id) = &args.finding {
-        let concerned = concerned(id, accounts, &graph)?;
+        let concerned = concerned(id, settings, accounts, &graph)?;
         is_cycle = concerned.rule == "message-cycle";
         (concerned.ids, 0)
     } else {
@@ -101,12 +106,17 @@ struct Concerned {
 }
 
 /// What a finding is about, by id: its subject, its principals with what runs as them, and its resources.
-fn concerned(id: &str, accounts: &[Account], graph: &Graph<'_>) -> Result<Concerned> {
+fn concerned(
+    id: &str,
+    settings: &rules::Settings,
+    accounts: &[Account],
+    graph: &Graph<'_>,
+) -> Result<Concerned> {
     let findings = rules::check_all(&Audit {
         accounts,
         access: graph.access,
         graph,
-        trusted: &BTreeSet::new(),
+        settings,
     });
     let finding = meant::finding(&findings, id)?;
     let principals = finding.principals.iter().map(|principal| &principal.entity);

@@ -20,8 +20,9 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 
 use crate::cli::{Cli, Command};
-use crate::config::Verbosity;
+use crate::config::{Settings, Verbosity};
 use crate::file::PendingFile;
+use crate::report::sanitise;
 
 /// What a run comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +70,35 @@ impl Cli {
 /// # Errors
 /// Whatever ends the run early; the message is for people and ends with what to do next.
 pub fn run(cli: Cli) -> Result<Outcome> {
+    let verbosity = cli.verbosity();
+    // The example account is nobody's: what a team settled for its own does not fit it, unless it is tried on purpose.
+    let search = !matches!(cli.command, Some(Command::Demo(_)));
+    let settings = || settings(cli.config.as_deref(), search, verbosity);
     match cli.command {
-        None => scan::run(cli.scan),
-        Some(Command::Scan(args)) => scan::run(*args),
-        Some(Command::Analyze(args)) => analyze::run(&args),
-        Some(Command::Demo(args)) => demo::run(&args),
-        Some(Command::WhoCan(args)) => who_can::run(*args),
-        Some(Command::Graph(args)) => graph::run(*args),
+        None => scan::run(cli.scan, &settings()?),
+        Some(Command::Scan(args)) => scan::run(*args, &settings()?),
+        Some(Command::Analyze(args)) => analyze::run(&args, &settings()?),
+        Some(Command::Demo(args)) => demo::run(&args, &settings()?),
+        Some(Command::WhoCan(args)) => who_can::run(*args, &settings()?),
+        Some(Command::Graph(args)) => graph::run(*args, &settings()?),
         Some(Command::Simulate(args)) => simulate::run(&args),
-        Some(Command::Rules(args)) => rules::run(args),
+        Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::IamPolicy) => iam_policy::run(),
     }
+}
+
+/// What the environment and the configuration file say. A file that was found says where it is: it may switch rules off.
+fn settings(named: Option<&Path>, search: bool, verbosity: Verbosity) -> Result<Settings> {
+    let settings = Settings::load(named, search)?;
+    if verbosity >= Verbosity::Normal {
+        for (unknown, nearest) in &settings.unknown_variables {
+            explain(&format!("{unknown} means nothing; {nearest} does"));
+        }
+        if let Some(file) = settings.file.as_ref().filter(|_| named.is_none()) {
+            explain(&format!("using {}", file.display()));
+        }
+    }
+    Ok(settings)
 }
 
 /// Writes every call to AWS to standard error: service, operation, region and time, never content. Other crates' logs stay
@@ -129,5 +148,5 @@ fn written_to_stdout(written: io::Result<()>) -> Result<()> {
 
 /// One line on standard error: why the exit code is not 0. When nobody reads it, the exit code still tells.
 fn explain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", sanitise(line));
 }

@@ -87,7 +87,7 @@ pub(super) fn report(
     outputs: Outputs,
     reporting: &Reporting,
 ) -> Result<Outcome> {
-    let report = audit(accounts, &reporting.trusted, Utc::now().trunc_subsecs(0));
+    let report = audit(accounts, &reporting.rules, Utc::now().trunc_subsecs(0));
     outputs.write(&report)?;
     let outcome = outcome(&report, reporting);
     if reporting.verbosity >= Verbosity::Normal {

@@ -5,11 +5,11 @@ use anyhow::Result;
 use super::reporting::{self, Outputs};
 use super::{Outcome, accounts};
 use crate::cli::ScanArgs;
-use crate::config::{Reporting, Source};
+use crate::config::{Reporting, Settings, Source};
 
-pub(super) fn run(args: ScanArgs) -> Result<Outcome> {
-    let source = Source::resolve(args.source)?;
-    let reporting = Reporting::resolve(&args.output)?;
+pub(super) fn run(args: ScanArgs, settings: &Settings) -> Result<Outcome> {
+    let source = Source::resolve(args.source, settings)?;
+    let reporting = Reporting::resolve(&args.output, settings)?;
     for output in &reporting.outputs {
         source.keeps_apart_from(output.path.as_deref())?;
     }

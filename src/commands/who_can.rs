@@ -9,16 +9,16 @@ use super::{Outcome, accounts, meant};
 use crate::access::{Access, Capability};
 use crate::audit::coverage;
 use crate::cli::WhoCanArgs;
-use crate::config::{Output, Source, Verbosity};
+use crate::config::{Output, Settings, Source, Verbosity};
 use crate::entity::{Entity, Kind};
 use crate::nearest::nearest_first;
 use crate::report::{Style, WhoCan};
 
-pub(super) fn run(args: WhoCanArgs) -> Result<Outcome> {
+pub(super) fn run(args: WhoCanArgs, settings: &Settings) -> Result<Outcome> {
     let capability = capability(&args.capability, &args.queue)?;
-    let output = Output::parse(&args.format)?;
+    let output = args.format.parse::<Output>()?;
     let verbosity: Verbosity = args.verbosity.into();
-    let source = Source::resolve(args.source)?;
+    let source = Source::resolve(args.source, settings)?;
     source.keeps_apart_from(output.path.as_deref())?;
     let file = output.path.as_deref().map(super::open_file).transpose()?;
 

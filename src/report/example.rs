@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::account::{Gap, GapEffect, Note};
 use crate::finding::{Evidence, Grade, Kind, PrincipalRef, ResourceRef, finding_id};
+use crate::triage::triage;
 
 const ACCOUNT: &str = "111122223333";
 
@@ -287,8 +288,9 @@ pub(super) fn report() -> Report {
                 service: "ec2".to_owned(),
             }],
         },
-        findings: findings(),
+        findings: triage(&[], findings()),
         flows: flows(),
+        rules_off: Vec::new(),
         more_flows: 0,
     }
 }
@@ -340,7 +342,10 @@ pub(super) fn hostile(texts: &[String]) -> Report {
         principals,
         resources,
         ..
-    } in &mut report.findings
+    } in report
+        .findings
+        .iter_mut()
+        .map(|triaged| &mut triaged.finding)
     {
         *subject = entity(subject.kind);
         for PrincipalRef {
@@ -366,7 +371,11 @@ pub(super) fn hostile(texts: &[String]) -> Report {
             end.entity = entity(end.entity.kind);
         }
     }
-    for finding in &mut report.findings {
+    for finding in report
+        .findings
+        .iter_mut()
+        .map(|triaged| &mut triaged.finding)
+    {
         finding.title = text();
         finding.detail = text();
         finding.region = text();

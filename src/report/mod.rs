@@ -23,6 +23,7 @@ use chrono::{DateTime, Utc};
 use crate::account::Account;
 use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Finding, Severity};
+use crate::triage::Triaged;
 
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
@@ -43,11 +44,13 @@ pub struct Report {
     /// What could not be read.
     pub coverage: Coverage,
     /// The gravest first, then by rule, account and subject.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Triaged>,
     /// Who sends to and who receives from each queue, at most [`MOST_FLOWS`], sorted by queue.
     pub flows: Vec<QueueFlow>,
     /// How many queues there are besides.
     pub more_flows: usize,
+    /// The ids of rules that were switched off, sorted.
+    pub rules_off: Vec<&'static str>,
 }
 
 /// One account that was scanned, in numbers.
@@ -151,7 +154,7 @@ impl Report {
     pub fn new<'a>(
         generated_at: DateTime<Utc>,
         accounts: impl IntoIterator<Item = &'a Account>,
-        mut findings: Vec<Finding>,
+        mut findings: Vec<Triaged>,
         mut flows: Vec<QueueFlow>,
     ) -> Self {
         let mut accounts: Vec<&Account> = accounts.into_iter().collect();
@@ -165,6 +168,7 @@ impl Report {
             findings,
             flows,
             more_flows: 0,
+            rules_off: Vec::new(),
         }
     }
 
@@ -273,6 +277,14 @@ impl Default for Style {
             width: 80,
         }
     }
+}
+
+/// Any value as indented JSON that is safe to show on a terminal.
+///
+/// # Errors
+/// Those of the writer.
+pub(crate) fn write_json(value: &impl serde::Serialize, out: &mut dyn Write) -> io::Result<()> {
+    json::write_value(value, out)
 }
 
 /// Any value as one line of JSON that is safe to show on a terminal.

@@ -2,15 +2,19 @@
 //!
 //! Unknown is not nobody: where something that could give the right was not read, nothing is told.
 
-use super::{Audit, count, region};
+use super::{Audit, Parameter, count, region};
 use crate::access::{Capability, QueueSet};
 use crate::account::{Account, Gap, GapEffect};
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
 };
 
-/// Queues of one account that are told one by one; more are one finding of the account.
-const MOST_SINGLE: usize = 20;
+/// How many queues of one account are told one by one.
+pub(super) const ONE_BY_ONE: Parameter = Parameter {
+    name: "one-by-one",
+    meaning: "Queues of one account that are told one by one; more are one finding of the account.",
+    usual: 20,
+};
 
 /// What one of the two rules says.
 pub(super) struct Words {
@@ -28,6 +32,7 @@ pub(super) fn findings(audit: &Audit<'_>, capability: Capability, words: &Words)
         return Vec::new();
     }
     let abandoned = queues(audit, capability);
+    let one_by_one = audit.settings.parameter(words.rule, &ONE_BY_ONE);
     audit
         .accounts
         .iter()
@@ -39,7 +44,7 @@ pub(super) fn findings(audit: &Audit<'_>, capability: Capability, words: &Words)
                 .filter(|(_, audited)| audited.account == index)
                 .map(|(_, audited)| Entity::new(Kind::Queue, audited.queue.arn.shared()))
                 .collect();
-            if own.len() > MOST_SINGLE {
+            if own.len() as u64 > one_by_one {
                 let arn = format!("arn:{}:iam::{}:root", account.partition, account.id);
                 return vec![finding(
                     account,

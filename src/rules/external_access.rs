@@ -50,8 +50,14 @@ fn label(who: &Entity) -> String {
 
 fn openings(audit: &Audit<'_>, audited: &AuditedQueue<'_>) -> Vec<Opening> {
     let own = audited.queue.arn.account();
-    let is_trusted =
-        |account: &str| account == own || audit.trusted.iter().any(|id| id.as_str() == account);
+    let is_trusted = |account: &str| {
+        account == own
+            || audit
+                .settings
+                .trusted
+                .iter()
+                .any(|id| id.as_str() == account)
+    };
     let mut openings = Vec::new();
     for outsider in &audited.outsiders {
         for capability in EXPOSED {

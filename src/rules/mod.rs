@@ -13,19 +13,22 @@ mod exposure;
 mod external_access;
 mod message_cycle;
 mod overbroad_wildcard;
+mod page;
 mod public_queue;
 mod queue_feedback_loop;
 mod queue_without_consumer;
 mod queue_without_generator;
+mod settings;
 mod shared_role;
 mod unscoped_service;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub use self::page::FrontMatter;
+pub use self::settings::{Choice, Parameter, Settings};
 
 use crate::access::{Access, Principal, Proof, StepProof};
 use crate::account::Account;
-use crate::arn::AccountId;
 use crate::finding::{Entity, Evidence, Finding, Kind, PrincipalRef};
 use crate::graph::Graph;
 use crate::parallel::few_in_parallel;
@@ -39,27 +42,30 @@ pub struct Rule {
     pub page: &'static str,
     /// Finds what breaks the rule.
     pub check: fn(&Audit<'_>) -> Vec<Finding>,
+    /// The numbers that the rule goes by.
+    pub parameters: &'static [Parameter],
 }
 
 impl Rule {
+    /// The facts of its page; none when the page cannot be read, which a test rules out.
+    pub fn front_matter(&self) -> Option<FrontMatter> {
+        FrontMatter::read(page::split(self.page)?.0)
+    }
+
+    /// The page without its front matter.
+    pub fn text(&self) -> &'static str {
+        page::split(self.page).map_or(self.page, |(_, text)| text.trim_start())
+    }
+
     /// The rule in a few words, from its page.
     pub fn title(&self) -> &'static str {
-        self.front_matter("title")
+        self.front_matter().map_or("", |front| front.title)
     }
 
     /// The usual severity, from its page.
     pub fn severity(&self) -> &'static str {
-        self.front_matter("severity")
-    }
-
-    /// A line `key: value` of the page's front matter; empty when there is none, which a test rules out.
-    fn front_matter(&self, key: &str) -> &'static str {
-        let front = self.page.split("---\n").nth(1).unwrap_or_default();
-        front
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
-            .map(|value| value.trim().trim_matches('"'))
-            .unwrap_or_default()
+        self.front_matter()
+            .map_or("", |front| front.severity.as_str())
     }
 }
 
@@ -72,16 +78,20 @@ pub struct Audit<'a> {
     pub access: &'a Access<'a>,
     /// How messages travel.
     pub graph: &'a Graph<'a>,
-    /// Accounts that may have access without being named.
-    pub trusted: &'a BTreeSet<AccountId>,
+    /// What the rules are told from outside.
+    pub settings: &'a Settings,
 }
 
 macro_rules! rule {
     ($module:ident, $id:literal) => {
+        rule!($module, $id, &[])
+    };
+    ($module:ident, $id:literal, $parameters:expr) => {
         Rule {
             id: $id,
             page: include_str!(concat!("../../findings/", $id, ".md")),
             check: $module::check,
+            parameters: $parameters,
         }
     };
 }
@@ -97,19 +107,31 @@ pub const RULES: &[Rule] = &[
     rule!(overbroad_wildcard, "overbroad-wildcard"),
     rule!(public_queue, "public-queue"),
     rule!(queue_feedback_loop, "queue-feedback-loop"),
-    rule!(queue_without_consumer, "queue-without-consumer"),
-    rule!(queue_without_generator, "queue-without-generator"),
+    rule!(
+        queue_without_consumer,
+        "queue-without-consumer",
+        &[abandoned::ONE_BY_ONE]
+    ),
+    rule!(
+        queue_without_generator,
+        "queue-without-generator",
+        &[abandoned::ONE_BY_ONE]
+    ),
     rule!(shared_role, "shared-role"),
     rule!(unscoped_service, "unscoped-service"),
 ];
 
-/// The findings of every rule.
+/// The findings of every rule that is not switched off.
 pub fn check_all(audit: &Audit<'_>) -> Vec<Finding> {
     // Some rules look at one thing after the other, others use every processor: side by side they fill each other's gaps. The
     // one that takes longest by itself begins, and has given its memory back when findings fill it.
-    let mut rules: Vec<&Rule> = RULES.iter().collect();
+    let mut rules: Vec<&Rule> = audit.settings.on().collect();
     rules.sort_by_key(|rule| rule.id != message_cycle::RULE);
-    let mut found = few_in_parallel(&rules, |rule| (rule.id, (rule.check)(audit)));
+    let mut found = few_in_parallel(&rules, |rule| {
+        let mut findings = (rule.check)(audit);
+        audit.settings.grade(rule.id, &mut findings);
+        (rule.id, findings)
+    });
     found.sort_by_key(|(id, _)| *id);
     found
         .into_iter()

@@ -90,6 +90,37 @@ fn the_catalogue_lists_every_rule() {
 }
 
 #[test]
+fn the_catalogue_is_exported_for_programs() {
+    let catalogue = Patscan::new(["rules", "-f", "json"]).run().json();
+    assert_eq!(catalogue["schema"], "patscan.rules/v1");
+    let exported = catalogue["rules"].as_array().unwrap();
+    assert_eq!(exported.len(), RULES.len());
+    for (entry, rule) in exported.iter().zip(RULES) {
+        assert_eq!(entry["id"], rule.id);
+        assert_eq!(entry["severity"], rule.severity());
+        assert!(
+            entry["page"]
+                .as_str()
+                .unwrap()
+                .starts_with("## What it means")
+        );
+        assert!(entry["controls"]["nist-800-53"].is_array());
+    }
+    let one = Patscan::new(["rules", "direct-user-policy", "-f", "json"])
+        .run()
+        .json();
+    assert_eq!(one["rules"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        one["rules"][0]["controls"]["security-hub"],
+        serde_json::json!(["IAM.2"])
+    );
+    let abandoned = Patscan::new(["rules", "queue-without-consumer", "-f", "json"])
+        .run()
+        .json();
+    assert_eq!(abandoned["rules"][0]["parameters"][0]["default"], 20);
+}
+
+#[test]
 fn the_page_of_each_rule_is_shown() {
     for rule in RULES {
         let run = Patscan::new(["rules", rule.id]).run();

@@ -16,6 +16,8 @@ pub(crate) struct Report {
     pub(crate) accounts: Vec<Account>,
     pub(crate) coverage: Coverage,
     pub(crate) summary: Summary,
+    #[serde(default)]
+    pub(crate) rules_off: Vec<String>,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -126,6 +128,9 @@ pub(crate) struct Finding {
     #[serde(default)]
     pub(crate) more_evidence: u64,
     pub(crate) remedy: Remedy,
+    pub(crate) fingerprint: String,
+    #[serde(default)]
+    pub(crate) audience: Option<String>,
     pub(crate) status: String,
     pub(crate) change: String,
 }
@@ -244,6 +249,13 @@ fn check_finding(finding: &Finding) {
     assert_eq!(finding.account.len(), 12, "{context}");
     assert!(!finding.region.is_empty(), "{context}");
     assert!(!finding.subject.kind.is_empty() && !finding.subject.arn.is_empty());
+    assert_eq!(finding.fingerprint.len(), 16, "{context}");
+    assert!(
+        finding
+            .audience
+            .as_deref()
+            .is_none_or(|word| word == "auditor")
+    );
     assert_eq!((&*finding.status, &*finding.change), ("open", "new"));
     assert_eq!(
         finding.verdict == Verdict::Conditional,
@@ -343,6 +355,7 @@ fn every_report_keeps_the_contract() {
             "{scenario}: ids are unique"
         );
         report.findings.iter().for_each(check_finding);
+        assert!(report.rules_off.is_empty());
         for gap in &report.coverage.gaps {
             for text in [
                 &gap.account,

@@ -55,12 +55,16 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
             "`sqs` cannot be skipped: without it there is nothing to audit; --skip takes apigateway, autoscaling, ec2, ecs, eks, events, glue, iot, kms, lambda, organizations, pipes, s3, scheduler, sns or states",
         ),
         (
-            &["rules", "queue-loop"],
-            "there is no rule `queue-loop`; `patscan rules` lists them",
+            &["rules", "queue-feedback-lop"],
+            "there is no rule `queue-feedback-lop`; did you mean `queue-feedback-loop`? `patscan rules` lists them",
         ),
         (
             &["demo", "--trusted-account", "1234"],
             "--trusted-account takes an account id, and `1234` is none; an account id has twelve digits",
+        ),
+        (
+            &["--external-id", "42"],
+            "an external id belongs to a role that is assumed; give the role with --assume-role ARN",
         ),
         (
             &["--assume-role", "auditor"],
@@ -102,7 +106,6 @@ fn what_the_parser_refuses_exits_2_and_names_the_help() {
     for (arguments, named) in [
         (&["demo", "--colour"][..], "--colour"),
         (&["audit"], "audit"),
-        (&["--external-id", "42"], "--assume-role"),
         (
             &["--snapshot", "a.json", "--profile", "production"],
             "--profile",

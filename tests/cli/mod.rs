@@ -3,6 +3,7 @@
 mod account;
 mod catalogue;
 mod circles;
+mod config;
 pub(crate) mod contract;
 mod exit_codes;
 mod graph;

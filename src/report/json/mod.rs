@@ -15,8 +15,9 @@ use serde_json::ser::Formatter;
 use super::text::is_hidden;
 use super::{AccountGap, AccountNote, AccountSummary, Coverage, Report, SkippedService};
 use crate::account::Gap;
-use crate::finding::{Entity, Evidence, Finding, PrincipalRef, ResourceRef};
+use crate::finding::{Entity, Evidence, PrincipalRef, ResourceRef};
 use crate::parallel::each_in_order;
+use crate::triage::{Audience, Triaged};
 
 const SCHEMA: &str = "patscan.report/v1";
 
@@ -50,7 +51,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Findings as they stand in the list of a report, between its brackets.
-fn items_of_list(findings: &[Finding]) -> io::Result<Vec<u8>> {
+fn items_of_list(findings: &[Triaged]) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     for (place, finding) in findings.iter().enumerate() {
         if place > 0 {
@@ -87,7 +88,10 @@ struct ReportView<'a> {
     accounts: Each<'a, AccountSummary, AccountView<'a>>,
     coverage: CoverageView<'a>,
     summary: SummaryView,
-    findings: Each<'a, Finding, FindingView<'a>>,
+    /// Only where some are.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rules_off: &'a [&'static str],
+    findings: Each<'a, Triaged, FindingView<'a>>,
 }
 
 #[derive(serde::Serialize)]
@@ -182,6 +186,11 @@ struct FindingView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     more_evidence: Option<u64>,
     remedy: RemedyView<'a>,
+    /// Changes when what the finding rests on does.
+    fingerprint: String,
+    /// Only where it is not the account's own people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<&'static str>,
     status: &'static str,
     change: &'static str,
 }
@@ -264,6 +273,7 @@ impl<'a> ReportView<'a> {
                 low: summary.low,
                 info: summary.info,
             },
+            rules_off: &report.rules_off,
             findings: Each::of(&report.findings, FindingView::of),
         }
     }
@@ -347,7 +357,8 @@ impl<'a> SkippedView<'a> {
 }
 
 impl<'a> FindingView<'a> {
-    fn of(finding: &'a Finding) -> Self {
+    fn of(triaged: &'a Triaged) -> Self {
+        let finding = &triaged.finding;
         Self {
             id: &finding.id,
             rule: finding.rule,
@@ -367,9 +378,10 @@ impl<'a> FindingView<'a> {
             remedy: RemedyView {
                 summary: &finding.remedy,
             },
-            // Waivers and baselines are what will make these vary.
-            status: "open",
-            change: "new",
+            fingerprint: triaged.fingerprint.to_string(),
+            audience: (triaged.audience != Audience::Team).then(|| triaged.audience.as_str()),
+            status: triaged.status.as_str(),
+            change: triaged.change.as_str(),
         }
     }
 }

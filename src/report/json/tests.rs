@@ -92,6 +92,9 @@ struct ReadFinding {
     conditions: Vec<String>,
     evidence: Vec<ReadEvidence>,
     remedy: ReadRemedy,
+    fingerprint: String,
+    #[serde(default)]
+    audience: Option<String>,
     status: String,
     change: String,
 }
@@ -261,6 +264,8 @@ fn findings_are_written_with_all_they_hold() {
         assert_eq!(read.verdict, finding.certainty.as_str());
         assert_eq!(read.conditions, finding.conditions);
         assert_eq!(read.remedy.summary, finding.remedy);
+        assert_eq!(read.fingerprint, finding.fingerprint.to_string());
+        assert_eq!(read.audience, None);
         assert_eq!((&*read.status, &*read.change), ("open", "new"));
         let principals: Vec<(&str, &str, usize)> = read
             .principals

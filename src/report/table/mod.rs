@@ -121,6 +121,15 @@ fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
             "What a rule means and how to mend it: patscan rules RULE",
         )?;
     }
+    if !report.rules_off.is_empty() {
+        page.prose(
+            0,
+            &format!(
+                "Switched off in the configuration and not checked: {}",
+                report.rules_off.join(", ")
+            ),
+        )?;
+    }
     page.prose(
         0,
         "Everything in full, for programs: the same with -f json=report.json",

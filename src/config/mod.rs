@@ -1,15 +1,25 @@
-//! From arguments to settings, once: every value checked, every mistake answered by what would be right.
+//! From arguments, `PATSCAN_*` variables and `patscan.toml` to settings, once: every value checked, every mistake answered by
+//! what would be right. The command line outranks the environment, which outranks the file.
+
+mod environment;
+mod file;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+pub use self::file::{ConfigFile, FILE_NAME, OutputSection, SourceSection, Word, Worded};
+
+use self::environment::Environment;
 use crate::arn::AccountId;
 use crate::cli::{OutputArgs, SourceArgs, VerbosityArgs};
-use crate::collect::{AssumeRole, Options, Skippable};
-use crate::finding::Severity;
+use crate::collect::{AssumeRole, Options, UnknownService};
+use crate::finding::{Severity, UnknownSeverity};
 use crate::report::{Format, UnknownFormat};
+use crate::rules;
+use crate::toml_file::TomlFileError;
 
-/// A mistake on the command line.
+/// A mistake on the command line, in the environment or in the configuration file.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A format that does not exist.
@@ -28,11 +38,27 @@ pub enum ConfigError {
     )]
     SnapshotPlace(PathBuf),
     /// A severity that does not exist.
-    #[error("there is no severity `{0}`; use critical, high, medium, low or info")]
-    Severity(String),
+    #[error(transparent)]
+    Severity(#[from] UnknownSeverity),
     /// A service that cannot be skipped.
-    #[error("`{0}` cannot be skipped: {reason}; --skip takes {services}", reason = skip_reason(.0), services = Skippable::listed())]
-    Skip(String),
+    #[error(transparent)]
+    Skip(#[from] UnknownService),
+    /// A variable of the environment with a value that it does not take.
+    #[error("{name}: {why}")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// A configuration file that cannot be used.
+    #[error(transparent)]
+    File(#[from] TomlFileError),
+    /// An external id without a role.
+    #[error(
+        "an external id belongs to a role that is assumed; give the role with --assume-role ARN"
+    )]
+    ExternalId,
     /// Something that is not an account id.
     #[error(
         "--trusted-account takes an account id, and `{0}` is none; an account id has twelve digits"
@@ -43,16 +69,59 @@ pub enum ConfigError {
     AssumeRole(String),
 }
 
-fn skip_reason(service: &str) -> &'static str {
-    match service {
-        "iam" | "sqs" => "without it there is nothing to audit",
-        _ => "a scan does not read it",
-    }
-}
-
 /// The path from the root, so that `report` and `./report` are seen to be one file.
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// What is settled before the command line: by the environment, and by a file.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The values.
+    pub values: ConfigFile,
+    /// The file that some of them are from.
+    pub file: Option<PathBuf>,
+    /// Variables that mean nothing, each with the one that was probably meant.
+    pub unknown_variables: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Reads the environment and the configuration file: the one that is named, or else, when `search` says so, the one that
+    /// the working directory or a folder above it has.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the variable, or the line of the file, and what would be right.
+    pub fn load(named: Option<&Path>, search: bool) -> Result<Self, ConfigError> {
+        let environment = Environment::read(std::env::vars_os())?;
+        let named = named
+            .map(Path::to_owned)
+            .or_else(|| environment.config.map(PathBuf::from));
+        let file = named.or_else(|| {
+            let folder = search.then(std::env::current_dir)?.ok()?;
+            ConfigFile::find(&folder)
+        });
+        let values = match &file {
+            Some(path) => ConfigFile::read(path)?,
+            None => ConfigFile::default(),
+        };
+        Ok(Self {
+            values: environment.values.over(values),
+            file,
+            unknown_variables: environment.unknown,
+        })
+    }
+
+    /// What the rules are told.
+    pub fn rules(&self) -> rules::Settings {
+        let trusted = self.values.trusted_accounts.iter().flatten();
+        let sections = self.values.rules.iter();
+        rules::Settings {
+            trusted: trusted.map(|Word(account)| account.clone()).collect(),
+            choices: sections
+                .map(|(rule, section)| (rule.clone(), section.clone().into()))
+                .collect(),
+        }
+    }
 }
 
 /// Where accounts come from.
@@ -89,8 +158,8 @@ pub struct Reporting {
     pub exit_zero: bool,
     /// Whether gaps leave the exit code alone.
     pub allow_incomplete: bool,
-    /// Accounts that may have access.
-    pub trusted: BTreeSet<AccountId>,
+    /// What the rules are told.
+    pub rules: rules::Settings,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -139,26 +208,24 @@ impl Source {
         }
     }
 
-    /// Resolves the source arguments.
+    /// Resolves the source arguments; what they leave open is taken from `settings`.
     ///
     /// # Errors
     /// [`ConfigError`] names the argument and what it takes.
-    pub fn resolve(args: SourceArgs) -> Result<Self, ConfigError> {
+    pub fn resolve(args: SourceArgs, settings: &Settings) -> Result<Self, ConfigError> {
         if !args.snapshots.is_empty() {
             return Ok(Self::Snapshots(args.snapshots));
         }
-        let skip = args
-            .skip
-            .iter()
-            .map(|service| {
-                Skippable::ALL
-                    .iter()
-                    .copied()
-                    .find(|skippable| skippable.as_str().eq_ignore_ascii_case(service))
-                    .ok_or_else(|| ConfigError::Skip(service.clone()))
-            })
-            .collect::<Result<BTreeSet<_>, _>>()?;
-        let assume_role = match args.assume_role {
+        let usual = settings.values.source.clone();
+        let skip = if args.skip.is_empty() {
+            let words = usual.skip.unwrap_or_default().into_iter();
+            words.map(|Word(service)| service).collect()
+        } else {
+            let parsed = args.skip.iter().map(|service| service.parse());
+            parsed.collect::<Result<BTreeSet<_>, _>>()?
+        };
+        let external_id = args.external_id.or(usual.external_id);
+        let assume_role = match args.assume_role.or(usual.assume_role) {
             Some(role_arn) => {
                 let is_role = crate::arn::Arn::parse(&role_arn)
                     .is_ok_and(|arn| arn.service() == "iam" && arn.resource().starts_with("role/"));
@@ -167,18 +234,26 @@ impl Source {
                 }
                 Some(AssumeRole {
                     role_arn,
-                    external_id: args.external_id,
+                    external_id,
                 })
             }
+            None if external_id.is_some() => return Err(ConfigError::ExternalId),
             None => None,
+        };
+        let or_usual = |given: Vec<String>, usual: Option<Vec<String>>| {
+            if given.is_empty() {
+                usual.unwrap_or_default()
+            } else {
+                given
+            }
         };
         Ok(Self::Live {
             options: Box::new(Options {
-                profile: args.profile,
-                regions: args.regions,
-                exclude_regions: args.exclude_regions,
+                profile: args.profile.or(usual.profile),
+                regions: or_usual(args.regions, usual.regions),
+                exclude_regions: or_usual(args.exclude_regions, usual.exclude_regions),
                 skip,
-                endpoint_url: args.endpoint_url,
+                endpoint_url: args.endpoint_url.or(usual.endpoint_url),
                 assume_role,
                 ..Options::default()
             }),
@@ -188,16 +263,19 @@ impl Source {
 }
 
 impl Reporting {
-    /// Resolves the output arguments.
+    /// Resolves the output arguments; what they leave open is taken from `settings`.
     ///
     /// # Errors
     /// [`ConfigError`] names the argument and what it takes.
-    pub fn resolve(args: &OutputArgs) -> Result<Self, ConfigError> {
-        let mut outputs = args
-            .formats
-            .iter()
-            .map(|text| Output::parse(text))
-            .collect::<Result<Vec<_>, _>>()?;
+    pub fn resolve(args: &OutputArgs, settings: &Settings) -> Result<Self, ConfigError> {
+        let usual = &settings.values;
+        let mut outputs = if args.formats.is_empty() {
+            let words = usual.output.formats.iter().flatten();
+            words.map(|Word(output)| output.clone()).collect()
+        } else {
+            let parsed = args.formats.iter().map(|text| text.parse());
+            parsed.collect::<Result<Vec<Output>, _>>()?
+        };
         if outputs.is_empty() {
             outputs.push(Output {
                 format: Format::Table,
@@ -213,32 +291,37 @@ impl Reporting {
                 }));
             }
         }
-        let fail_on = Severity::ALL
-            .into_iter()
-            .find(|severity| severity.as_str().eq_ignore_ascii_case(&args.fail_on))
-            .ok_or_else(|| ConfigError::Severity(args.fail_on.clone()))?;
-        let trusted = args
-            .trusted_accounts
-            .iter()
-            .map(|id| AccountId::parse(id).map_err(|_| ConfigError::TrustedAccount(id.clone())))
-            .collect::<Result<_, _>>()?;
+        let fail_on = match &args.fail_on {
+            Some(word) => word.parse()?,
+            None => match usual.output.fail_on {
+                Some(Word(severity)) => severity,
+                None => Severity::Medium,
+            },
+        };
+        let mut rules = settings.rules();
+        if !args.trusted_accounts.is_empty() {
+            let parse = |id: &String| {
+                AccountId::parse(id).map_err(|_| ConfigError::TrustedAccount(id.clone()))
+            };
+            let parsed = args.trusted_accounts.iter().map(parse);
+            rules.trusted = parsed.collect::<Result<_, _>>()?;
+        }
         Ok(Self {
             outputs,
             fail_on,
             exit_zero: args.exit_zero,
             allow_incomplete: args.allow_incomplete,
-            trusted,
+            rules,
             verbosity: args.verbosity.into(),
         })
     }
 }
 
-impl Output {
+impl FromStr for Output {
+    type Err = ConfigError;
+
     /// Reads `FORMAT` or `FORMAT=PATH`.
-    ///
-    /// # Errors
-    /// When the format does not exist or the path is empty.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
         match text.split_once('=') {
             None => Ok(Self {
                 format: text.parse()?,

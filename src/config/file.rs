@@ -1,0 +1,252 @@
+//! `patscan.toml`: what a team settles once instead of typing it every time.
+//!
+//! The file is looked for in the working directory and upwards from it, or named with `--config`. What the command line or a
+//! `PATSCAN_*` variable says outranks it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+
+use super::Output;
+use crate::arn::AccountId;
+use crate::collect::Skippable;
+use crate::finding::Severity;
+use crate::report::Format;
+use crate::rules::{Choice, RULES};
+use crate::toml_file::{self, TomlFileError};
+
+/// The name of the file.
+pub const FILE_NAME: &str = "patscan.toml";
+
+/// The whole file. Paths in it are relative to its folder.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[schemars(title = "patscan.toml")]
+pub struct ConfigFile {
+    /// Accounts that may have access to queues without being reported.
+    pub trusted_accounts: Option<Vec<Word<AccountId>>>,
+    /// Where accounts come from.
+    pub source: SourceSection,
+    /// What comes out.
+    pub output: OutputSection,
+    /// Rules that are switched off, or graver or less grave than usual.
+    #[schemars(schema_with = "rules_schema")]
+    pub rules: BTreeMap<String, RuleSection>,
+}
+
+/// `[source]`: what the options of the same names say when they are not given.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct SourceSection {
+    /// Profile of the AWS config files.
+    pub profile: Option<String>,
+    /// Regions to scan; every enabled one when not given.
+    pub regions: Option<Vec<String>>,
+    /// Regions to leave out.
+    pub exclude_regions: Option<Vec<String>>,
+    /// Services to leave out.
+    pub skip: Option<Vec<Word<Skippable>>>,
+    /// Endpoint to use for every service, instead of AWS.
+    pub endpoint_url: Option<String>,
+    /// ARN of the role to assume before scanning.
+    pub assume_role: Option<String>,
+    /// External id for that role.
+    pub external_id: Option<String>,
+}
+
+/// `[output]`: formats, and what makes a run fail.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct OutputSection {
+    /// Formats, each with a path to write to a file: `table`, `json=report.json`.
+    pub formats: Option<Vec<Word<Output>>>,
+    /// Least severity that makes the exit code 1.
+    pub fail_on: Option<Word<Severity>>,
+}
+
+/// `[rules.RULE]`: what is chosen for one rule.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RuleSection {
+    /// Whether the rule is checked.
+    enabled: Option<bool>,
+    /// The severity of each of its findings.
+    severity: Option<Word<Severity>>,
+    /// The rule's parameters; the schema says which it has.
+    #[serde(flatten)]
+    parameters: BTreeMap<String, u64>,
+}
+
+impl From<RuleSection> for Choice {
+    fn from(section: RuleSection) -> Self {
+        Self {
+            off: section.enabled == Some(false),
+            severity: section.severity.map(|Word(severity)| severity),
+            parameters: section.parameters,
+        }
+    }
+}
+
+/// A value that is written as a word and read as something narrower.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word<T>(pub T);
+
+impl<'de, T> Deserialize<'de> for Word<T>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// The words that stand for a value, as a schema says them.
+pub trait Worded {
+    /// The name of the schema.
+    const NAME: &'static str;
+
+    /// The schema of one word.
+    fn words() -> Schema;
+}
+
+impl<T: Worded> JsonSchema for Word<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::NAME.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        T::words()
+    }
+}
+
+impl Worded for Severity {
+    const NAME: &'static str = "Severity";
+
+    fn words() -> Schema {
+        json_schema!({"type": "string", "enum": Self::ALL.map(Self::as_str)})
+    }
+}
+
+impl Worded for Skippable {
+    const NAME: &'static str = "Service";
+
+    fn words() -> Schema {
+        let words: Vec<&str> = Self::ALL.iter().map(|service| service.as_str()).collect();
+        json_schema!({"type": "string", "enum": words})
+    }
+}
+
+impl Worded for AccountId {
+    const NAME: &'static str = "AccountId";
+
+    fn words() -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9]{12}$"})
+    }
+}
+
+impl Worded for Output {
+    const NAME: &'static str = "Format";
+
+    fn words() -> Schema {
+        let words = Format::ALL.map(Format::as_str).join("|");
+        json_schema!({"type": "string", "pattern": format!("^({words})(=.+)?$")})
+    }
+}
+
+/// Every rule by its id, each with what can be said of it.
+fn rules_schema(_: &mut SchemaGenerator) -> Schema {
+    let rules: Map<String, Value> = RULES
+        .iter()
+        .map(|rule| {
+            let usual = json!({
+                "enabled": {"type": "boolean", "default": true, "description": "Whether the rule is checked."},
+                "severity": {
+                    "type": "string",
+                    "enum": Severity::ALL.map(Severity::as_str),
+                    "description": "The severity of each of its findings, whatever its page says.",
+                },
+            });
+            let mut keys = usual.as_object().cloned().unwrap_or_default();
+            keys.extend(rule.parameters.iter().map(|parameter| {
+                let schema = json!({
+                    "type": "integer",
+                    "minimum": 0,
+                    "default": parameter.usual,
+                    "description": parameter.meaning,
+                });
+                (parameter.name.to_owned(), schema)
+            }));
+            let schema = json!({
+                "type": "object",
+                "description": rule.title(),
+                "properties": keys,
+                "additionalProperties": false,
+            });
+            (rule.id.to_owned(), schema)
+        })
+        .collect();
+    json_schema!({"type": "object", "properties": rules, "additionalProperties": false})
+}
+
+impl ConfigFile {
+    /// Reads a file. Paths in it become relative to its folder.
+    ///
+    /// # Errors
+    /// [`TomlFileError`] names the line and what would be right.
+    pub fn read(path: &Path) -> Result<Self, TomlFileError> {
+        let mut file: Self = toml_file::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for Word(output) in file.output.formats.iter_mut().flatten() {
+            if let Some(path) = &mut output.path {
+                *path = folder.join(&*path);
+            }
+        }
+        Ok(file)
+    }
+
+    /// What this says, and where it says nothing, what `below` says.
+    #[must_use]
+    pub(super) fn over(self, below: Self) -> Self {
+        let (source, usual) = (self.source, below.source);
+        Self {
+            trusted_accounts: self.trusted_accounts.or(below.trusted_accounts),
+            source: SourceSection {
+                profile: source.profile.or(usual.profile),
+                regions: source.regions.or(usual.regions),
+                exclude_regions: source.exclude_regions.or(usual.exclude_regions),
+                skip: source.skip.or(usual.skip),
+                endpoint_url: source.endpoint_url.or(usual.endpoint_url),
+                assume_role: source.assume_role.or(usual.assume_role),
+                external_id: source.external_id.or(usual.external_id),
+            },
+            output: OutputSection {
+                formats: self.output.formats.or(below.output.formats),
+                fail_on: self.output.fail_on.or(below.output.fail_on),
+            },
+            // The environment says nothing of rules.
+            rules: below.rules,
+        }
+    }
+
+    /// The file of a folder, or of the nearest folder above it that has one.
+    pub fn find(folder: &Path) -> Option<PathBuf> {
+        folder
+            .ancestors()
+            .map(|folder| folder.join(FILE_NAME))
+            .find(|path| path.is_file())
+    }
+
+    /// The JSON Schema of the file, for editors and checks.
+    pub fn schema() -> Schema {
+        toml_file::schema::<Self>()
+    }
+}
