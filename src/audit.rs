@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use crate::access::{Access, Capability, QueueSet, Who};
-use crate::account::Account;
+use crate::account::{Account, GapEffect};
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
 use crate::policy::Formula;
 use crate::report::{AccountGap, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
 use crate::rules::{self, Audit, Settings};
-use crate::triage::triage;
+use crate::triage::{Known, Scope, Skipped, causes, triage, waive};
 
 /// Audits accounts.
 pub fn audit(accounts: &[Account], settings: &Settings, generated_at: DateTime<Utc>) -> Report {
@@ -32,6 +32,39 @@ pub fn report(access: &Access<'_>, settings: &Settings, generated_at: DateTime<U
     report.rules_off = settings.off();
     report.coverage = coverage(access);
     report
+}
+
+/// Adds to a report what is known of its findings: which are accepted, what is new since an earlier report, and
+/// what causes many of them.
+pub fn know(report: &mut Report, accounts: &[Account], known: &Known) {
+    if let Some(waivers) = &known.waivers {
+        let today = report.generated_at.date_naive();
+        let notes = waive(&mut report.findings, waivers, today, known.warn_days);
+        report.waiver_notes = Some(notes);
+    }
+    if let Some(baseline) = &known.baseline {
+        let hiding = report
+            .coverage
+            .gaps
+            .iter()
+            .filter(|one| one.gap.effect == GapEffect::MayHide);
+        let scope = Scope {
+            accounts,
+            unread: hiding.map(|one| one.account.as_str()).collect(),
+            skipped: report
+                .coverage
+                .skipped
+                .iter()
+                .map(|one| Skipped {
+                    account: one.account.to_string(),
+                    service: one.service.clone(),
+                })
+                .collect(),
+            rules_off: &report.rules_off,
+        };
+        report.since = Some(baseline.compare(&mut report.findings, &scope));
+    }
+    report.causes = causes(&report.findings);
 }
 
 /// What the accounts could not be asked, and what showed to be missing when it was needed.

@@ -234,6 +234,15 @@ pub struct OutputArgs {
     /// Do not exit 3 when something could not be read
     #[arg(long)]
     pub allow_incomplete: bool,
+    /// For whom the report is: team or auditor, who also sees what only AWS can act on [default: team]
+    #[arg(long, value_name = "PERSONA")]
+    pub persona: Option<String>,
+    /// Earlier JSON report: says what is new, changed and gone; only new and changed findings make the exit code 1
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// File of accepted findings (TOML); they do not make the exit code 1
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
     /// Account that may have access to queues without being reported; repeatable
     #[arg(long = "trusted-account", value_name = "ID")]
     pub trusted_accounts: Vec<String>,

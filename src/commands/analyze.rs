@@ -10,6 +10,7 @@ use crate::config::{Reporting, Settings};
 pub(super) fn run(args: &AnalyzeArgs, settings: &Settings) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output, settings)?;
     let accounts = accounts::read(&args.files)?;
+    let known = reporting.read_known()?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    reporting::report(&accounts, outputs, &reporting)
+    reporting::report(&accounts, outputs, &known, &reporting)
 }

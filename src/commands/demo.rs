@@ -15,6 +15,7 @@ const EXAMPLE: &[u8] = include_bytes!("../../fixtures/accounts/demo/snapshot.jso
 pub(super) fn run(args: &DemoArgs, settings: &Settings) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output, settings)?;
     let example = account::from_slice(EXAMPLE, Path::new("the example account"))?;
+    let known = reporting.read_known()?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    reporting::report(&[example], outputs, &reporting)
+    reporting::report(&[example], outputs, &known, &reporting)
 }

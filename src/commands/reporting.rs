@@ -7,10 +7,11 @@ use chrono::{SubsecRound, Utc};
 
 use super::{Outcome, cannot_write, explain, open_file, written_to_stdout};
 use crate::account::Account;
-use crate::audit::audit;
+use crate::audit::{audit, know};
 use crate::config::{Output, Reporting, Verbosity};
 use crate::file::PendingFile;
 use crate::report::{self, Report, Style};
+use crate::triage::{Change, Known};
 
 /// Widest output when the terminal's width is not known.
 const DEFAULT_WIDTH: usize = 80;
@@ -85,11 +86,19 @@ pub(super) fn terminal_style() -> Style {
 pub(super) fn report(
     accounts: &[Account],
     outputs: Outputs,
+    known: &Known,
     reporting: &Reporting,
 ) -> Result<Outcome> {
-    let report = audit(accounts, &reporting.rules, Utc::now().trunc_subsecs(0));
+    let mut report = audit(accounts, &reporting.rules, Utc::now().trunc_subsecs(0));
+    report.persona = reporting.persona;
+    know(&mut report, accounts, known);
     outputs.write(&report)?;
     let outcome = outcome(&report, reporting);
+    if reporting.verbosity >= Verbosity::Normal {
+        for note in report.waiver_notes.iter().flatten() {
+            explain(&format!("waiver {}: {}", note.number, note.text));
+        }
+    }
     if reporting.verbosity >= Verbosity::Normal {
         explain_outcome(&report, reporting, outcome);
     }
@@ -98,9 +107,9 @@ pub(super) fn report(
 
 fn at_or_above(report: &Report, reporting: &Reporting) -> usize {
     report
-        .findings
-        .iter()
+        .open()
         .filter(|finding| finding.severity >= reporting.fail_on)
+        .filter(|finding| finding.change != Change::Unchanged)
         .count()
 }
 
@@ -123,8 +132,13 @@ fn explain_outcome(report: &Report, reporting: &Reporting, outcome: Outcome) {
         Outcome::Findings => {
             let number = at_or_above(report, reporting);
             let noun = if number == 1 { "finding" } else { "findings" };
+            let new = if report.since.is_some() {
+                "new or changed "
+            } else {
+                ""
+            };
             format!(
-                "exit 1: {number} {noun} at or above {} (--fail-on, --exit-zero)",
+                "exit 1: {number} {new}{noun} at or above {} (--fail-on, --exit-zero)",
                 reporting.fail_on
             )
         }

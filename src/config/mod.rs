@@ -18,6 +18,7 @@ use crate::finding::{Severity, UnknownSeverity};
 use crate::report::{Format, UnknownFormat};
 use crate::rules;
 use crate::toml_file::TomlFileError;
+use crate::triage::{Audience, Baseline, Known, UnknownAudience, read_waivers};
 
 /// A mistake on the command line, in the environment or in the configuration file.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum ConfigError {
     /// A severity that does not exist.
     #[error(transparent)]
     Severity(#[from] UnknownSeverity),
+    /// A persona that does not exist.
+    #[error(transparent)]
+    Persona(#[from] UnknownAudience),
     /// A service that cannot be skipped.
     #[error(transparent)]
     Skip(#[from] UnknownService),
@@ -160,8 +164,25 @@ pub struct Reporting {
     pub allow_incomplete: bool,
     /// What the rules are told.
     pub rules: rules::Settings,
+    /// For whom the report is.
+    pub persona: Audience,
+    /// Where findings are accepted.
+    pub waiving: Waiving,
+    /// The earlier report to compare with.
+    pub baseline: Option<PathBuf>,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
+}
+
+/// Where findings are accepted, and what that takes.
+#[derive(Debug, Clone)]
+pub struct Waiving {
+    /// The file of waivers.
+    pub file: Option<PathBuf>,
+    /// Whether a waiver must say until when it holds.
+    pub must_expire: bool,
+    /// Days before its last day from which on a waiver is told of.
+    pub warn_days: u64,
 }
 
 /// How much is said on standard error.
@@ -263,6 +284,27 @@ impl Source {
 }
 
 impl Reporting {
+    /// What is known of findings before the run, read from the files that say it.
+    ///
+    /// # Errors
+    /// [`crate::triage::WaiverError`] or [`crate::triage::BaselineError`] for a file that is missing or that is something else.
+    pub fn read_known(&self) -> anyhow::Result<Known> {
+        let Waiving {
+            file,
+            must_expire,
+            warn_days,
+        } = &self.waiving;
+        let waivers = file
+            .as_deref()
+            .map(|path| read_waivers(path, *must_expire))
+            .transpose()?;
+        Ok(Known {
+            waivers,
+            warn_days: *warn_days,
+            baseline: self.baseline.as_deref().map(Baseline::read).transpose()?,
+        })
+    }
+
     /// Resolves the output arguments; what they leave open is taken from `settings`.
     ///
     /// # Errors
@@ -312,6 +354,20 @@ impl Reporting {
             exit_zero: args.exit_zero,
             allow_incomplete: args.allow_incomplete,
             rules,
+            persona: match &args.persona {
+                Some(word) => word.parse()?,
+                None => usual
+                    .output
+                    .persona
+                    .as_ref()
+                    .map_or(Audience::Team, |word| word.0),
+            },
+            waiving: Waiving {
+                file: args.waivers.clone().or(usual.waivers.file.clone()),
+                must_expire: usual.waivers.must_expire.unwrap_or(true),
+                warn_days: usual.waivers.warn_days.unwrap_or(14),
+            },
+            baseline: args.baseline.clone().or(usual.baseline.clone()),
             verbosity: args.verbosity.into(),
         })
     }

@@ -8,6 +8,7 @@ pub(crate) mod contract;
 mod exit_codes;
 mod graph;
 mod hostile;
+mod known;
 mod large;
 mod malformed;
 mod mistakes;

@@ -7,7 +7,7 @@ use super::page::Page;
 use super::{coverage, many};
 use crate::access::{Capability, Holder, Proof};
 use crate::arn::{AccountId, Arn};
-use crate::entity::{Certainty, Entity, Kind};
+use crate::entity::Certainty;
 use crate::policy::Effect;
 use crate::report::{Style, WhoCan};
 
@@ -79,16 +79,10 @@ fn card(holder: &Holder, names: &Names, page: &mut Page) -> io::Result<()> {
 
 /// `kms: key eu-west-1/key/…, statement Consumers`.
 fn statement(proof: &Proof, names: &Names) -> String {
-    let policy = match Arn::parse(&proof.policy) {
-        Ok(arn) if arn.service() == "iam" && arn.resource().starts_with("policy/") => {
-            names.full(&Entity::new(Kind::Policy, arn.shared()))
-        }
-        Ok(arn) => format!("policy of {}", names.resource(arn.as_str())),
-        Err(_) => proof.policy.to_string(),
-    };
     format!(
-        "{}: {policy}, statement {}",
+        "{}: {}, statement {}",
         proof.layer.as_str(),
+        names.policy(&proof.policy),
         proof.statement
     )
 }
