@@ -85,11 +85,8 @@ fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> 
         .filter_map(|place| report.findings.get(*place))
         .collect();
     // What is wrong with the policy itself comes first: mending it is the way to be rid of the others.
-    symptoms.sort_by_key(|finding| (finding.subject.arn != cause.policy, urgency(finding)));
-    if let Some(own) = symptoms
-        .first()
-        .filter(|own| own.subject.arn == cause.policy)
-    {
+    symptoms.sort_by_key(|finding| (!is_about(finding, cause), urgency(finding)));
+    if let Some(own) = symptoms.first().filter(|own| is_about(own, cause)) {
         page.row("fix", &own.remedy)?;
     }
     let shown: Vec<String> = symptoms
@@ -99,6 +96,15 @@ fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> 
         .collect();
     let more = symptoms.len().saturating_sub(MOST_SYMPTOMS);
     page.list_of("such as", &shown, more as u64, MOST_SYMPTOMS, String::clone)
+}
+
+/// Whether a finding is about the policy itself, and about nothing else.
+fn is_about(finding: &Triaged, cause: &Cause) -> bool {
+    finding.subject.arn == cause.policy
+        && finding
+            .evidence
+            .iter()
+            .all(|one| one.policy == cause.policy)
 }
 
 /// Findings that no statement above explains, where one would begin.
