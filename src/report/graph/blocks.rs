@@ -46,7 +46,10 @@ pub(super) struct Block {
     pub(super) title: String,
     pub(super) queues: usize,
     pub(super) others: usize,
+    /// Loops that begin in it.
     pub(super) loops: usize,
+    /// Whether it is those who reach everything or much.
+    pub(super) is_reaching: bool,
 }
 
 impl Block {
@@ -133,6 +136,7 @@ impl<'a> Blocks<'a> {
                 queues: members(true),
                 others: members(false),
                 loops: loops(draft).1,
+                is_reaching: draft.rank == Rank::Reaching,
             });
         }
         blocks.repeat();

@@ -111,12 +111,12 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(out, "<style>{style}</style>\n</head>\n<body>")?;
     writeln!(
         out,
-        r#"<svg id="picture" class="picture" data-width="{}" data-height="{}" role="img" aria-label="The graph"><defs>"#,
+        r#"<div id="view"><svg id="picture" class="picture" data-width="{}" data-height="{}" role="img" aria-label="The graph"><defs>"#,
         layout.width, layout.height
     )?;
     writeln!(out, "{DEFINITIONS}</defs>\n<g id=\"scene\">")?;
     out.write_all(scene(&blocks, &layout).as_bytes())?;
-    writeln!(out, "</g>\n</svg>")?;
+    writeln!(out, "</g>\n</svg></div>")?;
     writeln!(
         out,
         "<aside>\n<h1>Who sends to and receives from which queue</h1>"

@@ -12,7 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::blocks::Blocks;
+use super::blocks::{Block, Blocks};
 use super::columns::Columns;
 use super::packing::packed;
 use super::piece::{self, Connected, Piece};
@@ -212,13 +212,15 @@ impl Layout {
             let rights = boxes.iter().zip(places).map(|(size, at)| size.0 + at.0);
             rights.max().unwrap_or(0)
         };
+        let is_first = |block: &&Block| block.loops > 0 || block.is_reaching;
+        let first = blocks.list.iter().take_while(is_first).count();
         // Titles make the page bigger, a bigger page makes titles bigger: twice is near enough.
         let (mut boxes, mut places) = (Vec::new(), Vec::new());
         for _ in 0..2 {
             let by_width = width_of(&boxes, &places) / WIDTHS_OF_TITLE;
             self.title = by_width.clamp(*TITLE_SIZES.start(), *TITLE_SIZES.end());
             boxes = boxes_of(self.title);
-            places = packed(&boxes, FRAME_GAP);
+            places = packed(&boxes, first, FRAME_GAP);
         }
         for (place, ((stack, (width, height)), (x, y))) in
             stacks.iter().zip(&boxes).zip(&places).enumerate()

@@ -4,13 +4,27 @@
     reason = "places are made here and stay within the lists that they were made for"
 )]
 
+use std::cmp::Reverse;
+
 /// Width to height of the page, in tenths.
 const ASPECT: i64 = 16;
 /// Widths of the page that are tried.
 const TRIES: i64 = 40;
 
-/// For each box, given by width and height, its top left corner, with a gap between any two.
-pub(super) fn packed(boxes: &[(i64, i64)], gap: i64) -> Vec<(i64, i64)> {
+/// For each box, given by width and height, its top left corner, with a gap between any two. The first so many stand in
+/// their order; the others, the high ones first.
+pub(super) fn packed(boxes: &[(i64, i64)], first: usize, gap: i64) -> Vec<(i64, i64)> {
+    let mut order: Vec<usize> = (0..boxes.len()).collect();
+    order[first.min(boxes.len())..].sort_by_key(|place| (Reverse(boxes[*place].1), *place));
+    let sorted: Vec<(i64, i64)> = order.iter().map(|place| boxes[*place]).collect();
+    let mut places = vec![(0, 0); boxes.len()];
+    for (place, at) in order.into_iter().zip(in_order(&sorted, gap)) {
+        places[place] = at;
+    }
+    places
+}
+
+fn in_order(boxes: &[(i64, i64)], gap: i64) -> Vec<(i64, i64)> {
     let widest = boxes.iter().map(|(width, _)| *width).max().unwrap_or(0);
     let area: i64 = boxes
         .iter()
@@ -78,7 +92,7 @@ mod tests {
     #[test]
     fn no_box_covers_another_or_its_gap() {
         let boxes = boxes(60);
-        let places = packed(&boxes, 20);
+        let places = packed(&boxes, 5, 20);
         for (index, (one, size)) in places.iter().zip(&boxes).enumerate() {
             assert!(one.0 >= 0 && one.1 >= 0);
             for (other, other_size) in places.iter().zip(&boxes).skip(index + 1) {
@@ -94,7 +108,7 @@ mod tests {
     #[test]
     fn the_page_has_the_shape_of_a_screen_and_little_of_it_is_empty() {
         let boxes = boxes(60);
-        let places = packed(&boxes, 20);
+        let places = packed(&boxes, 5, 20);
         let ends = || places.iter().zip(&boxes);
         let right = ends().map(|(at, size)| at.0 + size.0).max().unwrap();
         let bottom = ends().map(|(at, size)| at.1 + size.1).max().unwrap();
@@ -108,8 +122,8 @@ mod tests {
 
     #[test]
     fn the_first_box_is_at_the_top_and_nothing_is_packed_as_nothing() {
-        assert_eq!(packed(&boxes(9), 20)[0], (0, 0));
-        assert!(packed(&[], 20).is_empty());
-        assert_eq!(packed(&[(5, 5000)], 20), [(0, 0)]);
+        assert_eq!(packed(&boxes(9), 5, 20)[0], (0, 0));
+        assert!(packed(&[], 1, 20).is_empty());
+        assert_eq!(packed(&[(5, 5000)], 1, 20), [(0, 0)]);
     }
 }

@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
+  const view = document.getElementById("view");
   const picture = document.getElementById("picture");
   const scene = document.getElementById("scene");
   const told = document.getElementById("told");
@@ -28,52 +29,72 @@
   data.nodes.forEach((node, place) => node.members.forEach(member => { nodeOf[member] = place; }));
   const mostShown = 200;
 
-  // Where the picture is seen from. What is too small to be read is not drawn, nor are names in big pictures while the
-  // scale changes, for browsers lay out every text again for each scale; nor parts that are out of sight.
-  const readable = 0.4, legible = 0.22, isBig = own > 600;
+  // Where the picture is seen from. What is too small to be read is not drawn, nor parts that are out of sight. While the
+  // picture moves it is not drawn again but moved as it is, for which it is larger than its window; it is drawn again when
+  // it comes to rest, or when that is not enough.
+  const readable = 0.4, legible = 0.22, near = 0.45, margin = 0.25, farthest = 0.45, closest = 2.6, rest = 150;
   let x = 0, y = 0, scale = 1, asked = false, resting;
+  const at = { x: 0, y: 0, scale: 0 };
   const away = parts.map(() => false);
+  const beyond = () => [view.clientWidth * margin, view.clientHeight * margin];
   const isOutOfSight = part => {
+    const [wide, high] = beyond();
     const [left, top] = [x + part.x * scale, y + part.y * scale];
-    return left > picture.clientWidth || top > picture.clientHeight || left + part.width * scale < 0 || top + part.height * scale < 0;
+    return left > view.clientWidth + wide || top > view.clientHeight + high
+      || left + part.width * scale < -wide || top + part.height * scale < -high;
+  };
+  const settle = () => {
+    clearTimeout(resting);
+    const [wide, high] = beyond();
+    scene.classList.toggle("far", scale < readable);
+    scene.classList.toggle("map", scale < legible);
+    scene.classList.toggle("near", scale > near);
+    parts.forEach((part, place) => {
+      const now = isOutOfSight(data.blocks[place]);
+      if (now === away[place]) return;
+      away[place] = now;
+      part.classList.toggle("away", now);
+    });
+    scene.setAttribute("transform", `translate(${x + wide} ${y + high}) scale(${scale})`);
+    picture.style.transformOrigin = `${wide}px ${high}px`;
+    picture.style.transform = "none";
+    [at.x, at.y, at.scale] = [x, y, scale];
+  };
+  const move = () => {
+    const [wide, high] = beyond();
+    const by = scale / at.scale;
+    const [left, top] = [x - by * at.x, y - by * at.y];
+    // Whether the edges of what is drawn would be seen; for a moment, while one moves away, they may.
+    const part = by < 0.98 ? 0.3 : 0;
+    const isSeen = left - wide * by > part * view.clientWidth || top - high * by > part * view.clientHeight
+      || left + (view.clientWidth + wide) * by < (1 - part) * view.clientWidth
+      || top + (view.clientHeight + high) * by < (1 - part) * view.clientHeight;
+    if (!(by > farthest && by < closest) || isSeen) { settle(); return; }
+    picture.style.transform = `translate(${left}px, ${top}px) scale(${by})`;
+    clearTimeout(resting);
+    resting = setTimeout(settle, rest);
   };
   const draw = () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      scene.classList.toggle("far", scale < readable);
-      scene.classList.toggle("map", scale < legible);
-      parts.forEach((part, place) => {
-        const now = isOutOfSight(data.blocks[place]);
-        if (now === away[place]) return;
-        away[place] = now;
-        part.classList.toggle("away", now);
-      });
-      scene.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
-    });
+    requestAnimationFrame(() => { asked = false; move(); });
   };
   const zoom = (factor, atX, atY) => {
     const next = Math.min(4, Math.max(0.01, scale * factor));
     x = atX - (atX - x) * next / scale;
     y = atY - (atY - y) * next / scale;
     scale = next;
-    if (isBig) {
-      scene.classList.add("zooming");
-      clearTimeout(resting);
-      resting = setTimeout(() => scene.classList.remove("zooming"), 160);
-    }
     draw();
   };
-  const middle = () => [picture.clientWidth / 2, picture.clientHeight / 2];
+  const middle = () => [view.clientWidth / 2, view.clientHeight / 2];
   const showAll = () => {
     const room = parts.length > 0 ? 20 : 50;
-    const fits = Math.min((picture.clientWidth - room) / size.width, (picture.clientHeight - 2 * room) / size.height);
+    const fits = Math.min((view.clientWidth - room) / size.width, (view.clientHeight - 2 * room) / size.height);
     // What is much higher than the window is shown from its top, as wide as it can be.
-    const wide = (picture.clientWidth - room) / size.width;
+    const wide = (view.clientWidth - room) / size.width;
     scale = Math.min(1.2, parts.length === 0 && fits < 0.2 ? Math.max(fits, Math.min(wide, 0.6)) : fits);
-    x = Math.max(room / 2, (picture.clientWidth - size.width * scale) / 2);
-    y = Math.max(room, (picture.clientHeight - size.height * scale) / 2);
+    x = Math.max(room / 2, (view.clientWidth - size.width * scale) / 2);
+    y = Math.max(room, (view.clientHeight - size.height * scale) / 2);
     draw();
   };
   const showNode = place => {
@@ -86,7 +107,7 @@
   const showPart = place => {
     const [midX, midY] = middle();
     const part = data.blocks[place];
-    scale = Math.min(1.2, (picture.clientWidth - 40) / part.width, (picture.clientHeight - 40) / part.height);
+    scale = Math.min(1.2, (view.clientWidth - 40) / part.width, (view.clientHeight - 40) / part.height);
     x = midX - (part.x + part.width / 2) * scale;
     y = midY - (part.y + part.height / 2) * scale;
     draw();
@@ -262,32 +283,32 @@
   document.getElementById("closer").addEventListener("click", () => zoom(1.4, ...middle()));
   document.getElementById("farther").addEventListener("click", () => zoom(1 / 1.4, ...middle()));
   document.getElementById("all").addEventListener("click", showAll);
-  picture.addEventListener("wheel", event => {
+  view.addEventListener("wheel", event => {
     event.preventDefault();
-    const box = picture.getBoundingClientRect();
+    const box = view.getBoundingClientRect();
     zoom(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.03 : 0.0015)), event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
 
   // A press that moves drags; one that does not selects what it is on.
   let pressed = null;
-  picture.addEventListener("pointerdown", event => {
+  view.addEventListener("pointerdown", event => {
     pressed = { x: event.clientX, y: event.clientY, moved: false, on: event.target };
-    picture.setPointerCapture(event.pointerId);
+    view.setPointerCapture(event.pointerId);
   });
-  picture.addEventListener("pointermove", event => {
+  view.addEventListener("pointermove", event => {
     if (!pressed) return;
     const [byX, byY] = [event.clientX - pressed.x, event.clientY - pressed.y];
     if (!pressed.moved && Math.hypot(byX, byY) < 4) return;
     pressed.moved = true;
-    picture.classList.add("dragged");
+    view.classList.add("dragged");
     x += byX;
     y += byY;
     pressed.x = event.clientX;
     pressed.y = event.clientY;
     draw();
   });
-  picture.addEventListener("pointerup", () => {
-    picture.classList.remove("dragged");
+  view.addEventListener("pointerup", () => {
+    view.classList.remove("dragged");
     const was = pressed;
     pressed = null;
     if (!was || was.moved) return;
@@ -298,7 +319,7 @@
     else if (on.classList.contains("node")) select(nodeAt(place), false);
     else selectLine(lineAt(place));
   });
-  picture.addEventListener("pointercancel", () => { pressed = null; });
+  view.addEventListener("pointercancel", () => { pressed = null; });
   drawnNodes.forEach(([node], place) => {
     node.setAttribute("tabindex", "0");
     node.addEventListener("keydown", event => { if (event.key === "Enter") select(place, false); });
@@ -320,22 +341,23 @@
     event.preventDefault();
     keys[event.key]();
   });
-  addEventListener("resize", draw);
+  addEventListener("resize", () => { settle(); });
   // On paper the whole picture, whatever is seen of it.
   addEventListener("beforeprint", () => {
     picture.setAttribute("viewBox", `-10 -40 ${size.width + 20} ${size.height + 50}`);
     scene.removeAttribute("transform");
-    scene.classList.remove("far", "map", "zooming");
+    picture.style.transform = "none";
+    scene.classList.remove("far", "map", "near");
     parts.forEach(part => part.classList.remove("away"));
   });
   addEventListener("afterprint", () => {
     picture.removeAttribute("viewBox");
     away.fill(false);
-    draw();
+    settle();
   });
   showAll();
   // What does not fit the window is opened at the gravest loop.
-  if (parts.length === 0 && size.height * scale > 2 * picture.clientHeight && data.loops.length > 0) {
+  if (parts.length === 0 && size.height * scale > 2 * view.clientHeight && data.loops.length > 0) {
     y = middle()[1] - data.nodes[data.loops[0][1][0]].y * scale;
   }
   // A page is opened at a node by its place, as in `#n12`, or at a part, as in `#b3`.

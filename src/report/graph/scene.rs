@@ -13,12 +13,12 @@ use crate::graph::EdgeKind;
 use crate::graph::picture::fold::{Fold, Line};
 
 /// Words that the width of a title is reckoned with: a character is so many hundredths of its size wide.
-const CHARACTER: i64 = 58;
+const CHARACTER: i64 = 66;
 /// Columns of the name and of the small print that fit a node.
-const NAME_COLUMNS: usize = 20;
+const NAME_COLUMNS: usize = 21;
 const CAPTION_COLUMNS: usize = 25;
 /// Columns of the name that fit a node of a single line.
-const LOW_NAME_COLUMNS: usize = 23;
+const LOW_NAME_COLUMNS: usize = 22;
 /// From the edge of a frame to its title.
 const TITLE_MARGIN: i64 = 26;
 
@@ -118,7 +118,7 @@ fn add_frame(scene: &mut String, place: usize, block: &Block, frame: Frame, size
     };
     let room = width - 2 * TITLE_MARGIN - plate - if plate > 0 { size / 2 } else { 0 };
     let wished = columns(&block.title) * CHARACTER;
-    let fitting = (room * 100 / wished.max(1)).clamp(size * 6 / 10, size);
+    let fitting = (room * 100 / wished.max(1)).clamp(size * 45 / 100, size);
     let most = usize::try_from(room * 100 / (fitting * CHARACTER).max(1)).unwrap_or(0);
     let (left, baseline) = (x + TITLE_MARGIN, y + TITLE_MARGIN + size * 85 / 100);
     add(
