@@ -474,3 +474,187 @@ fn units(drawing: &Drawing<'_>) -> Vec<usize> {
     }
     unit_of
 }
+
+#[cfg(test)]
+pub(super) mod example {
+    //! An account of many teams.
+
+    use crate::entity::{Grade, Kind};
+    use crate::graph::EdgeKind;
+    use crate::graph::picture::Picture;
+    use crate::graph::picture::example::{picture, with_loop};
+
+    const TEAMS: usize = 20;
+
+    /// Twenty teams of four queues, each with its own sender, and one role that receives from them, as which a function runs
+    /// that the first queue starts. The role of team 3 sends to the queue that starts its function. One role sends to a
+    /// queue of every team; its function is started by a queue of team 6 and one of team 9, to which it sends too.
+    pub(in crate::report::graph) fn teams() -> Picture {
+        let mut nodes: Vec<(String, Kind)> = vec![("audit".to_owned(), Kind::Role)];
+        let mut edges: Vec<(String, String, EdgeKind)> = Vec::new();
+        for team in 0..TEAMS {
+            let name = |what: &str| format!("team-t{team}-{what}");
+            let (worker, function) = (name("worker"), name("function"));
+            for number in 0..4 {
+                let queue = name(&format!("queue-{number}"));
+                let sender = name(&format!("sender-{number}"));
+                edges.push((sender.clone(), queue.clone(), EdgeKind::Send));
+                edges.push((queue.clone(), worker.clone(), EdgeKind::Receive));
+                nodes.extend([(queue, Kind::Queue), (sender, Kind::Role)]);
+            }
+            edges.push((name("queue-0"), function.clone(), EdgeKind::Delivers));
+            edges.push((function.clone(), worker.clone(), EdgeKind::RunsAs));
+            edges.push(("audit".to_owned(), name("queue-1"), EdgeKind::Send));
+            nodes.extend([(worker, Kind::Role), (function, Kind::Function)]);
+        }
+        let mut add = |from: &str, to: &str, kind| edges.push((from.into(), to.into(), kind));
+        add("team-t3-worker", "team-t3-queue-0", EdgeKind::Send);
+        add("auditor", "audit", EdgeKind::RunsAs);
+        for queue in ["team-t6-queue-0", "team-t9-queue-0"] {
+            add("audit", queue, EdgeKind::Send);
+            add(queue, "auditor", EdgeKind::Delivers);
+        }
+        nodes.push(("auditor".to_owned(), Kind::Function));
+        let nodes: Vec<(&str, Kind)> = nodes
+            .iter()
+            .map(|(name, kind)| (name.as_str(), *kind))
+            .collect();
+        let edges: Vec<(&str, &str, EdgeKind)> = edges
+            .iter()
+            .map(|(from, to, kind)| (from.as_str(), to.as_str(), *kind))
+            .collect();
+        let mut all = picture(&nodes, &edges);
+        let own = ["team-t3-queue-0", "team-t3-function", "team-t3-worker"];
+        let sixth = ["team-t6-queue-0", "auditor", "audit"];
+        let ninth = ["team-t9-queue-0", "auditor", "audit"];
+        for [queue, function, role] in [own, sixth, ninth] {
+            all = with_loop(all, Grade::Wired, &[queue, function, role, queue]);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::example::teams;
+    use super::*;
+    use crate::graph::picture::Picture;
+    use crate::graph::picture::example::picture;
+
+    fn place(drawing: &Drawing<'_>, picture: &Picture, id: &str) -> usize {
+        let member = picture.place(id).unwrap();
+        let mut nodes = drawing.nodes.iter();
+        nodes
+            .position(|node| node.members.contains(&member))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_small_drawing_is_not_cut() {
+        let picture = picture(
+            &[("role", Kind::Role), ("queue", Kind::Queue)],
+            &[("role", "queue", EdgeKind::Send)],
+        );
+        let drawing = Drawing::new(&picture);
+        let blocks = Blocks::new(&drawing);
+        assert!(!blocks.is_cut());
+        assert_eq!(blocks.drawing.nodes, drawing.nodes);
+        assert_eq!(blocks.drawing.lines, drawing.lines);
+    }
+
+    #[test]
+    fn a_team_is_a_block_that_is_called_like_it() {
+        let picture = teams();
+        let drawing = Drawing::new(&picture);
+        let blocks = Blocks::new(&drawing);
+        for team in 0..20 {
+            let home = |what: &str| {
+                let node = place(&drawing, &picture, &format!("team-t{team}-{what}"));
+                blocks.home_of(node).unwrap()
+            };
+            assert_eq!(home("queue-0"), format!("team-t{team}-queue"));
+            for what in [
+                "queue-1", "queue-2", "queue-3", "sender-2", "worker", "function",
+            ] {
+                assert_eq!(home(what), home("queue-0"), "{team} {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_line_is_drawn_within_one_block_and_none_is_lost() {
+        let picture = teams();
+        let drawing = Drawing::new(&picture);
+        let blocks = Blocks::new(&drawing);
+        for (place, line) in blocks.drawing.lines.iter().enumerate() {
+            assert_eq!(blocks.block_of[line.from], blocks.block_of[line.to]);
+            let origin = &drawing.lines[blocks.line_origin[place]];
+            assert_eq!(blocks.repeats(line.from), origin.from);
+            assert_eq!(blocks.repeats(line.to), origin.to);
+            assert_eq!(line.rights, origin.rights);
+        }
+        let own = blocks.line_origin.get(..drawing.lines.len()).unwrap();
+        assert!(own.iter().copied().eq(0..drawing.lines.len()));
+    }
+
+    #[test]
+    fn a_queue_stands_with_everyone_who_sends_to_it_and_receives_from_it() {
+        let picture = teams();
+        let drawing = Drawing::new(&picture);
+        let blocks = Blocks::new(&drawing);
+        let lines_at = |drawing: &Drawing<'_>, node: usize| {
+            let lines = drawing.lines.iter();
+            lines
+                .filter(|line| line.from == node || line.to == node)
+                .count()
+        };
+        for (node, drawn) in drawing.nodes.iter().enumerate() {
+            if drawn.kind == Kind::Queue {
+                assert!(!blocks.is_repeated(node));
+                assert_eq!(lines_at(&blocks.drawing, node), lines_at(&drawing, node));
+            }
+        }
+        let audit = place(&drawing, &picture, "audit");
+        let repeated = blocks.origin.iter().filter(|origin| **origin == audit);
+        assert_eq!(repeated.count(), 20, "once in each block, its own included");
+    }
+
+    #[test]
+    fn a_loop_through_what_stands_elsewhere_can_be_followed_in_the_block_of_its_queue() {
+        let picture = teams();
+        let drawing = Drawing::new(&picture);
+        let blocks = Blocks::new(&drawing);
+        let of = |id: &str| place(&drawing, &picture, id);
+        let home = blocks.block_of[of("audit")];
+        let queues = ["team-t6-queue-0", "team-t9-queue-0"].map(of);
+        assert!(queues.iter().any(|queue| blocks.block_of[*queue] != home));
+        for queue in queues {
+            let path = [queue, of("auditor"), of("audit"), queue];
+            for step in path.windows(2) {
+                let is_drawn = blocks.drawing.lines.iter().any(|line| {
+                    blocks.block_of[line.from] == blocks.block_of[queue]
+                        && blocks.repeats(line.from) == step[0]
+                        && blocks.repeats(line.to) == step[1]
+                        && line.grade == Some(Grade::Wired)
+                });
+                assert!(is_drawn, "{step:?}");
+            }
+        }
+        let mut loops: Vec<(&str, usize)> = blocks
+            .list
+            .iter()
+            .filter(|block| block.loops > 0)
+            .map(|block| (block.title.as_str(), block.loops))
+            .collect();
+        loops.sort_unstable();
+        assert_eq!(
+            loops,
+            [
+                ("team-t3-queue", 1),
+                ("team-t6-queue", 1),
+                ("team-t9-queue", 1)
+            ]
+        );
+        assert_eq!(blocks.list[0].loops, 1, "what has loops comes first");
+    }
+}

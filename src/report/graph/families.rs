@@ -17,19 +17,19 @@ const WORDS_OF_STEM: usize = 2;
 
 /// The first words of a name, as they stand there; none where it has fewer.
 fn beginning(name: &str, number: usize) -> Option<&str> {
-    let mut in_word = false;
+    let mut is_inside = false;
     let mut words = 0;
     for (at, character) in name.char_indices() {
         let is_word = character.is_alphanumeric();
-        if in_word && !is_word {
+        if is_inside && !is_word {
             words += 1;
             if words == number {
                 return name.get(..at);
             }
         }
-        in_word = is_word;
+        is_inside = is_word;
     }
-    (in_word && words + 1 == number).then_some(name)
+    (is_inside && words + 1 == number).then_some(name)
 }
 
 /// The first words of a node's name.

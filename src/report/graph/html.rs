@@ -16,12 +16,12 @@ use super::layout::Layout;
 use super::legend::legend;
 use super::numbers::MOST_NUMBERED;
 use super::scene::scene;
-use super::svg::{DEFINITIONS, LISTED_COLUMNS, STYLE, escaped, listed};
+use super::svg::{DEFINITIONS, STYLE, escaped, listed};
 use super::words;
 use crate::entity::Certainty;
 use crate::graph::EdgeKind;
-use crate::graph::picture::Reach;
 use crate::graph::picture::fold::{Drawing, Line};
+use crate::graph::picture::{Picture, Reach};
 
 const PAGE_STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -134,7 +134,7 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
         out,
         "<div id=\"told\" aria-live=\"polite\"></div>\n<div id=\"start\">"
     )?;
-    let loops = listed(drawing, &blocks, MOST_NUMBERED, LISTED_COLUMNS);
+    let loops = listed(drawing, &blocks, MOST_NUMBERED, usize::MAX);
     if !loops.is_empty() {
         writeln!(out, "<h2>Loops</h2>\n<ul id=\"loops\">")?;
         let numbered = drawing.loops.len().min(MOST_NUMBERED);
@@ -209,33 +209,6 @@ fn data<'a>(drawing: &'a Drawing<'_>, blocks: &'a Blocks<'_>, layout: &Layout) -
         .iter()
         .map(|line| line_data(line, &mut places, &mut conditions))
         .collect();
-    let reaches_much = |node: usize| {
-        let node = picture.nodes.get(node);
-        node.is_some_and(|node| node.reach != Reach::Some)
-    };
-    let mut rights: BTreeMap<usize, BTreeMap<EdgeKind, (u64, u64)>> = BTreeMap::new();
-    for arrow in picture
-        .edges
-        .iter()
-        .filter(|arrow| arrow.kind != EdgeKind::RunsAs)
-    {
-        for node in [arrow.from, arrow.to] {
-            if reaches_much(node) {
-                let known = rights
-                    .entry(node)
-                    .or_default()
-                    .entry(arrow.kind)
-                    .or_default();
-                known.0 += 1;
-                known.1 += u64::from(arrow.certainty == Certainty::Conditional);
-            }
-        }
-    }
-    for more in &picture.more {
-        if let (Some(kind), Some(known)) = (more.kind, rights.get_mut(&more.node)) {
-            known.entry(kind).or_default().0 += more.number;
-        }
-    }
     let nodes = drawing.nodes.iter().zip(&layout.places);
     let own = drawing.nodes.len();
     let copies = blocks.origin.iter().zip(&blocks.block_of).skip(own);
@@ -287,14 +260,7 @@ fn data<'a>(drawing: &'a Drawing<'_>, blocks: &'a Blocks<'_>, layout: &Layout) -
             .iter()
             .map(|found| (words::loop_number(found), found.path.as_slice()))
             .collect(),
-        rights: rights
-            .into_iter()
-            .map(|(node, kinds)| {
-                let kinds = kinds.into_iter();
-                let told = kinds.map(|(kind, (number, some))| (kind.as_str(), number, some));
-                (node, told.collect())
-            })
-            .collect(),
+        rights: rights_of_many(picture),
         runs: picture
             .edges
             .iter()
@@ -302,6 +268,43 @@ fn data<'a>(drawing: &'a Drawing<'_>, blocks: &'a Blocks<'_>, layout: &Layout) -
             .map(|arrow| (arrow.from, arrow.to))
             .collect(),
     }
+}
+
+/// For each node that reaches much its rights by kind: on how many, and on how many of them under conditions.
+fn rights_of_many(picture: &Picture) -> BTreeMap<usize, Vec<(&'static str, u64, u64)>> {
+    let reaches_much = |node: usize| {
+        let node = picture.nodes.get(node);
+        node.is_some_and(|node| node.reach != Reach::Some)
+    };
+    let mut rights: BTreeMap<usize, BTreeMap<EdgeKind, (u64, u64)>> = BTreeMap::new();
+    for arrow in picture
+        .edges
+        .iter()
+        .filter(|arrow| arrow.kind != EdgeKind::RunsAs)
+    {
+        for node in [arrow.from, arrow.to] {
+            if reaches_much(node) {
+                let known = rights
+                    .entry(node)
+                    .or_default()
+                    .entry(arrow.kind)
+                    .or_default();
+                known.0 += 1;
+                known.1 += u64::from(arrow.certainty == Certainty::Conditional);
+            }
+        }
+    }
+    for more in &picture.more {
+        if let (Some(kind), Some(known)) = (more.kind, rights.get_mut(&more.node)) {
+            known.entry(kind).or_default().0 += more.number;
+        }
+    }
+    let rights = rights.into_iter().map(|(node, kinds)| {
+        let kinds = kinds.into_iter();
+        let told = kinds.map(|(kind, (number, some))| (kind.as_str(), number, some));
+        (node, told.collect())
+    });
+    rights.collect()
 }
 
 fn line_data<'a>(

@@ -170,7 +170,7 @@ impl Layout {
         }
         connected.sort_by_key(|part| rank_of_part(blocks, part));
         let below = piece::below(blocks);
-        let lay_out = |part: &Connected| piece::lay_out(blocks, part, &columns.of, &below);
+        let laid_out = |part: &Connected| piece::lay_out(blocks, part, &columns.of, &below);
         let mut layout = Self {
             width: 0,
             height: 0,
@@ -184,11 +184,11 @@ impl Layout {
             let mut in_blocks: Vec<Vec<Piece>> = Vec::new();
             in_blocks.resize_with(blocks.list.len(), Vec::new);
             for part in &connected {
-                in_blocks[blocks.block_of[part.nodes[0]]].push(lay_out(part));
+                in_blocks[blocks.block_of[part.nodes[0]]].push(laid_out(part));
             }
             layout.place_frames(blocks, &in_blocks);
         } else {
-            let pieces: Vec<Piece> = connected.iter().map(lay_out).collect();
+            let pieces: Vec<Piece> = connected.iter().map(laid_out).collect();
             layout.place_side_by_side(blocks, &pieces);
         }
         layout
@@ -386,7 +386,8 @@ fn rank_of_part(blocks: &Blocks<'_>, part: &Connected) -> impl Ord + use<> {
     let gravest = nodes().filter_map(|node| node.grade).max();
     let is_idle = nodes().all(|node| node.fold == Fold::Idle);
     (
-        !has_hub,
+        // In a block they are what does not belong to it.
+        has_hub == blocks.is_cut(),
         is_idle,
         Reverse(gravest),
         Reverse(part.depth),
@@ -397,6 +398,7 @@ fn rank_of_part(blocks: &Blocks<'_>, part: &Connected) -> impl Ord + use<> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::blocks::example::teams;
     use super::super::order::note;
     use super::*;
     use crate::entity::Grade;
@@ -541,5 +543,57 @@ mod tests {
             ..picture.clone()
         };
         assert_eq!(Layout::new(&Blocks::new(&Drawing::new(&empty))).height, 0);
+    }
+
+    #[test]
+    fn blocks_stand_apart_and_everything_within_its_own() {
+        let picture = teams();
+        let blocks = Blocks::new(&Drawing::new(&picture));
+        let layout = Layout::new(&blocks);
+        assert!(blocks.is_cut());
+        assert_eq!(layout.frames.len(), blocks.list.len());
+        for (index, one) in layout.frames.iter().enumerate() {
+            for other in &layout.frames[index + 1..] {
+                let apart = one.x + one.width < other.x
+                    || other.x + other.width < one.x
+                    || one.y + one.height < other.y
+                    || other.y + other.height < one.y;
+                assert!(apart, "{one:?} {other:?}");
+            }
+        }
+        for (place, block) in layout.places.iter().zip(&blocks.block_of) {
+            let frame = layout.frames[*block];
+            assert!(frame.x < place.x && place.x + place.width < frame.x + frame.width);
+            assert!(frame.y < place.y && place.y + place.height < frame.y + frame.height);
+        }
+        for (line, route) in blocks.drawing.lines.iter().zip(&layout.routes) {
+            let frame = layout.frames[blocks.block_of[line.from]];
+            for point in route {
+                assert!(frame.x < point.x && point.x < frame.x + frame.width);
+            }
+        }
+        let shape = layout.width * 10 / layout.height;
+        assert!((10..=24).contains(&shape), "{shape}");
+        assert_eq!(layout, Layout::new(&Blocks::new(&Drawing::new(&picture))));
+    }
+
+    #[test]
+    fn in_a_block_what_runs_as_somebody_stands_below() {
+        let picture = teams();
+        let blocks = Blocks::new(&Drawing::new(&picture));
+        let layout = Layout::new(&blocks);
+        let mut runs = 0;
+        for (line, route) in blocks.drawing.lines.iter().zip(&layout.routes) {
+            if line.kind == EdgeKind::RunsAs {
+                let (below, above) = (layout.places[line.from], layout.places[line.to]);
+                assert!(below.y >= above.y + above.height && below.y < above.y + 100);
+                assert!(below.x > above.x && below.x + below.width == above.x + above.width);
+                assert!(route.is_empty());
+                runs += 1;
+            } else {
+                assert!(route.len() >= 2);
+            }
+        }
+        assert!(runs >= 20, "{runs}");
     }
 }

@@ -73,11 +73,32 @@ pub(super) fn legend(blocks: &Blocks<'_>, in_a_row: i64) -> Legend {
         );
     }
     let top = (kinds_in_all + in_a_row - 1) / in_a_row * 28 + 14;
+    let items: Vec<(String, &str)> = samples(blocks);
+    let in_a_row = (in_a_row / 2).max(1);
+    let rows = (i64::try_from(items.len()).unwrap_or(0) + in_a_row - 1) / in_a_row;
+    for ((sample, words), place) in items.into_iter().zip(0..) {
+        let (x, y) = (place % in_a_row * 270, top + place / in_a_row * 24);
+        add(
+            &mut legend,
+            format_args!(
+                r#"<g transform="translate({x} {y})">{sample}<text class="text" x="46" y="4">{words}</text></g>"#
+            ),
+        );
+    }
+    Legend {
+        elements: legend,
+        height: top + rows * 24,
+    }
+}
+
+/// A sample of each sort of line that is drawn, and of what blocks have besides, with what it means.
+fn samples(blocks: &Blocks<'_>) -> Vec<(String, &'static str)> {
+    let drawing = &blocks.drawing;
     let drawn = |style: &str| {
         let mut lines = drawing.lines.iter();
         lines.any(|line| words::style(line.kind) == style)
     };
-    let lines: Vec<_> = [
+    let lines = [
         (
             "send",
             "send",
@@ -120,11 +141,9 @@ pub(super) fn legend(blocks: &Blocks<'_>, in_a_row: i64) -> Legend {
             "red: part of a loop, by number",
             drawing.lines.iter().any(|line| line.grade.is_some()),
         ),
-    ]
-    .into_iter()
-    .filter(|(.., is_drawn)| *is_drawn)
-    .collect();
-    let lines = lines.into_iter().map(|(class, head, words, _)| {
+    ];
+    let lines = lines.into_iter().filter(|(.., is_drawn)| *is_drawn);
+    let lines = lines.map(|(class, head, words, _)| {
         let line = format!(
             r#"<g class="line {class}"><path d="M0 0H40" marker-end="url(#to-{head})"/></g>"#
         );
@@ -149,20 +168,5 @@ pub(super) fn legend(blocks: &Blocks<'_>, in_a_row: i64) -> Legend {
         let sample = outline(kind, sample, "outline");
         (format!(r#"<g class="node {class}">{sample}</g>"#), words)
     });
-    let items: Vec<(String, &str)> = lines.chain(nodes).collect();
-    let in_a_row = (in_a_row / 2).max(1);
-    let rows = (i64::try_from(items.len()).unwrap_or(0) + in_a_row - 1) / in_a_row;
-    for ((sample, words), place) in items.into_iter().zip(0..) {
-        let (x, y) = (place % in_a_row * 270, top + place / in_a_row * 24);
-        add(
-            &mut legend,
-            format_args!(
-                r#"<g transform="translate({x} {y})">{sample}<text class="text" x="46" y="4">{words}</text></g>"#
-            ),
-        );
-    }
-    Legend {
-        elements: legend,
-        height: top + rows * 24,
-    }
+    lines.chain(nodes).collect()
 }

@@ -112,11 +112,11 @@ fn add_frame(scene: &mut String, place: usize, block: &Block, frame: Frame, size
         height,
     } = frame;
     let loops = format!("⟲ {}", block.loops);
-    let (plate, in_loop) = match block.loops {
+    let (badge, in_loop) = match block.loops {
         0 => (0, ""),
         _ => (columns(&loops) * size * CHARACTER / 100 + size, " in-loop"),
     };
-    let room = width - 2 * TITLE_MARGIN - plate - if plate > 0 { size / 2 } else { 0 };
+    let room = width - 2 * TITLE_MARGIN - badge - if badge > 0 { size / 2 } else { 0 };
     let wished = columns(&block.title) * CHARACTER;
     let fitting = (room * 100 / wished.max(1)).clamp(size * 45 / 100, size);
     let most = usize::try_from(room * 100 / (fitting * CHARACTER).max(1)).unwrap_or(0);
@@ -144,16 +144,16 @@ fn add_frame(scene: &mut String, place: usize, block: &Block, frame: Frame, size
             caption = block.caption(),
         ),
     );
-    if plate > 0 {
+    if badge > 0 {
         let right = x + width - TITLE_MARGIN;
         let (top, high) = (baseline - size, size * 13 / 10);
         add(
             scene,
             format_args!(
-                r#"<g class="plate"><rect x="{}" y="{top}" width="{plate}" height="{high}" rx="{}"/><text x="{}" y="{baseline}" font-size="{size}">{loops}</text></g>"#,
-                right - plate,
+                r#"<g class="plate"><rect x="{}" y="{top}" width="{badge}" height="{high}" rx="{}"/><text x="{}" y="{baseline}" font-size="{size}">{loops}</text></g>"#,
+                right - badge,
                 high / 2,
-                right - plate / 2
+                right - badge / 2
             ),
         );
     }

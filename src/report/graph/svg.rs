@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::super::text::shorten;
+use super::super::text::{shorten, width};
 use super::blocks::Blocks;
 use super::layout::Layout;
 use super::legend::legend;
@@ -22,8 +22,11 @@ pub(super) const DEFINITIONS: &str = include_str!("definitions.svg");
 
 /// Loops that are listed above the picture.
 const MOST_LISTED: usize = 30;
-/// Columns of each name in the list of loops.
+/// Columns of each name in the list of loops, and how few are worth it.
 pub(super) const LISTED_COLUMNS: usize = 40;
+const FEWEST_COLUMNS: usize = 10;
+/// More loops than these are listed in several columns.
+const MOST_IN_ONE_COLUMN: usize = 8;
 
 const MARGIN: i64 = 24;
 const LINE_HEIGHT: i64 = 18;
@@ -46,12 +49,11 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
         10
     };
     let summary = words::summary(drawing);
-    let mut loops = listed(drawing, &blocks, MOST_LISTED, LISTED_COLUMNS);
-    let in_a_row = if blocks.is_cut() {
-        loops = loops
-            .iter()
-            .map(|line| shorten(line, LISTED_IN_A_COLUMN).into_owned())
-            .collect();
+    // Many loops of a picture of blocks are listed in columns, for the picture is wide.
+    let many = blocks.is_cut() && drawing.loops.len() > MOST_IN_ONE_COLUMN;
+    let room = if many { LISTED_IN_A_COLUMN } else { usize::MAX };
+    let loops = listed(drawing, &blocks, MOST_LISTED, room);
+    let in_a_row = if many {
         (layout.width * 10 / bigger / LOOPS_WIDTH).max(1)
     } else {
         1
@@ -119,27 +121,33 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(out, "</g>\n</svg>")
 }
 
-/// The gravest loops with their number in the picture and where they begin, and how many there are besides.
+/// The gravest loops with their number in the picture and where they begin, and how many there are besides; each in so many
+/// columns.
 pub(super) fn listed(
     drawing: &Drawing<'_>,
     blocks: &Blocks<'_>,
     most: usize,
-    limit: usize,
+    room: usize,
 ) -> Vec<String> {
-    let mut lines: Vec<String> = drawing
-        .loops
-        .iter()
-        .take(most)
-        .zip(1..)
+    let loops = drawing.loops.iter().take(most).zip(1..);
+    let mut lines: Vec<String> = loops
         .map(|(found, number)| {
             let home = found.path.first().and_then(|first| blocks.home_of(*first));
-            format!(
-                "⟲ {number}  {}: {}{}",
-                words::loop_number(found),
-                words::path(drawing, found, limit),
-                home.map(|title| format!("  (in {title})"))
-                    .unwrap_or_default()
-            )
+            let home = home.map(|title| format!("  (in {title})"));
+            let line = |limit: usize| {
+                format!(
+                    "⟲ {number}  {}: {}{}",
+                    words::loop_number(found),
+                    words::path(drawing, found, limit),
+                    home.as_deref().unwrap_or_default()
+                )
+            };
+            // Every step is named, with as much of its name as there is room for.
+            let mut limit = LISTED_COLUMNS;
+            while width(&line(limit)) > room && limit > FEWEST_COLUMNS {
+                limit -= 1;
+            }
+            shorten(&line(limit), room).into_owned()
         })
         .collect();
     let more = drawing.loops.len().saturating_sub(most);
