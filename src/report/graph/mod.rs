@@ -6,6 +6,7 @@
 mod blocks;
 mod columns;
 mod communities;
+mod cutting;
 mod dot;
 mod families;
 mod heights;
