@@ -36,6 +36,8 @@ pub(super) struct Blocks<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) title: String,
+    /// What the names of its queues have in common; none where nothing does.
+    pub(super) family: Option<String>,
     pub(super) queues: usize,
     pub(super) others: usize,
     /// Loops that begin in it.
@@ -106,6 +108,7 @@ impl<'a> Blocks<'a> {
             };
             blocks.list.push(Block {
                 title,
+                family: draft.family.clone(),
                 queues: members(true),
                 others: members(false),
                 loops: loops(draft).1,

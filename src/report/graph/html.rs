@@ -111,8 +111,8 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(out, "<style>{style}</style>\n</head>\n<body>")?;
     writeln!(
         out,
-        r#"<div id="view"><svg id="picture" class="picture" data-width="{}" data-height="{}" role="img" aria-label="The graph"><defs>"#,
-        layout.width, layout.height
+        r#"<div id="view"><svg id="picture" class="picture" data-width="{}" data-height="{}" data-title="{}" role="img" aria-label="The graph"><defs>"#,
+        layout.width, layout.height, layout.title
     )?;
     writeln!(out, "{DEFINITIONS}</defs>\n<g id=\"scene\">")?;
     out.write_all(scene(&blocks, &layout).as_bytes())?;

@@ -36,6 +36,8 @@
   let x = 0, y = 0, scale = 1, asked = false, resting;
   const at = { x: 0, y: 0, scale: 0 };
   const away = parts.map(() => false);
+  // Titles are of a size that can be read when all is seen; from near they are smaller.
+  scene.style.setProperty("--title", Math.min(1, 36 / Math.max(1, +picture.dataset.title)));
   const beyond = () => [view.clientWidth * margin, view.clientHeight * margin];
   const isOutOfSight = part => {
     const [wide, high] = beyond();

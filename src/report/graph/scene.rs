@@ -1,8 +1,9 @@
 //! Everything that stands in a picture, block by block: frames, headings, lines, nodes and the numbers of loops.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::super::text::shorten;
+use super::super::text::{shorten, width};
 use super::blocks::{Block, Blocks};
 use super::layout::{Frame, Heading, Layout, NODE_WIDTH, Place, Point};
 use super::shapes::{icon, outline, part_class};
@@ -163,6 +164,22 @@ fn add_frame(scene: &mut String, place: usize, block: &Block, frame: Frame, size
     );
 }
 
+/// A name in so many columns: what the title of the block says already is left out first.
+fn fitting<'a>(blocks: &Blocks<'_>, place: usize, name: &'a str, most: usize) -> Cow<'a, str> {
+    let block = blocks
+        .block_of
+        .get(place)
+        .and_then(|block| blocks.list.get(*block));
+    let family = block.and_then(|block| block.family.as_deref());
+    let rest = family.and_then(|family| name.strip_prefix(family));
+    match rest {
+        Some(rest) if width(name) > most && !rest.is_empty() => {
+            Cow::Owned(shorten(&format!("…{rest}"), most).into_owned())
+        }
+        _ => shorten(name, most),
+    }
+}
+
 fn columns(text: &str) -> i64 {
     i64::try_from(text.chars().count()).unwrap_or(0)
 }
@@ -252,7 +269,7 @@ fn add_node(scene: &mut String, blocks: &Blocks<'_>, place: usize, at: Place) {
             icon_size = icon_size,
             text_x = text_x,
             name_y = name_y,
-            name = escaped(&shorten(&name, most)),
+            name = escaped(&fitting(blocks, place, &name, most)),
             caption = caption,
             title = escaped(&title.join("\n"))
         ),
