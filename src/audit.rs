@@ -1,6 +1,6 @@
 //! The pipeline between collecting and reporting: accounts in, report out.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::access::{Access, Capability, QueueSet, Who};
 use crate::account::{Account, GapEffect};
@@ -9,7 +9,7 @@ use crate::graph::Graph;
 use crate::policy::Formula;
 use crate::report::{AccountGap, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
 use crate::rules::{self, Audit, Settings};
-use crate::triage::{Known, Scope, Skipped, causes, triage, waive};
+use crate::triage::{Known, Scanned, Scope, Skipped, causes, triage, waive};
 
 /// Audits accounts.
 pub fn audit(accounts: &[Account], settings: &Settings, generated_at: DateTime<Utc>) -> Report {
@@ -49,8 +49,19 @@ pub fn know(report: &mut Report, accounts: &[Account], known: &Known) {
             .iter()
             .filter(|one| one.gap.effect == GapEffect::MayHide);
         let scope = Scope {
-            accounts,
-            unread: hiding.map(|one| one.account.as_str()).collect(),
+            accounts: accounts
+                .iter()
+                .map(|account| {
+                    let scanned = Scanned {
+                        regions: account.regions.clone(),
+                        at: account
+                            .scanned_at
+                            .to_rfc3339_opts(SecondsFormat::Secs, true),
+                    };
+                    (account.id.to_string(), scanned)
+                })
+                .collect(),
+            unread: hiding.map(|one| one.account.to_string()).collect(),
             skipped: report
                 .coverage
                 .skipped
@@ -60,7 +71,7 @@ pub fn know(report: &mut Report, accounts: &[Account], known: &Known) {
                     service: one.service.clone(),
                 })
                 .collect(),
-            rules_off: &report.rules_off,
+            rules_off: report.rules_off.iter().map(ToString::to_string).collect(),
         };
         report.since = Some(baseline.compare(&mut report.findings, &scope));
     }

@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::SecondsFormat;
 use serde::Deserialize;
 
 use super::{Change, Triaged};
-use crate::account::{self, Account};
+use crate::account::{self, GapEffect};
 use crate::finding::{Finding, Kind, PrincipalRef, ResourceRef};
 
 /// The schema of the reports that can be compared with.
@@ -45,12 +44,22 @@ pub struct Baseline {
     generated_at: String,
     accounts: Vec<OldAccount>,
     coverage: OldCoverage,
+    #[serde(default)]
+    rules_off: BTreeSet<String>,
     findings: Vec<OldFinding>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct OldCoverage {
-    skipped: Vec<Skipped>,
+    complete: bool,
+    gaps: Vec<OldGap>,
+    skipped: BTreeSet<Skipped>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct OldGap {
+    account: String,
+    effect: String,
 }
 
 /// A service of an account that was left out on purpose.
@@ -145,31 +154,100 @@ impl Baseline {
             path: path.to_owned(),
             why,
         };
-        let report: Self = serde_json::from_slice(&text).map_err(|error| {
+        Self::from_slice(&text).map_err(|why| {
             not_a_report(if account::from_slice(&text, path).is_ok() {
                 "it is a snapshot, which `patscan diff` compares".to_owned()
             } else {
-                error.to_string()
+                why
             })
-        })?;
+        })
+    }
+
+    /// Reads a report that is in memory.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn from_slice(text: &[u8]) -> Result<Self, String> {
+        let report: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         if report.schema != SCHEMA {
-            return Err(not_a_report(format!("its schema is `{}`", report.schema)));
+            return Err(format!("its schema is `{}`", report.schema));
         }
         Ok(report)
     }
 
-    /// Marks findings as new, changed or unchanged, and says which are gone.
-    pub fn compare(&self, findings: &mut [Triaged], scope: &Scope<'_>) -> SinceBaseline {
+    /// Where the run looked that made the report.
+    pub fn scope(&self) -> Scope {
+        let hiding = self
+            .coverage
+            .gaps
+            .iter()
+            .filter(|gap| gap.effect == GapEffect::MayHide.as_str());
+        Scope {
+            accounts: self
+                .accounts
+                .iter()
+                .map(|account| {
+                    let scanned = Scanned {
+                        regions: account.regions.clone(),
+                        at: account.scanned_at.clone(),
+                    };
+                    (account.id.clone(), scanned)
+                })
+                .collect(),
+            unread: hiding.map(|gap| gap.account.clone()).collect(),
+            skipped: self.coverage.skipped.clone(),
+            rules_off: self.rules_off.clone(),
+        }
+    }
+
+    /// Whether nothing was left unread that could hide a finding.
+    pub fn is_complete(&self) -> bool {
+        self.coverage.complete
+    }
+
+    /// What became of the findings of this report in a later one.
+    pub fn against(&self, later: &Self) -> FindingsDifference {
         let old: HashMap<&str, &OldFinding> = self
             .findings
             .iter()
             .map(|finding| (finding.id.as_str(), finding))
             .collect();
-        let scanned: BTreeMap<&str, &str> = self
-            .accounts
+        let mut difference = FindingsDifference::default();
+        for finding in &later.findings {
+            match old.get(finding.id.as_str()) {
+                None => difference.appeared.push(finding.clone()),
+                Some(known) if !known.is_like(finding) => difference.changed.push(finding.clone()),
+                Some(_) => {}
+            }
+        }
+        let ids = later.findings.iter().map(|finding| finding.id.as_str());
+        (difference.gone, difference.not_covered) = self.absent(&ids.collect(), &later.scope());
+        difference
+    }
+
+    /// The findings that are not among `ids`: those that a run with this scope would have found again, and the others.
+    fn absent(&self, ids: &HashSet<&str>, scope: &Scope) -> (Vec<OldFinding>, Vec<OldFinding>) {
+        let mut absent: Vec<&OldFinding> = self
+            .findings
             .iter()
-            .map(|account| (account.id.as_str(), account.scanned_at.as_str()))
+            .filter(|finding| !ids.contains(finding.id.as_str()))
             .collect();
+        absent.sort_by(|a, b| a.id.cmp(&b.id));
+        let then = self.scope();
+        absent
+            .into_iter()
+            .cloned()
+            .partition(|finding| scope.covers(finding, &then))
+    }
+
+    /// Marks findings as new, changed or unchanged, and says which are gone.
+    pub fn compare(&self, findings: &mut [Triaged], scope: &Scope) -> SinceBaseline {
+        let old: HashMap<&str, &OldFinding> = self
+            .findings
+            .iter()
+            .map(|finding| (finding.id.as_str(), finding))
+            .collect();
+        let then = self.scope();
         for finding in findings.iter_mut() {
             let known = old.get(finding.id.as_str());
             finding.change = match known {
@@ -180,31 +258,18 @@ impl Baseline {
             finding.first_seen = Some(match known {
                 Some(known) => {
                     let at = known.first_seen.as_deref();
-                    let at = at.or_else(|| scanned.get(known.account.as_str()).copied());
+                    let scanned = then.accounts.get(&known.account);
+                    let at = at.or_else(|| scanned.map(|scanned| scanned.at.as_str()));
                     at.unwrap_or(&self.generated_at).to_owned()
                 }
                 None => scope
                     .accounts
-                    .iter()
-                    .find(|account| account.id == finding.account)
-                    .map_or_else(String::new, |account| {
-                        account
-                            .scanned_at
-                            .to_rfc3339_opts(SecondsFormat::Secs, true)
-                    }),
+                    .get(finding.account.as_str())
+                    .map_or_else(String::new, |scanned| scanned.at.clone()),
             });
         }
-        let now: HashSet<&str> = findings.iter().map(|finding| finding.id.as_str()).collect();
-        let mut absent: Vec<&OldFinding> = self
-            .findings
-            .iter()
-            .filter(|finding| !now.contains(finding.id.as_str()))
-            .collect();
-        absent.sort_by(|a, b| a.id.cmp(&b.id));
-        let (gone, not_covered) = absent
-            .into_iter()
-            .cloned()
-            .partition(|finding| scope.covers(finding, self));
+        let now = findings.iter().map(|finding| finding.id.as_str());
+        let (gone, not_covered) = self.absent(&now.collect(), scope);
         SinceBaseline {
             made_at: self.generated_at.clone(),
             gone,
@@ -214,26 +279,31 @@ impl Baseline {
 }
 
 /// Where a run looked.
-#[derive(Debug)]
-pub struct Scope<'a> {
-    /// The accounts.
-    pub accounts: &'a [Account],
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The accounts, by id.
+    pub accounts: BTreeMap<String, Scanned>,
     /// Ids of accounts of which something that may hide findings is unknown.
-    pub unread: BTreeSet<&'a str>,
+    pub unread: BTreeSet<String>,
     /// Services that were left out on purpose.
     pub skipped: BTreeSet<Skipped>,
     /// Ids of rules that were not checked.
-    pub rules_off: &'a [&'static str],
+    pub rules_off: BTreeSet<String>,
 }
 
-impl Scope<'_> {
-    /// Whether the run would have found a finding of `then` again.
-    fn covers(&self, finding: &OldFinding, then: &Baseline) -> bool {
-        let account = self
-            .accounts
-            .iter()
-            .find(|account| account.id.as_str() == finding.account);
-        let Some(account) = account else {
+/// How far an account was scanned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned {
+    /// The regions that were asked.
+    pub regions: Vec<String>,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+impl Scope {
+    /// Whether the run would have found a finding of the run with the scope `then` again.
+    fn covers(&self, finding: &OldFinding, then: &Self) -> bool {
+        let Some(scanned) = self.accounts.get(&finding.account) else {
             return false;
         };
         // A finding of IAM may be about queues of regions that were not asked this time; where it does not name them all, they
@@ -247,9 +317,9 @@ impl Scope<'_> {
             .filter(|region| !region.is_empty() && *region != "global")
             .collect();
         if asked.is_empty() || finding.more_resources > 0 {
-            let accounts = then.accounts.iter();
-            let same = accounts.filter(|account| account.id == finding.account);
-            asked.extend(same.flat_map(|account| account.regions.iter().map(String::as_str)));
+            let regions = then.accounts.get(&finding.account);
+            let regions = regions.map_or(&[][..], |then| &then.regions);
+            asked.extend(regions.iter().map(String::as_str));
         }
         let mut left_out = self
             .skipped
@@ -257,14 +327,39 @@ impl Scope<'_> {
             .filter(|one| one.account == finding.account);
         asked
             .iter()
-            .all(|region| account.regions.iter().any(|known| known == region))
-            && left_out.all(|one| then.coverage.skipped.contains(one))
-            && !self.unread.contains(finding.account.as_str())
-            && !self.rules_off.contains(&finding.rule.as_str())
+            .all(|region| scanned.regions.iter().any(|known| known == region))
+            && left_out.all(|one| then.skipped.contains(one))
+            && !self.unread.contains(&finding.account)
+            && !self.rules_off.contains(&finding.rule)
     }
 }
 
+/// What became of findings between two reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FindingsDifference {
+    /// Those that only the later report has, in its order.
+    pub appeared: Vec<OldFinding>,
+    /// Those that say something else in the later one, as they stand there.
+    pub changed: Vec<OldFinding>,
+    /// Those that are no more, sorted by id.
+    pub gone: Vec<OldFinding>,
+    /// Those that the later run could not have found again, sorted by id.
+    pub not_covered: Vec<OldFinding>,
+}
+
 impl OldFinding {
+    /// Whether nothing differs but words and when it was first seen.
+    fn is_like(&self, other: &Self) -> bool {
+        let known = self.fingerprint.as_ref().zip(other.fingerprint.as_ref());
+        self.severity == other.severity
+            && self.verdict == other.verdict
+            && self.conditions == other.conditions
+            && self.principals == other.principals
+            && self.resources == other.resources
+            && self.more_resources == other.more_resources
+            && known.is_none_or(|(one, other)| one == other)
+    }
+
     /// Whether nothing changed but words: what it rests on, whom and what it reaches, how sure and how grave it is.
     fn says_the_same_as(&self, now: &Triaged) -> bool {
         let Finding {

@@ -18,7 +18,8 @@ use crate::parallel::in_parallel;
 
 pub use self::audience::{Audience, UnknownAudience};
 pub use self::baseline::{
-    Baseline, BaselineError, OldEntity, OldFinding, Scope, SinceBaseline, Skipped,
+    Baseline, BaselineError, FindingsDifference, OldEntity, OldFinding, Scanned, Scope,
+    SinceBaseline, Skipped,
 };
 pub use self::cause::{Cause, causes};
 pub use self::fingerprint::Fingerprint;
