@@ -94,6 +94,9 @@ pub(super) struct RequestContext<'a> {
     pub(super) carries_tags: bool,
 }
 
+/// What calls on behalf of APIs. It always tells which.
+const API_GATEWAY: &str = "apigateway.amazonaws.com";
+
 /// The name of the one pair of the encryption context that SQS gives to KMS (K7).
 pub(super) const ENCRYPTION_CONTEXT: &str = "aws:sqs:arn";
 
@@ -300,6 +303,10 @@ impl RequestContext<'_> {
             "sns.amazonaws.com" | "s3.amazonaws.com" | "events.amazonaws.com"
         );
         match (key, source) {
+            // Stage, verb and path come with the request.
+            ("aws:sourcearn", Some(source)) if name == API_GATEWAY => {
+                Lookup::Open(Domain::like(Glob::new(source.arn.as_str())))
+            }
             ("aws:sourcearn", Some(source)) if passes_both => one(source.arn.as_str()),
             ("aws:sourceaccount", Some(source)) if passes_both => one(source.account),
             ("aws:sourcearn" | "aws:sourceaccount", _) if passes_both => PRESENT,

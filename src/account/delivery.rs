@@ -77,7 +77,8 @@ pub enum Sender {
     Service {
         /// The service principal, such as `sns.amazonaws.com`.
         name: String,
-        /// What `aws:SourceArn` holds: the topic, bucket or rule.
+        /// What `aws:SourceArn` holds: the topic, bucket or rule; of an API the calls of it, with `*` for what is known only
+        /// when a request comes.
         source: Arn,
     },
     /// A session of a role.

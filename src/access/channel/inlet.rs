@@ -19,10 +19,11 @@ pub(super) const PUT_EVENTS: &str = "events:putevents";
 pub(super) const PUT_OBJECT: &str = "s3:putobject";
 pub(super) const PUT_TAGS: &str = "s3:putobjecttagging";
 pub(super) const START: &str = "states:startexecution";
+pub(super) const START_SYNC: &str = "states:startsyncexecution";
 
 /// Every action that puts something into an inlet, in lower case.
-pub(super) const ACTIONS: [&str; 7] = [
-    INVOKE, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_TAGS, START,
+pub(super) const ACTIONS: [&str; 8] = [
+    INVOKE, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_TAGS, START, START_SYNC,
 ];
 
 /// What an object key begins and ends with, for a delivery to take it.
@@ -121,7 +122,7 @@ impl Inlet {
             PUBLISH => "publish",
             PUT_EVENTS => "put-events",
             PUT_OBJECT | PUT_TAGS | PUT_ACL => "put-object",
-            START => "start",
+            START | START_SYNC => "start",
             _ => "invoke",
         }
     }
@@ -135,6 +136,7 @@ impl Inlet {
             PUT_TAGS => "s3:PutObjectTagging",
             PUT_ACL => "s3:PutObjectAcl",
             START => "states:StartExecution",
+            START_SYNC => "states:StartSyncExecution",
             _ => "lambda:InvokeFunction",
         }
     }

@@ -170,16 +170,18 @@ impl<'a> Channels<'a> {
     /// Functions and state machines, which whoever may can start.
     fn started_by_callers(&self) -> impl Iterator<Item = InletId> {
         let entities = self.workloads.keys();
-        entities.filter_map(|entity| {
-            let action = match entity.kind {
-                Kind::Function => inlet::INVOKE,
-                Kind::StateMachine => inlet::START,
-                _ => return None,
+        entities.flat_map(|entity| {
+            let actions: &[&'static str] = match entity.kind {
+                Kind::Function => &[inlet::INVOKE],
+                Kind::StateMachine => &[inlet::START, inlet::START_SYNC],
+                _ => &[],
             };
-            Some(InletId {
-                arn: Arn::parse(&entity.arn).ok()?,
-                action,
-                keys: Keys::default(),
+            actions.iter().filter_map(|action| {
+                Some(InletId {
+                    arn: Arn::parse(&entity.arn).ok()?,
+                    action,
+                    keys: Keys::default(),
+                })
             })
         })
     }

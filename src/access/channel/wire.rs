@@ -12,7 +12,7 @@ use super::super::context::{Caller, Source as Behalf};
 use super::super::decide::Candidates;
 use super::super::sides::{QueueSide, RequesterSide};
 use super::configured::{Configured, action_of, plain};
-use super::inlet::{InletId, Keys, kind};
+use super::inlet::{InletId, Keys, START_SYNC, kind};
 use super::{Channels, Place};
 use crate::account::{DeliveryKind, Sender};
 use crate::arn::Arn;
@@ -230,6 +230,15 @@ impl<'c, 'a> Decider<'c, 'a> {
         self.channels.inlet(&id).map(Stop::Inlet)
     }
 
+    /// Waiting for a state machine to end is an action of its own; what configures a delivery does not tell which it takes.
+    fn started_otherwise(&self, to: &Arn) -> Option<usize> {
+        self.channels.inlet(&InletId {
+            arn: to.clone(),
+            action: START_SYNC,
+            keys: Keys::default(),
+        })
+    }
+
     /// As a service principal on behalf of a resource: the policy of the target must allow it.
     fn as_service(
         &'c self,
@@ -385,12 +394,13 @@ impl<'c, 'a> Decider<'c, 'a> {
                 Decided::all([("sqs:SendMessage", on_queue(queue, Capability::Send))])
             }
             Some(Stop::Inlet(number)) => {
-                let action = self
-                    .channels
-                    .inlets
-                    .get(number)
-                    .map_or("", |inlet| inlet.action());
+                let inlet = self.channels.inlets.get(number);
+                let action = inlet.map_or("", |inlet| inlet.action());
                 let when = self.channels.when(index, workload, number);
+                let otherwise = self.started_otherwise(&configured.to);
+                let when = otherwise.map_or(when.clone(), |number| {
+                    when.or(self.channels.when(index, workload, number))
+                });
                 Decided::all([(action, when)])
             }
             Some(Stop::Workload(_)) => Decided::always(),
