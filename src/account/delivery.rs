@@ -47,6 +47,8 @@ pub enum DeliveryKind {
     Subscription,
     /// A target of an EventBridge rule.
     EventRule,
+    /// The dead-letter queue of an EventBridge event bus.
+    EventBus,
     /// An S3 event notification, or that of a bucket to EventBridge.
     Notification,
     /// An EventBridge pipe: what it polls, and its target.

@@ -151,6 +151,8 @@ calls! {
         "policy statements", "who may publish to the topic is missing";
     LIST_EVENT_BUSES = "events" "ListEventBuses", Some("events:ListEventBuses"), MAY_HIDE,
         "event buses", "loops through their rules are missing";
+    DESCRIBE_EVENT_BUS = "events" "DescribeEventBus", Some("events:DescribeEventBus"), MAY_HIDE,
+        "dead-letter queue", "where events go that could not be delivered from the bus is missing";
     LIST_RULES = "events" "ListRules", Some("events:ListRules"), MAY_HIDE,
         "rules", "loops through them are missing";
     LIST_TARGETS_BY_RULE = "events" "ListTargetsByRule", Some("events:ListTargetsByRule"), MAY_HIDE,

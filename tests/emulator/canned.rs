@@ -137,6 +137,7 @@ impl Answer {
                 let arn = format!("arn:aws:events:{}:{ACCOUNT}:event-bus/default", request.region);
                 format!(r#"{{"EventBuses":[{{"Name":"default","Arn":"{arn}"}}]}}"#)
             }
+            "events:DescribeEventBus" => r#"{"Name":"default"}"#.to_owned(),
             "events:ListRules" => r#"{"Rules":[]}"#.to_owned(),
             "pipes:ListPipes" => r#"{"Pipes":[]}"#.to_owned(),
             "scheduler:ListSchedules" => r#"{"Schedules":[]}"#.to_owned(),

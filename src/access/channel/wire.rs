@@ -66,6 +66,7 @@ impl WireKind {
             Self::Delivery(kind) => match kind {
                 DeliveryKind::Subscription => "subscription",
                 DeliveryKind::EventRule => "rule",
+                DeliveryKind::EventBus => "delivery of dead letters",
                 DeliveryKind::Notification => "notification",
                 DeliveryKind::Pipe => "pipe",
                 DeliveryKind::Schedule => "schedule",
@@ -95,6 +96,7 @@ impl WireKind {
                 DeliveryKind::LifecycleHook => Some("autoscaling.amazonaws.com"),
                 DeliveryKind::Crawler => Some("glue.amazonaws.com"),
                 DeliveryKind::Subscription
+                | DeliveryKind::EventBus
                 | DeliveryKind::Notification
                 | DeliveryKind::MoveTask => None,
             },

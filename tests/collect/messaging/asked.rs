@@ -21,6 +21,7 @@ async fn every_list_is_read_to_the_last_page() {
         ("sns:GetSubscriptionAttributes", 3),
         ("sns:GetTopicAttributes", 3),
         ("events:ListEventBuses", 3),
+        ("events:DescribeEventBus", 3),
         ("events:ListRules", 9),
         ("events:ListTargetsByRule", 27),
         ("pipes:ListPipes", 3),
@@ -39,6 +40,7 @@ async fn every_list_is_read_to_the_last_page() {
     for (kind, number) in [
         (DeliveryKind::Subscription, 3),
         (DeliveryKind::EventRule, 27),
+        (DeliveryKind::EventBus, 3),
         (DeliveryKind::Pipe, 3),
         (DeliveryKind::Schedule, 3),
         (DeliveryKind::Notification, 3),

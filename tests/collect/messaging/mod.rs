@@ -156,6 +156,7 @@ pub(super) fn of_everything(request: &Request) -> Option<Answer> {
             json(json!({"NextToken": next, "EventBuses": [
                 {"Name": name, "Arn": arn("events", &format!("event-bus/{name}"))}]}))
         }
+        "events:DescribeEventBus" => json(json!({"DeadLetterConfig": {"Arn": queue("dead")}})),
         "events:ListRules" => {
             assert!(request.mentions(r#""Limit":100"#));
             json(json!({"NextToken": next, "Rules": [
