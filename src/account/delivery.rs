@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::principal::PolicyText;
+use super::queue::Encryption;
 use crate::arn::Arn;
 
 /// One configured flow from one thing to another.
@@ -117,4 +118,7 @@ pub struct Channel {
     /// Whether its policy could not be read (a gap says why).
     #[serde(default)]
     pub policy_unread: bool,
+    /// How a topic encrypts messages at rest, and a bucket objects that do not say otherwise.
+    #[serde(default)]
+    pub encryption: Encryption,
 }

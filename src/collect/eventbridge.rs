@@ -16,7 +16,7 @@ use super::Scan;
 use super::calls::{DESCRIBE_EVENT_BUS, LIST_EVENT_BUSES, LIST_RULES, LIST_TARGETS_BY_RULE};
 use super::failure::Failure;
 use super::flow::{Flow, followed, pattern};
-use crate::account::{Channel, Delivery, DeliveryKind, Filter, PolicyText, Sender};
+use crate::account::{Channel, Delivery, DeliveryKind, Encryption, Filter, PolicyText, Sender};
 use crate::arn::Arn;
 
 /// A page of any list of EventBridge, the largest that the API reference allows.
@@ -117,6 +117,7 @@ fn read_bus(bus: &EventBus) -> Option<Bus> {
                 .filter(|text| !text.trim().is_empty())
                 .map(PolicyText::new),
             policy_unread: false,
+            encryption: Encryption::None,
         },
     })
 }

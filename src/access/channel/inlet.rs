@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::decide::Policy;
+use super::super::key::Lock;
 use crate::account::{Account, Filter};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
@@ -73,6 +74,8 @@ pub struct Inlet {
     pub(super) policy: Option<Policy>,
     /// Whether it was asked for a policy at all.
     pub(super) collected: bool,
+    /// What encrypts what is put in.
+    pub(super) lock: Lock,
     /// What a request to put something in can be about, whatever statements say; of a bucket one object.
     pub(super) plain: Vec<String>,
 }

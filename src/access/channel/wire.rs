@@ -303,8 +303,14 @@ impl<'c, 'a> Decider<'c, 'a> {
                 if inlet.entity.kind == Kind::Function && !inlet.collected {
                     return unknown(&configured.to);
                 }
-                let when = self.channels.when_service(inlet, &requester, caller);
-                Decided::all([(inlet.action(), when)])
+                let (when, without_key) = self.channels.when_service(inlet, &requester, caller);
+                let is_locked_out = when.is_never() && !without_key.is_never();
+                let action = if is_locked_out {
+                    "kms:GenerateDataKey"
+                } else {
+                    inlet.action()
+                };
+                Decided::all([(action, when)])
             }
             Some(Stop::Workload(_)) | None => unknown(&configured.to),
         }

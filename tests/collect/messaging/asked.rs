@@ -34,6 +34,7 @@ async fn every_list_is_read_to_the_last_page() {
         ("s3:GetBucketLocation", 1),
         ("s3:GetBucketNotificationConfiguration", 3),
         ("s3:GetBucketPolicy", 3),
+        ("s3:GetBucketEncryption", 3),
     ] {
         assert_eq!(aws.count(call), times, "{call}");
     }

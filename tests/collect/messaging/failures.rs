@@ -1,7 +1,7 @@
 //! What could not be read, was deleted in between or does not exist.
 
-use patscan::account::{DeliveryKind, GapEffect};
-use patscan::collect::CALLS;
+use patscan::account::DeliveryKind;
+use patscan::collect::{CALLS, IfDenied};
 
 use super::super::{REGION, gaps, scan};
 use super::{channel, lines_of, of_everything, sns_attributes};
@@ -32,13 +32,13 @@ async fn each_refused_call_is_a_gap_that_names_the_action_to_allow() {
                 (gap.service.as_str(), gap.operation.as_str()),
                 (call.service, call.operation)
             );
-            assert_eq!(gap.effect, GapEffect::MayHide);
+            assert_eq!(IfDenied::Gap(gap.effect), call.if_denied);
             let allow = format!("allow {}", call.iam_action.unwrap());
             assert!(gap.detail.ends_with(&allow), "{gap:?}");
         }
         tried += 1;
     }
-    assert_eq!(tried, 17);
+    assert_eq!(tried, 18);
 }
 
 #[tokio::test]
@@ -128,6 +128,7 @@ async fn what_is_deleted_while_the_scan_runs_is_a_note() {
         ("s3:GetBucketLocation", "NoSuchBucket"),
         ("s3:GetBucketNotificationConfiguration", "NoSuchBucket"),
         ("s3:GetBucketPolicy", "NoSuchBucket"),
+        ("s3:GetBucketEncryption", "NoSuchBucket"),
     ] {
         let aws = Canned::start(move |request| {
             if request.call() == call {

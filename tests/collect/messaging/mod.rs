@@ -113,7 +113,7 @@ fn subscriptions_page(request: &Request, token: Option<String>, name: &str) -> A
     ))
 }
 
-fn sns_attributes(operation: &str, attributes: &[(&str, &str)]) -> Answer {
+pub(super) fn sns_attributes(operation: &str, attributes: &[(&str, &str)]) -> Answer {
     let entries: Vec<_> = attributes
         .iter()
         .map(|(key, value)| format!("<entry><key>{key}</key><value>{value}</value></entry>"))
