@@ -10,6 +10,7 @@ use super::super::action::Capability;
 use super::super::asker::{Asker, Comer};
 use super::super::context::{Caller, Source as Behalf};
 use super::super::decide::Candidates;
+use super::super::principal::Principal;
 use super::super::sides::{QueueSide, RequesterSide};
 use super::configured::{Configured, action_of, plain};
 use super::inlet::{InletId, Keys, START_SYNC, kind};
@@ -316,6 +317,26 @@ impl<'c, 'a> Decider<'c, 'a> {
         }
     }
 
+    /// What a role lacks that cannot send to a queue.
+    fn lack_of_role(&'c self, principal: &Principal<'_>, queue: usize) -> &'static str {
+        let access = self.channels.access;
+        let Some(audited) = access.queues.get(queue) else {
+            return "sqs:SendMessage";
+        };
+        let comer = Comer {
+            requester: &principal.requester,
+            caller: Caller::Role(principal),
+            account: Some(principal.account),
+        };
+        let policies = principal.policies.iter();
+        let side = RequesterSide::of(principal, &policies, access.tags_matter);
+        let queue_side = QueueSide::of(audited, access.tags_matter);
+        let [without_key, ..] = self
+            .asker
+            .formulas_without_key(comer, &side, audited, &queue_side);
+        sending(&without_key)
+    }
+
     /// As a session of a role.
     fn as_role(
         &'c self,
@@ -399,12 +420,25 @@ impl<'c, 'a> Decider<'c, 'a> {
         }
         match target {
             Some(Stop::Queue(queue)) => {
-                Decided::all([("sqs:SendMessage", on_queue(queue, Capability::Send))])
+                let when = on_queue(queue, Capability::Send);
+                let lacks = if when.is_never() {
+                    self.lack_of_role(principal, queue)
+                } else {
+                    "sqs:SendMessage"
+                };
+                Decided::all([(lacks, when)])
             }
             Some(Stop::Inlet(number)) => {
                 let inlet = self.channels.inlets.get(number);
-                let action = inlet.map_or("", |inlet| inlet.action());
                 let when = self.channels.when(index, workload, number);
+                let action = match inlet {
+                    Some(inlet)
+                        if when.is_never() && self.channels.lacks_key_only(principal, inlet) =>
+                    {
+                        "kms:GenerateDataKey"
+                    }
+                    inlet => inlet.map_or("", |inlet| inlet.action()),
+                };
                 let otherwise = self.started_otherwise(&configured.to);
                 let when = otherwise.map_or(when.clone(), |number| {
                     when.or(self.channels.when(index, workload, number))
@@ -417,7 +451,7 @@ impl<'c, 'a> Decider<'c, 'a> {
     }
 }
 
-/// What a service lacks that cannot send: the right to, or the queue's key.
+/// What somebody lacks who cannot send: the right to, or the queue's key.
 fn sending(without_key: &Formula) -> &'static str {
     if without_key.is_never() {
         "sqs:SendMessage"
