@@ -126,17 +126,15 @@ pub(super) fn names(setting: &str, sealed: Sealed<'_>, key: &Key) -> bool {
     };
     let beside =
         |region: &str, account: &str| key.arn.region() == region && key.arn.account() == account;
-    match Arn::parse(setting) {
-        Ok(arn) => beside(arn.region(), arn.account()) && is_alias(arn.resource()),
-        Err(_) => {
-            let region = match sealed.arn.region() {
-                "" => key.arn.region(),
-                region => region,
-            };
-            beside(region, sealed.account)
-                && (key.arn.resource().strip_prefix("key/") == Some(setting) || is_alias(setting))
-        }
+    if let Ok(arn) = Arn::parse(setting) {
+        return beside(arn.region(), arn.account()) && is_alias(arn.resource());
     }
+    let region = match sealed.arn.region() {
+        "" => key.arn.region(),
+        region => region,
+    };
+    beside(region, sealed.account)
+        && (key.arn.resource().strip_prefix("key/") == Some(setting) || is_alias(setting))
 }
 
 /// Which messages a grant is for.

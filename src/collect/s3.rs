@@ -157,7 +157,7 @@ async fn of_bucket(scan: &Scan<'_>, regions: &BTreeSet<&str>, bucket: Bucket) ->
         return Flow::default();
     }
     Flow {
-        channels: channel(scan, &client, &region, &bucket)
+        channels: Box::pin(channel(scan, &client, &region, &bucket))
             .await
             .into_iter()
             .collect(),

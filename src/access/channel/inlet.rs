@@ -310,6 +310,9 @@ pub(super) fn kind(arn: &Arn) -> Kind {
         "autoscaling" => Kind::AutoScalingGroup,
         "lambda" => Kind::Function,
         // Of EventBridge only rules and schedules of a clock are left.
-        _ => Kind::Schedule,
+        "events" | "scheduler" => Kind::Schedule,
+        "kafka" | "mq" => Kind::Broker,
+        // What else is polled.
+        _ => Kind::Stream,
     }
 }

@@ -137,6 +137,17 @@ impl Decided {
         }
     }
 
+    /// What hangs on rights that are not part of the audit.
+    fn unless_refused(what: &Arn) -> Self {
+        Self {
+            when: Formula::open(
+                OpenReason::OtherAccount,
+                format!("rights on {what}, which are not part of the audit, let it happen"),
+            ),
+            lacks: Vec::new(),
+        }
+    }
+
     /// When everything holds that it takes, each an action with when it may be done.
     fn all(needed: impl IntoIterator<Item = (&'static str, Formula)>) -> Self {
         needed
@@ -195,7 +206,13 @@ impl<'c, 'a> Decider<'c, 'a> {
             Some(Sender::Service { name, source }) => {
                 self.as_service(configured, name, source, target)
             }
-            Some(Sender::Role(role)) => self.as_role(configured, role, target, polls),
+            Some(Sender::Role(role)) => match &configured.from {
+                // Rights on streams and brokers are not decided; who polls needs none on what it invokes.
+                Some(polled) if matches!(from.kind, Kind::Stream | Kind::Broker) => {
+                    Decided::unless_refused(polled)
+                }
+                _ => self.as_role(configured, role, target, polls),
+            },
         };
         let asker = match configured.sender.as_deref() {
             None | Some(Sender::Internal) => None,

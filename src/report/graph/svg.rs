@@ -369,6 +369,8 @@ fn icon(kind: Kind) -> &'static str {
         Kind::Bus => "bus",
         Kind::Api => "api",
         Kind::IotRule => "device",
+        Kind::Stream => "stream",
+        Kind::Broker => "broker",
         Kind::Policy => "other",
     }
 }
@@ -380,7 +382,7 @@ pub(super) struct Legend {
 }
 
 /// Kinds in the order of the legend, and what they are called there.
-const KINDS: [(Kind, &str); 23] = [
+const KINDS: [(Kind, &str); 25] = [
     (Kind::Role, "role"),
     (Kind::User, "user"),
     (Kind::Group, "group"),
@@ -404,6 +406,8 @@ const KINDS: [(Kind, &str); 23] = [
     (Kind::Bus, "event bus"),
     (Kind::Topic, "topic"),
     (Kind::Bucket, "bucket"),
+    (Kind::Stream, "stream"),
+    (Kind::Broker, "broker"),
 ];
 
 /// What the shapes and lines of a drawing mean, so many kinds and half as many lines in a row.

@@ -310,6 +310,8 @@ fn every_kind() -> Picture {
         Kind::Bus,
         Kind::Api,
         Kind::IotRule,
+        Kind::Stream,
+        Kind::Broker,
     ];
     let ids: Vec<String> = (0..)
         .zip(kinds)
