@@ -5,11 +5,15 @@ use anyhow::Result;
 use super::reporting::{self, Outputs};
 use super::{Outcome, accounts};
 use crate::cli::AnalyzeArgs;
-use crate::config::Reporting;
+use crate::config::{Reporting, Source};
 
 pub(super) fn run(args: &AnalyzeArgs) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output)?;
-    let accounts = accounts::read(&args.files)?;
+    let source = Source::Snapshots(args.files.clone());
+    for output in &reporting.outputs {
+        source.keeps_apart_from(output.path.as_deref())?;
+    }
+    let accounts = accounts::load(source, reporting.verbosity)?;
     let outputs = Outputs::open(&reporting.outputs)?;
     reporting::report(&accounts, outputs, &reporting)
 }
