@@ -84,7 +84,7 @@ pub struct DemoArgs {
 /// Arguments of `patscan who-can`.
 #[derive(Debug, Args)]
 pub struct WhoCanArgs {
-    /// What they can do: send, receive, delete, purge or administer
+    /// What they can do: send, receive, delete, purge or administer; redrive, with a dead-letter queue
     pub capability: String,
     /// The queue: its name, `region/name`, URL or ARN
     pub queue: String,

@@ -255,13 +255,14 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// When a principal may do one action that belongs to no capability.
+    /// When a principal may do one action that belongs to no capability. `record` is told the statements that have a part in it.
     pub(super) fn action(
         &self,
         comer: Comer<'_>,
         principal: &Principal<'_>,
         audited: &AuditedQueue<'_>,
         action: &'static str,
+        record: &mut dyn FnMut(&Matched<'_>),
     ) -> Formula {
         let about = |account: usize| {
             let controls = self.access.controls.get(account);
@@ -280,7 +281,10 @@ impl<'a> Asker<'a> {
             scps: &above_caller.scps,
             rcps: &above_queue.rcps,
         };
-        self.decide(comer, &own, &asked, &mut None)
+        let mut matched = Vec::new();
+        let when = self.decide(comer, &own, &asked, &mut Some(&mut matched));
+        matched.iter().for_each(record);
+        when
     }
 
     fn controls_of(&self, account: Option<usize>) -> Option<&ControlSide<'a>> {

@@ -420,9 +420,13 @@ impl<'c, 'a> Decider<'c, 'a> {
                 caller: Caller::Role(principal),
                 account: Some(principal.account),
             };
-            let attributes = self
-                .asker
-                .action(comer, principal, audited, "sqs:getqueueattributes");
+            let attributes = self.asker.action(
+                comer,
+                principal,
+                audited,
+                "sqs:getqueueattributes",
+                &mut |_| (),
+            );
             // Whoever may receive is fed; without the other two rights it is fed badly: again and again, or not for long.
             let receive = on_queue(queue, Capability::Receive);
             let all = Decided::all([
