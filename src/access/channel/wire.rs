@@ -334,6 +334,49 @@ impl<'c, 'a> Decider<'c, 'a> {
         }
     }
 
+    /// As a session of a role that polls a queue.
+    fn as_poller(
+        &'c self,
+        configured: &Configured<'_>,
+        role: &Arn,
+        principal: &Principal<'_>,
+        on_queue: impl Fn(usize, Capability) -> Formula,
+    ) -> Decided {
+        let access = self.channels.access;
+        let queue = configured
+            .from
+            .as_ref()
+            .and_then(|from| self.channels.queue(from));
+        let Some((queue, audited)) =
+            queue.and_then(|queue| Some((queue, access.queues.get(queue)?)))
+        else {
+            return unknown(configured.from.as_ref().unwrap_or(role));
+        };
+        let comer = Comer {
+            requester: &principal.requester,
+            caller: Caller::Role(principal),
+            account: Some(principal.account),
+        };
+        let attributes = self.asker.action(
+            comer,
+            principal,
+            audited,
+            "sqs:getqueueattributes",
+            &mut |_| (),
+        );
+        // Whoever may receive is fed; without the other two rights it is fed badly: again and again, or not for long.
+        let receive = on_queue(queue, Capability::Receive);
+        let all = Decided::all([
+            ("sqs:ReceiveMessage", receive.clone()),
+            ("sqs:DeleteMessage", on_queue(queue, Capability::Delete)),
+            ("sqs:GetQueueAttributes", attributes),
+        ]);
+        Decided {
+            when: receive,
+            lacks: all.lacks,
+        }
+    }
+
     /// What a role lacks that cannot send to a queue.
     fn lack_of_role(&'c self, principal: &Principal<'_>, queue: usize) -> &'static str {
         let access = self.channels.access;
@@ -406,38 +449,7 @@ impl<'c, 'a> Decider<'c, 'a> {
             })
         };
         if polls {
-            let queue = configured
-                .from
-                .as_ref()
-                .and_then(|from| self.channels.queue(from));
-            let Some((queue, audited)) =
-                queue.and_then(|queue| Some((queue, access.queues.get(queue)?)))
-            else {
-                return unknown(configured.from.as_ref().unwrap_or(role));
-            };
-            let comer = Comer {
-                requester: &principal.requester,
-                caller: Caller::Role(principal),
-                account: Some(principal.account),
-            };
-            let attributes = self.asker.action(
-                comer,
-                principal,
-                audited,
-                "sqs:getqueueattributes",
-                &mut |_| (),
-            );
-            // Whoever may receive is fed; without the other two rights it is fed badly: again and again, or not for long.
-            let receive = on_queue(queue, Capability::Receive);
-            let all = Decided::all([
-                ("sqs:ReceiveMessage", receive.clone()),
-                ("sqs:DeleteMessage", on_queue(queue, Capability::Delete)),
-                ("sqs:GetQueueAttributes", attributes),
-            ]);
-            return Decided {
-                when: receive,
-                lacks: all.lacks,
-            };
+            return self.as_poller(configured, role, principal, on_queue);
         }
         match target {
             Some(Stop::Queue(queue)) => {
