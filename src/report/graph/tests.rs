@@ -369,6 +369,7 @@ fn what_messages_pass_through_is_told_apart_by_shape() {
         dot_shapes,
         BTreeSet::from([
             "box",
+            "box3d",
             "cds",
             "component",
             "cylinder",
