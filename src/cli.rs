@@ -87,7 +87,7 @@ pub struct DemoArgs {
 /// Arguments of `patscan who-can`.
 #[derive(Debug, Args)]
 pub struct WhoCanArgs {
-    /// What they can do: send, receive, delete, purge or administer
+    /// What they can do: send, receive, delete, purge or administer; redrive, with a dead-letter queue
     pub capability: String,
     /// The queue: its name, `region/name`, URL or ARN
     pub queue: String,
@@ -141,7 +141,7 @@ pub struct GraphArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Part of the graph [default: all of it]")]
 pub struct PartArgs {
-    /// What surrounds a queue: its name, `region/name`, URL or ARN
+    /// What surrounds a queue, topic, bucket or event bus: its name, `region/name` or ARN, of a queue also its URL
     #[arg(long, value_name = "QUEUE", group = "chosen")]
     pub queue: Option<String>,
     /// What surrounds a principal, or what runs as one: its name or ARN

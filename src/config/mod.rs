@@ -38,6 +38,12 @@ pub enum ConfigError {
         .0.display()
     )]
     SnapshotPlace(PathBuf),
+    /// A report in the place of the snapshot that it is made from.
+    #[error(
+        "what comes out would take the place of `{}`, which it is made from; give it a path of its own",
+        .0.display()
+    )]
+    InputPlace(PathBuf),
     /// A severity that does not exist.
     #[error(transparent)]
     Severity(#[from] UnknownSeverity),
@@ -73,9 +79,26 @@ pub enum ConfigError {
     AssumeRole(String),
 }
 
-/// The path from the root, so that `report` and `./report` are seen to be one file.
+/// The path from the root without links, so that `report`, `./report` and `link-to-here/report` are seen to be one file. What is
+/// no file keeps its name: standard output and standard error can be one terminal.
 fn whole(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match std::fs::metadata(&absolute) {
+        Ok(metadata) if !metadata.is_file() => return absolute,
+        Ok(_) => {
+            if let Ok(canonical) = absolute.canonicalize() {
+                return canonical;
+            }
+        }
+        Err(_) => {}
+    }
+    let folder = absolute
+        .parent()
+        .and_then(|folder| folder.canonicalize().ok());
+    match (folder, absolute.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => absolute,
+    }
 }
 
 /// What is settled before the command line: by the environment, and by a file.
@@ -210,10 +233,10 @@ impl From<VerbosityArgs> for Verbosity {
 }
 
 impl Source {
-    /// Checks that an output does not go to the file that keeps what is collected.
+    /// Checks that an output goes neither to the file that keeps what is collected nor to one that is read.
     ///
     /// # Errors
-    /// [`ConfigError::SnapshotPlace`] when it does.
+    /// [`ConfigError::SnapshotPlace`] or [`ConfigError::InputPlace`] when it does.
     pub fn keeps_apart_from(&self, output: Option<&Path>) -> Result<(), ConfigError> {
         match (self, output) {
             (
@@ -224,6 +247,14 @@ impl Source {
                 Some(output),
             ) if whole(snapshot) == whole(output) => {
                 Err(ConfigError::SnapshotPlace(output.to_owned()))
+            }
+            (Self::Snapshots(files), Some(output)) => {
+                let place = whole(output);
+                let is_read = |file: &PathBuf| file.is_file() && whole(file) == place;
+                if files.iter().any(is_read) {
+                    return Err(ConfigError::InputPlace(output.to_owned()));
+                }
+                Ok(())
             }
             _ => Ok(()),
         }

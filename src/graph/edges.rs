@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::cycles::{MessageCycle, Station};
 use super::{Edge, EdgeKind, Graph, certain, right};
-use crate::access::{Becoming, Capability, Inlet, Stop, Wire, WireKind};
+use crate::access::{Becoming, Capability, Inlet, Stop, Wire};
 use crate::arn::Arn;
 use crate::entity::{Certainty, Entity, Kind};
 use crate::parallel::in_parallel;
@@ -171,12 +171,10 @@ impl Graph<'_> {
         told.collect()
     }
 
-    /// The deliveries between things that the graph has kinds for: streams that are polled are none.
+    /// The deliveries between things that the graph has kinds for.
     fn drawable_wires(&self) -> impl Iterator<Item = &Wire> {
         self.channels.wires.iter().filter(|wire| {
-            let is_queue = || wire.from.kind == Kind::Queue;
-            (wire.kind != WireKind::EventSourceMapping || is_queue())
-                && (wire.from.kind != Kind::Schedule || is_of_clock(&wire.from))
+            (wire.from.kind != Kind::Schedule || is_of_clock(&wire.from))
                 && wire.to.kind != Kind::Schedule
         })
     }

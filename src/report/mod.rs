@@ -28,7 +28,7 @@ use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote}
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
 pub use self::text::sanitise;
-pub use self::who_can::WhoCan;
+pub use self::who_can::{Deed, WhoCan};
 
 /// Queues of which a report tells who sends and who receives, those with loops first: as many as people read. `patscan
 /// who-can` tells it of any.

@@ -48,6 +48,49 @@ fn every_format_draws_the_example_account_with_its_loops() {
 }
 
 #[test]
+fn what_surrounds_a_topic_a_bucket_or_a_bus_is_drawn_by_its_name() {
+    let around = |place: &str| {
+        Patscan::new(["graph", "--snapshot"])
+            .arg(fixture("message-cycles"))
+            .args(["-q", "--queue", place])
+            .run()
+    };
+    for (place, others) in [
+        ("image-events", ["images", "resizer"]),
+        ("eu-west-1/image-events", ["images", "resizer"]),
+        (
+            "arn:aws:sns:eu-west-1:111122223333:image-events",
+            ["images", "resizer"],
+        ),
+        ("shop-uploads", ["uploads", "thumbnailer"]),
+        ("work", ["jobs", "scheduler"]),
+        ("eu-west-1/work", ["jobs", "scheduler"]),
+    ] {
+        let run = around(place);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{place}");
+        let drawn = names(&run.json());
+        for name in others {
+            assert!(drawn.contains(name), "{place}: {drawn:?}");
+        }
+        assert!(!drawn.contains("pong"), "{place}: {drawn:?}");
+    }
+    // A queue outranks a topic of its name.
+    let run = around("news");
+    let graph = run.json();
+    let nodes = graph["nodes"].as_array().unwrap();
+    let queue = nodes
+        .iter()
+        .any(|node| node["kind"] == "queue" && node["label"] == "news");
+    assert!(queue, "{nodes:?}");
+    let run = around("us-east-1/image-events");
+    let unknown = run.failure();
+    assert!(
+        unknown.starts_with("there is no queue `us-east-1/image-events`"),
+        "{unknown}"
+    );
+}
+
+#[test]
 fn a_picture_is_the_same_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("graph.svg");

@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod assumable_loop;
+mod broken_delivery;
 mod can_self_grant;
 mod message_cycle;
 

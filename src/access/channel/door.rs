@@ -4,7 +4,7 @@
 //! Documents are shared, so each is compared with the inlets once. What plain statements say together is a union of sets, and
 //! only the rest is decided inlet by inlet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::super::Access;
@@ -32,6 +32,8 @@ pub(super) struct Door<'a> {
     documents: HashMap<usize, Says>,
     /// For each audited account what its control policies say.
     pub(super) controls: Vec<ControlsAbout<'a>>,
+    /// The inlets before which a key stands, in sets that are locked alike, with one of each.
+    locks: Vec<(u32, InletSet)>,
 }
 
 /// What a document says about an action.
@@ -71,6 +73,7 @@ impl<'a> Door<'a> {
             unguarded: HashMap::new(),
             documents: HashMap::new(),
             controls: Vec::new(),
+            locks: Vec::new(),
         };
         if door.inlets.is_empty() {
             return door;
@@ -80,6 +83,17 @@ impl<'a> Door<'a> {
         for (number, inlet) in of_action() {
             door.add_policy(access, number, inlet);
         }
+        let mut locks: BTreeMap<_, (u32, InletSet)> = BTreeMap::new();
+        for (number, inlet) in of_action().filter(|(_, inlet)| inlet.is_locked()) {
+            let arn = &inlet.id.arn;
+            let only = access.contexts_matter.then_some(number);
+            locks
+                .entry((inlet.lock, arn.region(), &inlet.owner, only))
+                .or_insert_with(|| (number, InletSet::new()))
+                .1
+                .insert(number);
+        }
+        door.locks = locks.into_values().collect();
         for principal in &access.principals {
             for policy in principal.policies.iter().chain(&principal.boundary) {
                 let address = address(&policy.document);
@@ -202,8 +216,26 @@ impl<'a> Door<'a> {
             .filter(|(_, inlet)| inlet.id.action == self.action)
     }
 
-    /// The inlets with which a principal may have to do.
-    pub(super) fn reach(&self, index: usize, principal: &Principal<'_>) -> Reach {
+    /// The inlets with which a principal may have to do. `is_unlocked` tells of one of those that are locked alike whether keys
+    /// always let the principal.
+    pub(super) fn reach(
+        &self,
+        index: usize,
+        principal: &Principal<'_>,
+        is_unlocked: impl Fn(u32) -> bool,
+    ) -> Reach {
+        let mut reach = self.reach_without_keys(index, principal);
+        for (model, locked) in &self.locks {
+            let within = &reach.surely & locked;
+            if !within.is_empty() && !is_unlocked(*model) {
+                reach.surely -= &within;
+                reach.perhaps |= within;
+            }
+        }
+        reach
+    }
+
+    fn reach_without_keys(&self, index: usize, principal: &Principal<'_>) -> Reach {
         let mut all = Says::default();
         for policy in &principal.policies {
             if let Some(says) = self.documents.get(&address(&policy.document)) {

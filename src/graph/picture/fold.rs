@@ -136,7 +136,9 @@ impl Part {
             | Kind::Crawler
             | Kind::Api
             | Kind::IotRule => Self::Workload,
-            Kind::Queue | Kind::Topic | Kind::Bucket | Kind::Bus => Self::Resource,
+            Kind::Queue | Kind::Topic | Kind::Bucket | Kind::Bus | Kind::Stream | Kind::Broker => {
+                Self::Resource
+            }
         }
     }
 }

@@ -84,6 +84,7 @@ fn shape(kind: Kind) -> &'static str {
         (Kind::Topic, _) => "cds",
         (Kind::Bucket, _) => "invtrapezium",
         (Kind::Bus, _) => "parallelogram",
+        (Kind::Stream | Kind::Broker, _) => "box3d",
         (Kind::Pipe, _) => "rarrow",
         (Kind::Schedule | Kind::Api | Kind::IotRule, _) => "house",
         (_, Part::Principal) => "box",

@@ -22,7 +22,7 @@ const SAMPLE: Place = Place {
 };
 
 /// Kinds in the order of the legend, and what they are called there.
-const KINDS: [(Kind, &str); 23] = [
+const KINDS: [(Kind, &str); 25] = [
     (Kind::Role, "role"),
     (Kind::User, "user"),
     (Kind::Group, "group"),
@@ -46,6 +46,8 @@ const KINDS: [(Kind, &str); 23] = [
     (Kind::Bus, "event bus"),
     (Kind::Topic, "topic"),
     (Kind::Bucket, "bucket"),
+    (Kind::Stream, "stream"),
+    (Kind::Broker, "broker"),
 ];
 
 /// What the shapes and lines of a drawing mean, so many kinds and half as many lines in a row.

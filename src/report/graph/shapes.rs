@@ -102,6 +102,8 @@ pub(super) fn icon(kind: Kind) -> &'static str {
         Kind::Bus => "bus",
         Kind::Api => "api",
         Kind::IotRule => "device",
+        Kind::Stream => "stream",
+        Kind::Broker => "broker",
         Kind::Policy => "other",
     }
 }

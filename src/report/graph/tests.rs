@@ -355,6 +355,8 @@ fn every_kind() -> Picture {
         Kind::Bus,
         Kind::Api,
         Kind::IotRule,
+        Kind::Stream,
+        Kind::Broker,
     ];
     let ids: Vec<String> = (0..)
         .zip(kinds)
@@ -412,6 +414,7 @@ fn what_messages_pass_through_is_told_apart_by_shape() {
         dot_shapes,
         BTreeSet::from([
             "box",
+            "box3d",
             "cds",
             "component",
             "cylinder",

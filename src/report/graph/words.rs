@@ -73,6 +73,8 @@ fn many(kind: Kind) -> &'static str {
         Kind::Bus => "buses",
         Kind::Api => "apis",
         Kind::IotRule => "iot-rules",
+        Kind::Stream => "streams",
+        Kind::Broker => "brokers",
     }
 }
 

@@ -9,7 +9,7 @@ use crate::access::{Capability, Holder, Proof};
 use crate::arn::{AccountId, Arn};
 use crate::entity::Certainty;
 use crate::policy::Effect;
-use crate::report::{Style, WhoCan};
+use crate::report::{Deed, Style, WhoCan};
 
 const MOST_WORKLOADS: usize = 5;
 const MOST_CONDITIONS: usize = 6;
@@ -25,7 +25,7 @@ pub(in crate::report) fn write(
         .and_then(|queue| AccountId::parse(queue.account()).ok());
     let names = Names::around(home.as_ref());
     let mut page = Page::new(out, style);
-    let (can, queue) = (words(who_can.capability), names.full(&who_can.queue));
+    let (can, queue) = (words(who_can.deed), names.full(&who_can.queue));
     page.title(&format!("Who can {can} {queue}"), "")?;
     page.row("arn", &who_can.queue.arn)?;
     page.blank()?;
@@ -39,13 +39,14 @@ pub(in crate::report) fn write(
     page.prose(0, &conclusion(who_can))
 }
 
-fn words(capability: Capability) -> &'static str {
-    match capability {
-        Capability::Send => "send to",
-        Capability::Receive => "receive from",
-        Capability::Delete => "delete from",
-        Capability::Purge => "purge",
-        Capability::Administer => "administer",
+fn words(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Capability(Capability::Send) => "send to",
+        Deed::Capability(Capability::Receive) => "receive from",
+        Deed::Capability(Capability::Delete) => "delete from",
+        Deed::Capability(Capability::Purge) => "purge",
+        Deed::Capability(Capability::Administer) => "administer",
+        Deed::Redrive => "redrive",
     }
 }
 
@@ -88,7 +89,7 @@ fn statement(proof: &Proof, names: &Names) -> String {
 }
 
 fn conclusion(who_can: &WhoCan) -> String {
-    let can = words(who_can.capability);
+    let can = words(who_can.deed);
     let number = who_can.holders.len();
     let sure = who_can
         .holders
