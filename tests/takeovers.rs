@@ -715,6 +715,21 @@ fn a_boundary_and_a_control_policy_close_a_way() {
     assert!(ways_in(&bound).is_empty());
     bound["policies"] = boundary(&[allow(&["lambda:*", "iam:PassRole"])]);
     assert_eq!(ways_in(&bound), ["lambda:CreateFunction → target"]);
+
+    let controlled = |allowed: &[&str]| {
+        let mut controlled = account(&[LAMBDA], &[allow(&all_of(&KNOWN[0]))]);
+        let document = json!({"Version": "2012-10-17", "Statement": [allow(allowed)]});
+        controlled["organization"] = json!({
+            "membership": "member", "id": "o-example", "management_account": "999988887777",
+            "service_controls": [{"target": "r-root", "policies": [{"id": "p-1", "name": "limits", "document": document}]}],
+        });
+        ways_in(&controlled)
+    };
+    assert!(controlled(&["lambda:*", "sqs:*"]).is_empty());
+    assert_eq!(
+        controlled(&["lambda:*", "sqs:*", "iam:*"]),
+        ["lambda:CreateFunction → target"]
+    );
 }
 
 #[test]

@@ -138,12 +138,7 @@ impl<'a> SelfGranter<'a> {
         let Some(principal) = self.access.principals.get(index) else {
             return Vec::new();
         };
-        let opens_ways = |document: &Arc<Document>| {
-            let known = self.opens_ways.get(&address(document));
-            known.copied().unwrap_or_default()
-        };
-        let mut policies = principal.policies.iter();
-        if principal.is_service_linked() || !policies.any(|policy| opens_ways(&policy.document)) {
+        if !self.opens_some_way(principal) {
             return Vec::new();
         }
         let lacking = self.lacking(index, principal.account);
@@ -154,13 +149,33 @@ impl<'a> SelfGranter<'a> {
         grants
     }
 
+    /// Whether a policy of the principal opens any way at all.
+    fn opens_some_way(&self, principal: &Principal<'_>) -> bool {
+        let opens_ways = |document: &Arc<Document>| {
+            let known = self.opens_ways.get(&address(document));
+            known.copied().unwrap_or_default()
+        };
+        let mut policies = principal.policies.iter();
+        !principal.is_service_linked() && policies.any(|policy| opens_ways(&policy.document))
+    }
+
     /// Whether a principal is sure to come to any policy by itself: no way through another tells more of it then.
     pub(super) fn gives_itself_anything(&self, index: usize) -> bool {
         let Some(principal) = self.access.principals.get(index) else {
             return false;
         };
+        if !self.opens_some_way(principal) {
+            return false;
+        }
         let lacking = self.lacking(index, principal.account);
         !self.by_policies(index, principal, &lacking).is_empty()
+    }
+
+    /// The roles that a principal could make trust it, by index, to come to rights that it lacks.
+    pub(super) fn trusts_rewritten(&self, index: usize) -> Vec<usize> {
+        let grants = self.iam_grants(index).into_iter();
+        let of_trust = grants.filter(|grant| grant.action == NEW_TRUST.0);
+        of_trust.filter_map(|grant| grant.changes).collect()
     }
 
     /// The ways by which it could allow itself what it likes.

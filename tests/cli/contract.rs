@@ -205,6 +205,8 @@ struct Edge {
     kind: String,
     verdict: Verdict,
     conditions: Vec<String>,
+    #[serde(default)]
+    ways: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -421,6 +423,7 @@ fn every_graph_keeps_the_contract() {
                 "administer",
                 "runs-as",
                 "assumes",
+                "escalates",
                 "delivers",
                 "redrives",
                 "publish",
@@ -430,6 +433,7 @@ fn every_graph_keeps_the_contract() {
                 "start",
             ];
             assert!(kinds.contains(&&*edge.kind), "{}", edge.kind);
+            assert_eq!(edge.kind == "escalates", !edge.ways.is_empty());
             assert_eq!(
                 edge.verdict == Verdict::Conditional,
                 !edge.conditions.is_empty()

@@ -274,9 +274,12 @@ impl<'a> TakeoverFinder<'a> {
         finder
     }
 
-    /// What finds out how principals could come to more rights through IAM.
-    pub fn granter(&self) -> &SelfGranter<'a> {
-        &self.granter
+    /// The roles that a principal could make trust it, by index, if it cannot give itself any policy anyway.
+    pub fn trusts_rewritten(&self, index: usize) -> Vec<usize> {
+        if self.granter.gives_itself_anything(index) {
+            return Vec::new();
+        }
+        self.granter.trusts_rewritten(index)
     }
 
     /// Whom a principal could act as who has rights on queues that it lacks, the surest ways first. Of several ways that are

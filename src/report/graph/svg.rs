@@ -463,6 +463,12 @@ pub(super) fn legend(drawing: &Drawing<'_>, in_a_row: i64) -> Legend {
             drawn("assumes"),
         ),
         (
+            "escalates",
+            "escalates",
+            "could act as (no right)",
+            drawn("escalates"),
+        ),
+        (
             "send conditional",
             "send",
             "dashed: only under conditions",
