@@ -14,6 +14,7 @@ const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:orders";
 
 /// A way as the documentation of each service has it: the service that a role is passed to, if any, the actions, and whether it
 /// takes something besides that is not known of the account below.
+#[derive(Clone, Copy)]
 struct Known {
     service: Option<&'static str>,
     actions: &'static [&'static str],
@@ -236,7 +237,8 @@ fn ways_in(account: &Value) -> Vec<String> {
             }
             let conditions = takeover.when.conditions();
             if !conditions.is_empty() {
-                text += &format!(" if {}", conditions.join(" and "));
+                text += " if ";
+                text += &conditions.join(" and ");
             }
             ways.push(text);
             // What is told can be proved, action by action.

@@ -16,8 +16,9 @@ use super::super::decide::{Candidates, Layers, Matched, decide};
 use super::super::iam_request::{controls_about, of_controls};
 use super::super::principal::Principal;
 use super::super::sides::Own;
+use super::plan::{Action, Plan};
+use super::trust::in_partition;
 use super::way::{FUNCTION, Need, PASS_ROLE};
-use super::{Action, Plan};
 use crate::account::Tag;
 use crate::arn::Arn;
 use crate::entity::Kind;
@@ -140,7 +141,7 @@ impl<'s> Applicant<'s> {
         else {
             return Formula::Never;
         };
-        let service = super::in_partition(service, role.arn.partition());
+        let service = in_partition(service, role.arn.partition());
         let keys = CallKeys {
             request: self.context(
                 caller,

@@ -7,7 +7,7 @@
 use crate::entity::Kind;
 
 /// A way to act as another.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Way {
     /// Every action that it takes besides passing the role.
     pub(super) needs: &'static [Need],
@@ -21,7 +21,7 @@ pub struct Way {
 
 /// An action and what it is asked about. `{p}`, `{r}` and `{a}` stand for partition, region and account, `{n}` for a name that
 /// the caller chooses (`{n=…}`: which one by itself), `{t}` for what is taken over, `{c}` for its cluster.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Need {
     pub(super) action: &'static str,
     pub(super) on: &'static str,
