@@ -249,7 +249,7 @@ fn ways_in(account: &Value) -> Vec<String> {
                 .map(|step| step.action)
                 .collect();
             assert_eq!(proved, takeover.way.actions().collect(), "{ways:?}");
-            let gains = finder.gains(index, &takeover, target);
+            let gains = finder.gains(&finder.lacking(index), &takeover, target);
             assert!(gains.iter().flatten().any(|queues| !queues.is_empty()));
         }
     }

@@ -43,6 +43,8 @@ struct Rule<'a> {
 struct Takeovers<'a> {
     index: usize,
     principal: &'a Principal<'a>,
+    /// The queues that it cannot send to, and those that it cannot receive from.
+    lacking: [QueueSet; 2],
     /// The surest first.
     ways: Vec<Takeover>,
     /// All who could be taken over, and those with whom that is sure.
@@ -75,6 +77,7 @@ impl Rule<'_> {
         let found = Takeovers {
             index,
             principal: access.principals.get(index)?,
+            lacking: self.finder.lacking(index),
             ways,
             targets,
             sure,
@@ -153,7 +156,7 @@ impl Rule<'_> {
         let mut gained = Gained::default();
         for way in &found.ways {
             for target in &(&way.targets & targets) {
-                let [surely, perhaps] = self.finder.gains(found.index, way, target as usize);
+                let [surely, perhaps] = self.finder.gains(&found.lacking, way, target as usize);
                 let for_sure = if way.when.is_always() {
                     &mut gained.surely
                 } else {
@@ -177,7 +180,7 @@ impl Rule<'_> {
         };
         let mut conditions: BTreeSet<String> = way.when.conditions().into_iter().collect();
         if !way.rights_are_sure
-            && let Some((target, queue, capability)) = self.example(found.index, way)
+            && let Some((target, queue, capability)) = self.example(found, way)
             && let Some(rights) = self.audit.access.rights_on(target, queue)
             && let Some(session) = rights.sessions().next()
         {
@@ -187,14 +190,19 @@ impl Rule<'_> {
     }
 
     /// One who is taken over, with a queue and a right on it that is gained.
-    fn example(&self, index: usize, way: &Takeover) -> Option<(usize, usize, Capability)> {
+    fn example(&self, found: &Takeovers<'_>, way: &Takeover) -> Option<(usize, usize, Capability)> {
         let target = way.targets.min()? as usize;
-        let (queue, capability) = self.gain(index, way, target)?;
+        let (queue, capability) = self.gain(found, way, target)?;
         Some((target, queue, capability))
     }
 
-    fn gain(&self, index: usize, way: &Takeover, target: usize) -> Option<(usize, Capability)> {
-        let gains = self.finder.gains(index, way, target);
+    fn gain(
+        &self,
+        found: &Takeovers<'_>,
+        way: &Takeover,
+        target: usize,
+    ) -> Option<(usize, Capability)> {
+        let gains = self.finder.gains(&found.lacking, way, target);
         let mut each = gains
             .iter()
             .flat_map(|by_capability| MESSAGES.into_iter().zip(by_capability));
@@ -206,7 +214,7 @@ impl Rule<'_> {
         let mut all = BTreeSet::new();
         let mut more = 0;
         for way in found.ways.iter().take(MOST_PROVED) {
-            let Some((target, queue, capability)) = self.example(found.index, way) else {
+            let Some((target, queue, capability)) = self.example(found, way) else {
                 continue;
             };
             for step in self.finder.prove(found.index, way, target) {

@@ -66,7 +66,7 @@ impl TakeoverFinder<'_> {
     }
 
     /// For sending and receiving the queues on which a principal never has the right.
-    fn lacking(&self, index: usize) -> Lacking {
+    pub fn lacking(&self, index: usize) -> [QueueSet; 2] {
         let every = self.access.every_queue();
         let mut lacking = [every.clone(), every];
         for rights in self.access.rights(index) {
@@ -80,10 +80,14 @@ impl TakeoverFinder<'_> {
         lacking
     }
 
-    /// What a principal gains by acting as another in some way: queues to send to and to receive from, those first on which the
+    /// What a principal that lacks rights on these queues gains by acting as another in some way: queues to send to and to receive from, those first on which the
     /// right is sure, then those on which it hangs on conditions.
-    pub fn gains(&self, index: usize, takeover: &Takeover, target: usize) -> [[QueueSet; 2]; 2] {
-        let [send, receive] = self.lacking(index);
+    pub fn gains(
+        &self,
+        [send, receive]: &[QueueSet; 2],
+        takeover: &Takeover,
+        target: usize,
+    ) -> [[QueueSet; 2]; 2] {
         let holding = self.holding(target);
         let (sends, receives) = match takeover.way.gain {
             Gain::Send => (true, false),
@@ -96,8 +100,8 @@ impl TakeoverFinder<'_> {
                 if does { held & lacks } else { QueueSet::new() }
             };
             [
-                part(sends, held_send, &send),
-                part(receives, held_receive, &receive),
+                part(sends, held_send, send),
+                part(receives, held_receive, receive),
             ]
         };
         [of(&holding.surely), of(&holding.perhaps)]
