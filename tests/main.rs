@@ -25,3 +25,4 @@ mod properties;
 mod random_account;
 mod rules;
 mod self_grants;
+mod takeovers;

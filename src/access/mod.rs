@@ -33,6 +33,7 @@ mod rights;
 mod self_grant;
 mod sides;
 mod tags;
+mod takeover;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -57,6 +58,7 @@ pub use proof::{Proof, Prover, Provers};
 pub use queue_grant::{QueueGrant, WritingProver};
 pub use rights::{Rights, SessionRights, SessionsOn};
 pub use self_grant::{IamGrant, SelfGranter};
+pub use takeover::{Takeover, TakeoverFinder, TakeoverStep, Way};
 
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};

@@ -269,6 +269,8 @@ struct Edge {
     kind: String,
     verdict: Verdict,
     conditions: Vec<String>,
+    #[serde(default)]
+    ways: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -499,6 +501,7 @@ fn every_graph_keeps_the_contract() {
                 "administer",
                 "runs-as",
                 "assumes",
+                "escalates",
                 "delivers",
                 "redrives",
                 "publish",
@@ -508,6 +511,7 @@ fn every_graph_keeps_the_contract() {
                 "start",
             ];
             assert!(kinds.contains(&&*edge.kind), "{}", edge.kind);
+            assert_eq!(edge.kind == "escalates", !edge.ways.is_empty());
             assert_eq!(
                 edge.verdict == Verdict::Conditional,
                 !edge.conditions.is_empty()

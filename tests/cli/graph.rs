@@ -456,3 +456,68 @@ fn pictures_tell_the_new_kinds_and_ways_in_words() {
         }
     }
 }
+
+#[test]
+fn whom_one_could_act_as_is_an_edge_of_its_own_with_its_actions() {
+    let graph = Patscan::new(["graph", "--snapshot"])
+        .arg(fixture("can-take-over"))
+        .run()
+        .json();
+    assert_eq!(
+        edges(&graph, "escalates"),
+        set(&[
+            "dora > consumer",
+            "kira > sender",
+            "olaf > host if aws:MultiFactorAuthPresent Bool true (in the call to SSM)",
+            "pipeline > consumer",
+            "pipeline > generator",
+            "planner > generator",
+        ])
+    );
+    let ways: BTreeSet<(&str, &str)> = graph["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|edge| {
+            let from = edge["from"].as_str().unwrap().rsplit('/').next().unwrap();
+            let ways = edge["ways"].as_array().into_iter().flatten();
+            ways.map(move |way| (from, way.as_str().unwrap()))
+        })
+        .collect();
+    assert_eq!(
+        ways,
+        BTreeSet::from([
+            ("dora", "lambda:UpdateFunctionCode"),
+            ("kira", "iam:CreateAccessKey"),
+            ("olaf", "ssm:StartSession"),
+            ("pipeline", "lambda:CreateFunction"),
+            ("planner", "scheduler:CreateSchedule"),
+        ])
+    );
+    // It is no right: nobody of them sends or receives.
+    let rights = &(&edges(&graph, "send") | &edges(&graph, "receive"));
+    for name in ["dora", "kira", "olaf", "pipeline", "planner"] {
+        assert!(rights.iter().all(|edge| !edge.contains(name)), "{name}");
+    }
+}
+
+#[test]
+fn a_trust_policy_that_one_may_rewrite_is_a_way_as_well() {
+    let graph = Patscan::new(["graph", "--snapshot"])
+        .arg(fixture("can-self-grant"))
+        .run()
+        .json();
+    assert_eq!(edges(&graph, "escalates"), set(&["gatekeeper > generator"]));
+}
+
+#[test]
+fn pictures_tell_whom_one_could_act_as_and_how() {
+    for format in ["svg", "html", "dot", "mermaid"] {
+        let run = Patscan::new(["graph", "-f", format, "--snapshot"])
+            .arg(fixture("can-take-over"))
+            .run();
+        assert!(run.stdout.contains("escalates"), "{format}");
+        let by = run.stdout.contains("escalates by scheduler:CreateSchedule");
+        assert_eq!(by, format != "mermaid", "{format}");
+    }
+}

@@ -78,7 +78,7 @@ struct LineData {
     to: usize,
     grade: Option<&'static str>,
     /// Kind and the places of its conditions; none when it holds always.
-    rights: Vec<(&'static str, Option<Vec<usize>>)>,
+    rights: Vec<(String, Option<Vec<usize>>)>,
 }
 
 /// Writes the page.
@@ -321,7 +321,9 @@ fn line_data<'a>(
     let rights = line.rights.iter().map(|right| {
         let when = (right.certainty == Certainty::Conditional)
             .then(|| right.conditions.iter().map(|text| place_of(text)).collect());
-        (right.kind.as_str(), when)
+        let kind = words::by_ways(right);
+        let kind = kind.unwrap_or_else(|| right.kind.as_str().to_owned());
+        (kind, when)
     });
     LineData {
         from: line.from,

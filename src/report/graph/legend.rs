@@ -129,6 +129,12 @@ fn samples(blocks: &Blocks<'_>) -> Vec<(String, &'static str)> {
             drawn("assumes"),
         ),
         (
+            "escalates",
+            "escalates",
+            "could act as (no right)",
+            drawn("escalates"),
+        ),
+        (
             "send conditional",
             "send",
             "dashed: only under conditions",
