@@ -46,6 +46,8 @@ pub enum Command {
     WhoCan(Box<WhoCanArgs>),
     /// Draw who sends to and receives from which queue: as a picture, or as JSON
     Graph(Box<GraphArgs>),
+    /// Say what changed between two snapshots, or two JSON reports: access, findings, and what made the difference
+    Diff(DiffArgs),
     /// Decide authorization requests given as JSON Lines, one decision per line
     Simulate(SimulateArgs),
     /// List the rules, or show the page of one
@@ -129,6 +131,33 @@ pub struct GraphArgs {
         default_value = "json"
     )]
     pub format: String,
+    /// Do not exit 3 when something could not be read
+    #[arg(long, help_heading = "Output")]
+    pub allow_incomplete: bool,
+    /// How much is said on standard error.
+    #[command(flatten, next_help_heading = "Output")]
+    pub verbosity: VerbosityArgs,
+}
+
+/// Arguments of `patscan diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The earlier snapshot, or JSON report
+    pub old: PathBuf,
+    /// The later one, of the same sort
+    pub new: PathBuf,
+    /// The format (table, json), with a path to write to a file
+    #[arg(
+        short,
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT[=PATH]",
+        default_value = "table"
+    )]
+    pub format: String,
+    /// Least severity of a new or changed finding that makes the exit code 1 [default: medium]
+    #[arg(long, help_heading = "Output", value_name = "SEVERITY")]
+    pub fail_on: Option<String>,
     /// Do not exit 3 when something could not be read
     #[arg(long, help_heading = "Output")]
     pub allow_incomplete: bool,

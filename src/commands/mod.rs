@@ -3,6 +3,7 @@
 mod accounts;
 mod analyze;
 mod demo;
+mod diff;
 mod graph;
 mod iam_policy;
 mod meant;
@@ -58,6 +59,7 @@ impl Cli {
             Some(Command::Demo(args)) => args.output.verbosity.into(),
             Some(Command::WhoCan(args)) => args.verbosity.into(),
             Some(Command::Graph(args)) => args.verbosity.into(),
+            Some(Command::Diff(args)) => args.verbosity.into(),
             Some(Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy) => {
                 Verbosity::Normal
             }
@@ -80,6 +82,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Some(Command::Analyze(args)) => analyze::run(&args, &settings()?),
         Some(Command::Demo(args)) => demo::run(&args, &settings()?),
         Some(Command::WhoCan(args)) => who_can::run(*args, &settings()?),
+        Some(Command::Diff(args)) => diff::run(&args, &settings()?),
         Some(Command::Graph(args)) => graph::run(*args, &settings()?),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),

@@ -138,6 +138,12 @@ impl Settings {
         })
     }
 
+    /// The least severity that makes a run fail, when the command line does not say.
+    pub fn fail_on(&self) -> Severity {
+        let chosen = self.values.output.fail_on.as_ref();
+        chosen.map_or(Severity::Medium, |word| word.0)
+    }
+
     /// What the rules are told.
     pub fn rules(&self) -> rules::Settings {
         let trusted = self.values.trusted_accounts.iter().flatten();
@@ -366,10 +372,7 @@ impl Reporting {
         }
         let fail_on = match &args.fail_on {
             Some(word) => word.parse()?,
-            None => match usual.output.fail_on {
-                Some(Word(severity)) => severity,
-                None => Severity::Medium,
-            },
+            None => settings.fail_on(),
         };
         let mut rules = settings.rules();
         if !args.trusted_accounts.is_empty() {

@@ -4,6 +4,7 @@
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
 mod coverage;
+mod diff;
 mod graph;
 mod json;
 mod table;
@@ -26,6 +27,7 @@ use crate::finding::{Certainty, Entity, Finding, Severity};
 use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote};
 
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
+pub use self::diff::{AccountsDifference, Difference};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
 pub use self::text::sanitise;
 pub use self::who_can::{Deed, WhoCan};

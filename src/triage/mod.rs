@@ -5,6 +5,8 @@
 mod audience;
 mod baseline;
 mod cause;
+mod changes;
+mod difference;
 mod fingerprint;
 mod policies;
 mod waiver;
@@ -22,6 +24,8 @@ pub use self::baseline::{
     SinceBaseline, Skipped,
 };
 pub use self::cause::{Cause, causes};
+pub use self::changes::{AccountChange, How, changes};
+pub use self::difference::{AccessChange, Turn, access_changes};
 pub use self::fingerprint::Fingerprint;
 pub use self::policies::PolicyTexts;
 pub use self::waiver::{Selector, Standing, WaivedBy, Waiver, WaiverNote, waive};

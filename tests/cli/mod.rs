@@ -5,6 +5,7 @@ mod catalogue;
 mod circles;
 mod config;
 pub(crate) mod contract;
+mod diff;
 mod exit_codes;
 mod graph;
 mod hostile;

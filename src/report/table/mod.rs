@@ -4,6 +4,7 @@
 //! colour repeats it. What is cut says how much was cut and that JSON has it all.
 
 mod coverage;
+mod difference;
 mod finding;
 mod flow;
 mod known;
@@ -26,6 +27,7 @@ use super::{AccountSummary, Counts, Report, Style};
 use crate::finding::Severity;
 use crate::triage::{Audience, Change, Status};
 
+pub(super) use difference::write as write_difference;
 pub(super) use who_can::write as write_who_can;
 
 /// Accounts that the header shows.

@@ -14,9 +14,9 @@ use crate::triage::{Cause, Triaged};
 /// With more open findings than this the report is an overview.
 pub(super) const MOST_CARDS: usize = 40;
 /// Statements that are shown.
-const MOST_CAUSES: usize = 8;
+const MOST_CAUSES: usize = 6;
 /// Findings that no shown statement explains, and that are shown all the same.
-const MOST_SINGLE: usize = 12;
+const MOST_SINGLE: usize = 10;
 /// Findings that are named under a statement.
 const MOST_SYMPTOMS: usize = 3;
 
