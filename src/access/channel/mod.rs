@@ -22,7 +22,7 @@ use super::asker::Comer;
 use super::assume::StepProof;
 use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Target};
-use super::decide::{Candidates, Layers, Matched, Policy, decide};
+use super::decide::{Candidates, Layers, Matched, Policy, reborrowed, when_allowed};
 use super::index::QueueSet;
 use super::principal::Principal;
 use super::sides::Own;
@@ -298,7 +298,7 @@ impl<'a> Channels<'a> {
             if reach.perhaps.is_empty() {
                 continue;
             }
-            let own = Own::of(principal, &principal.policies, door.action);
+            let own = door.own(principal);
             for number in &reach.perhaps {
                 others.extend(self.right(principal, &own, door, number as usize));
             }
@@ -366,7 +366,7 @@ impl<'a> Channels<'a> {
                 caller,
                 account: Some(principal.account),
             };
-            any = any.or(self.ask(comer, own, (door, inlet, &policy), &mut |_| ()));
+            any = any.or(self.ask(comer, own, (door, inlet, &policy), None));
             if any.is_always() {
                 break;
             }
@@ -388,7 +388,7 @@ impl<'a> Channels<'a> {
                     caller,
                     account: Some(principal.account),
                 };
-                let when = self.ask(comer, own, (door, inlet, &policy), &mut |_| ());
+                let when = self.ask(comer, own, (door, inlet, &policy), None);
                 let when = when.settled();
                 if when != any {
                     workloads.push((place, when));
@@ -420,7 +420,7 @@ impl<'a> Channels<'a> {
                 caller,
                 account: None,
             };
-            self.ask(comer, &own, (door, inlet, &policy), &mut |_| ())
+            self.ask(comer, &own, (door, inlet, &policy), None)
                 .settled()
         })
     }
@@ -431,7 +431,7 @@ impl<'a> Channels<'a> {
         comer: Comer<'_>,
         own: &'s Own<'s>,
         (door, inlet, policy): (&'s Door<'_>, &Inlet, &'s Candidates<'s>),
-        record: &mut dyn FnMut(Matched<'s>),
+        mut record: Option<&mut dyn FnMut(Matched<'s>)>,
     ) -> Formula {
         let Comer {
             requester,
@@ -476,8 +476,9 @@ impl<'a> Channels<'a> {
         let chosen = |key: &str| is_chosen(key, &inlet.id.arn);
         let mut any = Formula::Never;
         for resource in &resources {
-            let decision = decide(&request(resource), &inlet.owner, &layers, record);
-            any = any.or(without_choices(&decision.verdict.formula(), chosen));
+            let record = reborrowed(&mut record);
+            let when = when_allowed(&request(resource), &inlet.owner, &layers, record);
+            any = any.or(without_choices(&when, chosen));
             if any.is_always() {
                 return any;
             }
@@ -492,8 +493,8 @@ impl<'a> Channels<'a> {
             };
             let resource = inlet.plain.first().map_or("*", String::as_str);
             let request = request(resource);
-            let decision = decide(&request, &inlet.owner, &limits, &mut |_| ());
-            let limits = without_choices(&decision.verdict.formula(), chosen);
+            let when = when_allowed(&request, &inlet.owner, &limits, None);
+            let limits = without_choices(&when, chosen);
             any = any.or(limits.and(Formula::open(
                 OpenReason::Message,
                 format!(
@@ -540,7 +541,7 @@ impl<'a> Channels<'a> {
             account: Some(principal.account),
         };
         let policy = inlet_policy(inlet, door.action);
-        self.ask(comer, &own, (door, inlet, &policy), &mut |matched| {
+        let mut note = |matched: Matched<'_>| {
             // The policy of the own account's resource that names the account gives nothing (B.3).
             if matched.by_account && matched.statement.effect == Effect::Allow {
                 return;
@@ -554,7 +555,8 @@ impl<'a> Channels<'a> {
             if !proofs.contains(&proof) {
                 proofs.push(proof);
             }
-        });
+        };
+        self.ask(comer, &own, (door, inlet, &policy), Some(&mut note));
         proofs
     }
 
