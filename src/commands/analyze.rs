@@ -11,5 +11,5 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output)?;
     let accounts = accounts::read(&args.files)?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    reporting::report(&accounts, outputs, &reporting)
+    reporting::report(accounts, outputs, &reporting)
 }

@@ -16,5 +16,5 @@ pub(super) fn run(args: &DemoArgs) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output)?;
     let example = account::from_slice(EXAMPLE, Path::new("the example account"))?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    reporting::report(&[example], outputs, &reporting)
+    reporting::report(vec![example], outputs, &reporting)
 }

@@ -15,5 +15,5 @@ pub(super) fn run(args: ScanArgs) -> Result<Outcome> {
     }
     let outputs = Outputs::open(&reporting.outputs)?;
     let accounts = accounts::load(source, reporting.verbosity)?;
-    reporting::report(&accounts, outputs, &reporting)
+    reporting::report(accounts, outputs, &reporting)
 }
