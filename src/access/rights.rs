@@ -107,6 +107,7 @@ impl Row {
     pub(super) fn shared_rights(&self) -> SharedRights<'_> {
         SharedRights {
             decided: &self.shared,
+            with_others: Arc::strong_count(&self.shared) > 1,
             apart: &self.apart,
         }
     }
@@ -214,6 +215,8 @@ impl<'w> Wanted<'w> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SharedRights<'a> {
     decided: &'a Decided,
+    /// Whether anybody else has it.
+    pub(crate) with_others: bool,
     /// The queues on which the principal does not fare as the others do.
     pub(crate) apart: &'a QueueSet,
 }

@@ -238,6 +238,7 @@ impl<'g> Builder<'g, '_> {
             let ways = self.ways(process, is_started);
             self.add_process(&ways);
         }
+        self.forget_ways(index);
         let places = apart.into_iter().map(|workload| Place {
             principal: index,
             workload,
@@ -626,17 +627,27 @@ impl<'g> Builder<'g, '_> {
         }
     }
 
+    /// Drops the sorted ways of rights that no other principal has: nobody asks for them again.
+    fn forget_ways(&mut self, index: usize) {
+        let rights = self.graph.access.shared_rights(index);
+        let only = rights.filter(|rights| !rights.with_others);
+        let place = only.and_then(|rights| self.shared_places.remove(&rights.address()));
+        // It was the last to ask, so that its ways are the last that were sorted.
+        if place.is_some_and(|place| place + 1 == self.shared.len()) {
+            self.shared.pop();
+        }
+    }
+
     /// Adds what any session of the principal shares with others.
     fn add_shared(&mut self, rights: SharedRights<'g>, ways: &mut Ways<'g>) {
         let address = rights.address();
-        let place = match self.shared_places.get(&address) {
-            Some(known) => *known,
-            None => {
-                let sorted = SharedWays::new(rights, |when| self.rests_on_what_was_read(when));
-                self.shared.push(sorted);
-                self.shared_places.insert(address, self.shared.len() - 1);
-                self.shared.len() - 1
-            }
+        let place = if let Some(known) = self.shared_places.get(&address) {
+            *known
+        } else {
+            let sorted = SharedWays::new(rights, |when| self.rests_on_what_was_read(when));
+            self.shared.push(sorted);
+            self.shared_places.insert(address, self.shared.len() - 1);
+            self.shared.len() - 1
         };
         let Some(shared) = self.shared.get(place) else {
             return;
