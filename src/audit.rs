@@ -6,6 +6,7 @@ use crate::access::{Access, Capability, QueueSet, Who};
 use crate::account::{Account, GapEffect};
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
+use crate::parallel::few_in_parallel;
 use crate::policy::Formula;
 use crate::report::{AccountGap, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
 use crate::rules::{self, Audit, Settings};
@@ -111,9 +112,10 @@ fn flows(graph: &Graph<'_>) -> (Vec<QueueFlow>, usize) {
         .take(MOST_FLOWS)
         .collect();
     shown.sort_unstable();
-    let flows: Vec<QueueFlow> = shown
+    // Few queues, but with everybody to be looked at for each.
+    let flows: Vec<QueueFlow> = few_in_parallel(&shown, |queue| flow(graph, *queue))
         .into_iter()
-        .filter_map(|queue| flow(graph, queue))
+        .flatten()
         .collect();
     let more = access.queues.len() - flows.len();
     (flows, more)
@@ -176,9 +178,9 @@ fn flow(graph: &Graph<'_>, queue: usize) -> Option<QueueFlow> {
     for side in [&mut flow.generators, &mut flow.consumers] {
         // Everyone with and without credentials is one "anyone", named first: the surer of the two stays.
         side.sort_by(|a, b| {
-            let order = |end: &FlowEnd| (end.entity.kind != Kind::Anyone, end.entity.clone());
-            order(a)
-                .cmp(&order(b))
+            let is_named = |end: &FlowEnd| end.entity.kind != Kind::Anyone;
+            (is_named(a), &a.entity)
+                .cmp(&(is_named(b), &b.entity))
                 .then_with(|| (b.certainty, b.both).cmp(&(a.certainty, a.both)))
         });
         side.dedup_by(|next, kept| next.entity == kept.entity);

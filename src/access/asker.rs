@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::action::Capability;
 use super::context::{Caller, RequestContext, Sealed, Target};
-use super::decide::{Candidates, Layer, Layers, Matched, decide};
+use super::decide::{Candidates, Layer, Layers, Matched, when_allowed};
 use super::key::Lock;
 use super::principal::Principal;
 use super::rights::Formulas;
@@ -466,11 +466,12 @@ impl<'a> Asker<'a> {
             endpoint: None,
         };
         let mut matched = Vec::new();
-        let when = decide(&request, arn.account(), &layers, &mut |statement| {
-            matched.push(statement);
-        })
-        .verdict
-        .formula();
+        let mut note = |statement| matched.push(statement);
+        let noted: Option<&mut dyn FnMut(Matched<'s>)> = match record {
+            Some(_) => Some(&mut note),
+            None => None,
+        };
+        let when = when_allowed(&request, arn.account(), &layers, noted);
         // What an action matched that is refused after all gives nothing.
         if let Some(record) = record
             && !when.is_never()

@@ -11,12 +11,13 @@ use super::Access;
 use super::asker::{Asker, Comer};
 use super::assume::StepProof;
 use super::control::ControlsAbout;
-use super::decide::Candidates;
+use super::decide::{Candidates, Matched};
 use super::iam_request::{ASSUME, IamAsking, Way, caller, controls_about, of_controls};
 use super::index::{QueueIndex, QueueSet};
 use super::parts::{cut, cuts, reached, whole};
 use super::principal::Principal;
 use super::queue_grant::MESSAGES;
+use super::rights::Wanted;
 use super::sides::{QueueSide, RequesterSide};
 use crate::account::Tag;
 use crate::arn::Arn;
@@ -253,9 +254,11 @@ impl<'a> SelfGranter<'a> {
             return Vec::new();
         }
         let roles = self.rewritable(index, &rewriting);
-        let helpful = roles
-            .iter()
-            .filter(|role| self.surely_has_of(*role as usize, lacking));
+        let mut wanted = Wanted::new(MESSAGES.into_iter().zip(lacking).collect());
+        let helpful = roles.iter().filter(|role| {
+            let row = self.access.rows.get(*role as usize);
+            row.is_some_and(|row| wanted.is_one_held_by(row))
+        });
         helpful
             .filter_map(|number| {
                 let changes = number as usize;
@@ -267,19 +270,6 @@ impl<'a> SelfGranter<'a> {
                 })
             })
             .collect()
-    }
-
-    /// Whether a principal surely has one of the rights on one of these queues.
-    fn surely_has_of(&self, principal: usize, wanted: &Queues) -> bool {
-        self.access.rights(principal).any(|rights| {
-            let sessions = rights.on_each();
-            MESSAGES
-                .into_iter()
-                .zip(wanted)
-                .any(|(capability, wanted)| {
-                    sessions.when(capability).is_always() && !rights.queues.is_disjoint(wanted)
-                })
-        })
     }
 
     /// The roles whose trust policies the principal surely can rewrite, and which it surely can assume once they trust it.
@@ -470,9 +460,8 @@ impl<'a> SelfGranter<'a> {
         let asking = self.asking(principal, way);
         let mut proofs = Vec::new();
         let nothing = Candidates::default();
-        asking.when(&arn, tags, &nothing, &mut |matched| {
-            proofs.push(StepProof::of(&matched));
-        });
+        let mut note = |matched: Matched<'_>| proofs.push(StepProof::of(&matched));
+        asking.when(&arn, tags, &nothing, Some(&mut note));
         StepProof::once_each(proofs)
     }
 }

@@ -16,5 +16,5 @@ pub(super) fn run(args: &AnalyzeArgs, settings: &Settings) -> Result<Outcome> {
     let known = reporting.read_known()?;
     let accounts = accounts::load(source, reporting.verbosity)?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    reporting::report(&accounts, outputs, &known, &reporting)
+    reporting::report(accounts, outputs, &known, &reporting)
 }

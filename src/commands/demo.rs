@@ -17,5 +17,5 @@ pub(super) fn run(args: &DemoArgs, settings: &Settings) -> Result<Outcome> {
     let example = account::from_slice(EXAMPLE, Path::new("the example account"))?;
     let known = reporting.read_known()?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    reporting::report(&[example], outputs, &known, &reporting)
+    reporting::report(vec![example], outputs, &known, &reporting)
 }

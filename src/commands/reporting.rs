@@ -1,13 +1,15 @@
 //! From accounts to written reports and an exit code: what `scan`, `analyze` and `demo` have in common.
 
 use std::io::{self, IsTerminal};
+use std::mem::ManuallyDrop;
 
 use anyhow::Result;
 use chrono::{SubsecRound, Utc};
 
 use super::{Outcome, cannot_write, explain, open_file, written_to_stdout};
+use crate::access::Access;
 use crate::account::Account;
-use crate::audit::{audit, know};
+use crate::audit;
 use crate::config::{Output, Reporting, Verbosity};
 use crate::file::PendingFile;
 use crate::report::{self, Report, Style};
@@ -84,14 +86,19 @@ pub(super) fn terminal_style() -> Style {
 
 /// Audits accounts, writes every report, and says what the run comes to.
 pub(super) fn report(
-    accounts: &[Account],
+    accounts: Vec<Account>,
     outputs: Outputs,
     known: &Known,
     reporting: &Reporting,
 ) -> Result<Outcome> {
-    let mut report = audit(accounts, &reporting.rules, Utc::now().trunc_subsecs(0));
+    // With the report the program ends: to give back millions of small pieces of memory one by one, when the system takes all
+    // of it at once, would only keep the user waiting.
+    let accounts = ManuallyDrop::new(accounts);
+    let access = ManuallyDrop::new(Access::compute(&accounts));
+    let now = Utc::now().trunc_subsecs(0);
+    let mut report = ManuallyDrop::new(audit::report(&access, &reporting.rules, now));
     report.persona = reporting.persona;
-    know(&mut report, accounts, known);
+    audit::know(&mut report, &accounts, known);
     outputs.write(&report)?;
     let outcome = outcome(&report, reporting);
     if reporting.verbosity >= Verbosity::Normal {

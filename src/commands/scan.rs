@@ -16,5 +16,5 @@ pub(super) fn run(args: ScanArgs, settings: &Settings) -> Result<Outcome> {
     let known = reporting.read_known()?;
     let outputs = Outputs::open(&reporting.outputs)?;
     let accounts = accounts::load(source, reporting.verbosity)?;
-    reporting::report(&accounts, outputs, &known, &reporting)
+    reporting::report(accounts, outputs, &known, &reporting)
 }

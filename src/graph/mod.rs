@@ -4,11 +4,13 @@
 //! thousand queues costs nothing until somebody looks. Edges point the way messages or rights travel.
 
 mod adjacency;
+mod blocks;
 mod cycles;
 mod edges;
 mod flow;
 mod loops;
 pub mod picture;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -11,6 +11,7 @@ use super::super::Access;
 use super::super::control::ControlsAbout;
 use super::super::decide::{Candidates, Policy};
 use super::super::principal::Principal;
+use super::super::sides::Own;
 use super::InletSet;
 use super::inlet::Inlet;
 use crate::policy::{
@@ -29,7 +30,7 @@ pub(super) struct Door<'a> {
     /// Those of each account id whose policies refuse nobody.
     unguarded: HashMap<String, InletSet>,
     /// What each document says, by its address.
-    documents: HashMap<usize, Says>,
+    documents: HashMap<usize, Known<'a>>,
     /// For each audited account what its control policies say.
     pub(super) controls: Vec<ControlsAbout<'a>>,
     /// The inlets before which a key stands, in sets that are locked alike, with one of each.
@@ -45,6 +46,15 @@ struct Says {
     perhaps: InletSet,
     /// Where it may be denied.
     denied: InletSet,
+}
+
+/// A document as far as it has to do with inlets.
+#[derive(Debug)]
+struct Known<'a> {
+    says: Says,
+    /// The statements that may mean an inlet: the others never match a request of this sort, so that nobody has to ask them. None
+    /// where the document has to be taken as a whole, as it cannot be read or can be read in two ways.
+    statements: Option<Vec<&'a Statement>>,
 }
 
 /// The inlets that a principal may have to do with.
@@ -98,8 +108,8 @@ impl<'a> Door<'a> {
             for policy in principal.policies.iter().chain(&principal.boundary) {
                 let address = address(&policy.document);
                 if !door.documents.contains_key(&address) {
-                    let says = door.says(&policy.document, inlets);
-                    door.documents.insert(address, says);
+                    let known = door.known(&policy.document, inlets);
+                    door.documents.insert(address, known);
                 }
             }
         }
@@ -133,12 +143,16 @@ impl<'a> Door<'a> {
         }
     }
 
-    fn says(&self, document: &Document, inlets: &[Inlet]) -> Says {
+    fn known(&self, document: &'a Document, inlets: &[Inlet]) -> Known<'a> {
         let mut says = Says::default();
+        let mut statements = Vec::new();
         if !document.readable {
             says.perhaps.clone_from(&self.inlets);
             says.denied.clone_from(&self.inlets);
-            return says;
+            return Known {
+                says,
+                statements: None,
+            };
         }
         let twice = document.readings.len() > 1;
         for statement in document.readings.iter().flatten() {
@@ -146,6 +160,10 @@ impl<'a> Door<'a> {
                 continue;
             }
             let (surely, perhaps) = self.reached(statement, inlets);
+            if perhaps.is_empty() {
+                continue;
+            }
+            statements.push(statement);
             if statement.effect == Effect::Deny {
                 says.denied |= perhaps;
                 continue;
@@ -155,7 +173,30 @@ impl<'a> Door<'a> {
             }
             says.perhaps |= perhaps;
         }
-        says
+        Known {
+            says,
+            statements: (!twice).then_some(statements),
+        }
+    }
+
+    /// What a principal's own policies say about the action, but for statements that mean none of the inlets.
+    pub(super) fn own<'s>(&self, principal: &'s Principal<'_>) -> Own<'s>
+    where
+        'a: 's,
+    {
+        let mut own = Own::of(principal, [], self.action);
+        for policy in &principal.policies {
+            let known = self.documents.get(&address(&policy.document));
+            match known.and_then(|known| known.statements.as_ref()) {
+                Some(statements) => {
+                    for statement in statements {
+                        own.identity.add_statement(policy, statement);
+                    }
+                }
+                None => own.identity.add(policy, self.action),
+            }
+        }
+        own
     }
 
     /// The inlets that the resources of a statement surely mean, and those that they may.
@@ -238,14 +279,15 @@ impl<'a> Door<'a> {
     fn reach_without_keys(&self, index: usize, principal: &Principal<'_>) -> Reach {
         let mut all = Says::default();
         for policy in &principal.policies {
-            if let Some(says) = self.documents.get(&address(&policy.document)) {
+            if let Some(Known { says, .. }) = self.documents.get(&address(&policy.document)) {
                 all.surely |= &says.surely;
                 all.perhaps |= &says.perhaps;
                 all.denied |= &says.denied;
             }
         }
         if let Some(policy) = &principal.boundary {
-            let Some(limit) = self.documents.get(&address(&policy.document)) else {
+            let Some(Known { says: limit, .. }) = self.documents.get(&address(&policy.document))
+            else {
                 all.surely.clear();
                 return self.with_guests(index, all);
             };

@@ -24,7 +24,7 @@ use super::asker::{Asker, Comer};
 use super::assume::StepProof;
 use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Sealed, Target};
-use super::decide::{Candidates, Layer, Layers, Matched, Policy, decide};
+use super::decide::{Candidates, Layer, Layers, Matched, Policy, reborrowed, when_allowed};
 use super::index::QueueSet;
 use super::key::{Lock, lock_of};
 use super::principal::Principal;
@@ -326,7 +326,7 @@ impl<'a> Channels<'a> {
             if reach.perhaps.is_empty() {
                 continue;
             }
-            let own = Own::of(principal, &principal.policies, door.action);
+            let own = door.own(principal);
             for number in &reach.perhaps {
                 others.extend(self.right(principal, (&own, &keys), door, number as usize));
             }
@@ -406,7 +406,7 @@ impl<'a> Channels<'a> {
                     account: Some(principal.account),
                 };
                 let about = (door, inlet, &policy);
-                let when = self.ask_without_key(comer, &own, about, &mut |_| ());
+                let when = self.ask_without_key(comer, &own, about, None);
                 is_right(&when.settled())
             })
     }
@@ -428,7 +428,7 @@ impl<'a> Channels<'a> {
                 caller,
                 account: Some(principal.account),
             };
-            any = any.or(self.ask(comer, (own, keys), (door, inlet, &policy), &mut |_| ()));
+            any = any.or(self.ask(comer, (own, keys), (door, inlet, &policy), None));
             if any.is_always() {
                 break;
             }
@@ -450,7 +450,7 @@ impl<'a> Channels<'a> {
                     caller,
                     account: Some(principal.account),
                 };
-                let when = self.ask(comer, (own, keys), (door, inlet, &policy), &mut |_| ());
+                let when = self.ask(comer, (own, keys), (door, inlet, &policy), None);
                 let when = when.settled();
                 if when != any {
                     workloads.push((place, when));
@@ -488,7 +488,7 @@ impl<'a> Channels<'a> {
                 account: None,
             };
             let without_key = self
-                .ask_without_key(comer, &own, (door, inlet, &policy), &mut |_| ())
+                .ask_without_key(comer, &own, (door, inlet, &policy), None)
                 .settled();
             let keys = KeysOf::nobody();
             let unlocked = self.when_unlocked(comer, &keys, inlet, &mut |_| ());
@@ -502,14 +502,18 @@ impl<'a> Channels<'a> {
         comer: Comer<'_>,
         (own, keys): (&'s Own<'s>, &'s KeysOf<'_>),
         about: (&'s Door<'_>, &Inlet, &'s Candidates<'s>),
-        record: &mut dyn FnMut(Matched<'s>),
+        mut record: Option<&mut dyn FnMut(Matched<'s>)>,
     ) -> Formula {
         let (_, inlet, _) = about;
-        let any = self.ask_without_key(comer, own, about, record);
+        let any = self.ask_without_key(comer, own, about, reborrowed(&mut record));
         if any.is_never() {
             return any;
         }
-        any.and(self.when_unlocked(comer, keys, inlet, record))
+        let unlocked = match record {
+            Some(record) => self.when_unlocked(comer, keys, inlet, record),
+            None => self.when_unlocked(comer, keys, inlet, &mut |_| ()),
+        };
+        any.and(unlocked)
     }
 
     /// The same but for the key.
@@ -518,7 +522,7 @@ impl<'a> Channels<'a> {
         comer: Comer<'_>,
         own: &'s Own<'s>,
         (door, inlet, policy): (&'s Door<'_>, &Inlet, &'s Candidates<'s>),
-        record: &mut dyn FnMut(Matched<'s>),
+        mut record: Option<&mut dyn FnMut(Matched<'s>)>,
     ) -> Formula {
         let Comer {
             requester,
@@ -563,8 +567,9 @@ impl<'a> Channels<'a> {
         let chosen = |key: &str| is_chosen(key, &inlet.id.arn);
         let mut any = Formula::Never;
         for resource in &resources {
-            let decision = decide(&request(resource), &inlet.owner, &layers, record);
-            any = any.or(without_choices(&decision.verdict.formula(), chosen));
+            let record = reborrowed(&mut record);
+            let when = when_allowed(&request(resource), &inlet.owner, &layers, record);
+            any = any.or(without_choices(&when, chosen));
             if any.is_always() {
                 return any;
             }
@@ -579,8 +584,8 @@ impl<'a> Channels<'a> {
             };
             let resource = inlet.plain.first().map_or("*", String::as_str);
             let request = request(resource);
-            let decision = decide(&request, &inlet.owner, &limits, &mut |_| ());
-            let limits = without_choices(&decision.verdict.formula(), chosen);
+            let when = when_allowed(&request, &inlet.owner, &limits, None);
+            let limits = without_choices(&when, chosen);
             any = any.or(limits.and(Formula::open(
                 OpenReason::Message,
                 format!(
@@ -628,7 +633,7 @@ impl<'a> Channels<'a> {
         };
         let policy = inlet_policy(inlet, door.action);
         let own = (&own, &KeysOf::principal(principal));
-        self.ask(comer, own, (door, inlet, &policy), &mut |matched| {
+        let mut note = |matched: Matched<'_>| {
             // The policy of the own account's resource that names the account gives nothing (B.3), unless that is a key.
             if matched.by_account
                 && matched.statement.effect == Effect::Allow
@@ -645,7 +650,8 @@ impl<'a> Channels<'a> {
             if !proofs.contains(&proof) {
                 proofs.push(proof);
             }
-        });
+        };
+        self.ask(comer, own, (door, inlet, &policy), Some(&mut note));
         proofs
     }
 
