@@ -178,10 +178,10 @@ pub fn changes(old: &[Account], new: &[Account]) -> BTreeSet<AccountChange> {
         then.compare(&now, &mut changes);
     }
     let (then, now) = (PolicyTexts::of(old), PolicyTexts::of(new));
-    for (policy, texts) in now.all() {
-        let before = then.texts(policy);
+    for policy in now.names() {
+        let (before, texts) = (then.texts(policy), now.texts(policy));
         if !before.is_empty() && before != texts {
-            statements(policy, before, texts, &mut changes);
+            statements(policy, &before, &texts, &mut changes);
         }
     }
     changes

@@ -42,7 +42,9 @@ impl Fingerprint {
                 add(part.as_bytes());
             }
             if last != Some(policy) {
-                add(policies.digest(policy).map_or(&[], <[u8; 32]>::as_slice));
+                add(policies
+                    .digest(policy, &finding.account)
+                    .map_or(&[], <[u8; 32]>::as_slice));
                 last = Some(policy);
             }
         }

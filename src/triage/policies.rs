@@ -1,20 +1,23 @@
 //! The texts of policies by the names under which findings show them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
 use crate::access::inline_name;
 use crate::account::{Account, InlinePolicy};
-use crate::arn::Arn;
+use crate::arn::{AccountId, Arn};
 use crate::finding::Kind;
 
-/// The texts of every policy, by name. Two accounts can have inline policies of one name; both count then.
+/// The texts of every policy, by name. Two accounts can have inline policies of one name.
 #[derive(Debug, Default)]
 pub struct PolicyTexts<'a> {
-    texts: HashMap<String, Vec<&'a str>>,
-    digests: HashMap<String, [u8; 32]>,
+    texts: HashMap<String, Vec<(&'a AccountId, &'a str)>>,
+    /// Hashes over what the policies of a name say in each account, and last over all of them.
+    digests: HashMap<String, Digests<'a>>,
 }
+
+type Digests<'a> = (BTreeMap<&'a AccountId, [u8; 32]>, [u8; 32]);
 
 impl<'a> PolicyTexts<'a> {
     /// The policies of accounts: managed, inline, trust, of queues, keys and channels, and control policies.
@@ -26,7 +29,7 @@ impl<'a> PolicyTexts<'a> {
         policies.digests = policies
             .texts
             .iter()
-            .map(|(name, texts)| (name.clone(), digest(texts)))
+            .map(|(name, texts)| (name.clone(), digests(texts)))
             .collect();
         policies
     }
@@ -34,64 +37,92 @@ impl<'a> PolicyTexts<'a> {
     fn add_account(&mut self, account: &'a Account) {
         for policy in &account.policies {
             if let Some(text) = &policy.document {
-                self.add(policy.arn.as_str(), text.as_str());
+                self.add(account, policy.arn.as_str(), text.as_str());
             }
         }
         for user in &account.users {
-            self.add_inline(Kind::User, &user.arn, &user.inline);
+            self.add_inline(account, Kind::User, &user.arn, &user.inline);
         }
         for group in &account.groups {
-            self.add_inline(Kind::Group, &group.arn, &group.inline);
+            self.add_inline(account, Kind::Group, &group.arn, &group.inline);
         }
         for role in &account.roles {
-            self.add_inline(Kind::Role, &role.arn, &role.inline);
+            self.add_inline(account, Kind::Role, &role.arn, &role.inline);
             let name = format!("trust policy of role {}", role.arn.name());
-            self.add(&name, role.trust.as_str());
+            self.add(account, &name, role.trust.as_str());
         }
         for queue in &account.queues {
             let attributes = queue.attributes.as_ref();
             if let Some(text) = attributes.and_then(|attributes| attributes.policy.as_ref()) {
-                self.add(queue.arn.as_str(), text.as_str());
+                self.add(account, queue.arn.as_str(), text.as_str());
             }
         }
         for channel in &account.channels {
             if let Some(text) = &channel.policy {
-                self.add(channel.arn.as_str(), text.as_str());
+                self.add(account, channel.arn.as_str(), text.as_str());
             }
         }
         for key in &account.keys {
             if let Some(text) = &key.policy {
-                self.add(key.arn.as_str(), text.as_str());
+                self.add(account, key.arn.as_str(), text.as_str());
             }
         }
     }
 
-    fn add_inline(&mut self, kind: Kind, owner: &Arn, policies: &'a [InlinePolicy]) {
+    fn add_inline(
+        &mut self,
+        account: &'a Account,
+        kind: Kind,
+        owner: &Arn,
+        policies: &'a [InlinePolicy],
+    ) {
         for policy in policies {
             let name = inline_name(kind, owner, &policy.name);
-            self.add(&name, policy.document.as_str());
+            self.add(account, &name, policy.document.as_str());
         }
     }
 
-    fn add(&mut self, name: &str, text: &'a str) {
-        self.texts.entry(name.to_owned()).or_default().push(text);
+    fn add(&mut self, account: &'a Account, name: &str, text: &'a str) {
+        let texts = self.texts.entry(name.to_owned()).or_default();
+        texts.push((&account.id, text));
     }
 
-    /// Every policy with its texts.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &[&'a str])> {
-        let texts = self.texts.iter();
-        texts.map(|(name, texts)| (name.as_str(), texts.as_slice()))
+    /// The names of every policy.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.texts.keys().map(String::as_str)
     }
 
-    /// The texts of the policies of a name; empty when there is none.
-    pub fn texts(&self, name: &str) -> &[&'a str] {
-        self.texts.get(name).map_or(&[], Vec::as_slice)
+    /// The texts of the policies of a name, sorted by account; empty when there is none.
+    pub fn texts(&self, name: &str) -> Vec<&'a str> {
+        let mut texts = self.texts.get(name).cloned().unwrap_or_default();
+        texts.sort();
+        texts.into_iter().map(|(_, text)| text).collect()
     }
 
-    /// A hash over what the policies of a name say; none when there is none.
-    pub(super) fn digest(&self, name: &str) -> Option<&[u8; 32]> {
-        self.digests.get(name)
+    /// A hash over what the policy of a name says, the one of `account` where several accounts have it; none when there is none.
+    pub(super) fn digest(&self, name: &str, account: &AccountId) -> Option<&[u8; 32]> {
+        let (by_account, all) = self.digests.get(name)?;
+        Some(by_account.get(account).unwrap_or(all))
     }
+}
+
+fn digests<'a>(texts: &[(&'a AccountId, &str)]) -> Digests<'a> {
+    let mut by_account: BTreeMap<&AccountId, Vec<&str>> = BTreeMap::new();
+    for (account, text) in texts {
+        by_account.entry(account).or_default().push(text);
+    }
+    for texts in by_account.values_mut() {
+        texts.sort_unstable();
+    }
+    let all: Vec<&str> = by_account.values().flatten().copied().collect();
+    let all = digest(&all);
+    let by_account = by_account.into_iter();
+    (
+        by_account
+            .map(|(account, texts)| (account, digest(&texts)))
+            .collect(),
+        all,
+    )
 }
 
 /// A hash over texts that does not see how they are laid out.

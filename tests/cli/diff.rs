@@ -117,15 +117,15 @@ fn a_new_statement_is_the_cause_of_what_it_gives_and_its_removal_of_what_it_gave
     let document = &mut demo.role("dead-letter-reader")["inline"][0]["document"];
     let statements = document["Statement"].as_array_mut().unwrap();
     statements.push(
-        json!({"Sid": "PutBack", "Effect": "Allow", "Action": "sqs:SendMessage",
+        json!({"Sid": "PutBack", "Effect": "Allow", "Action": ["sqs:SendMessage", "sqs:DeleteMessage"],
         "Resource": "arn:aws:sqs:eu-west-1:111122223333:orders-dlq"}),
     );
     let statement = "statement PutBack of inline policy DeadLetters of role dead-letter-reader was";
     assert_eq!(
         access(&demo.diff()),
-        [format!(
-            "gained dead-letter-reader send orders-dlq <- {statement} added"
-        )]
+        ["send", "delete"].map(|right| format!(
+            "gained dead-letter-reader {right} orders-dlq <- {statement} added"
+        ))
     );
     let run = demo.run(&[]);
     assert_eq!(run.code, 1);
@@ -144,9 +144,9 @@ fn a_new_statement_is_the_cause_of_what_it_gives_and_its_removal_of_what_it_gave
     let back = demo.swapped();
     assert_eq!(
         access(&back.diff()),
-        [format!(
-            "lost dead-letter-reader send orders-dlq <- {statement} removed"
-        )]
+        ["send", "delete"].map(|right| format!(
+            "lost dead-letter-reader {right} orders-dlq <- {statement} removed"
+        ))
     );
     let run = back.run(&[]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -221,7 +221,12 @@ fn who_and_what_came_and_went_is_told_as_such() {
     demo.account()["roles"].as_array_mut().unwrap().push(twin);
     assert_eq!(
         access(&demo.diff()),
-        ["gained storefront-two send orders <- role storefront-two was created"]
+        [
+            "gained storefront-two send orders <- role storefront-two was created",
+            "gained storefront-two receive price-updates <- role storefront-two was created",
+            "gained storefront-two delete price-updates <- role storefront-two was created",
+        ],
+        "of the public queue it may take as anyone may"
     );
 
     let mut demo = Readings::demo();
