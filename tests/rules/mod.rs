@@ -4,6 +4,8 @@ mod abandoned;
 mod assumable_loop;
 mod can_self_grant;
 mod message_cycle;
+mod names;
+mod users;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -27,7 +27,6 @@ use super::index::QueueSet;
 use super::principal::Principal;
 use super::sides::Own;
 use super::{Access, AuditedQueue};
-use crate::account::GapEffect;
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
 use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester};
@@ -246,13 +245,7 @@ impl<'a> Channels<'a> {
         let mut accounts = self.access.accounts.iter();
         accounts
             .find(|known| known.id.as_str() == account)
-            .is_some_and(|known| {
-                !known
-                    .coverage
-                    .gaps
-                    .iter()
-                    .any(|gap| gap.service == "iam" && gap.effect == GapEffect::MayHide)
-            })
+            .is_some_and(|known| known.coverage.principals_were_read())
     }
 
     /// The workload at a place.
