@@ -3,6 +3,8 @@
 //! Who can both send and receive is a matter of `queue-feedback-loop`, and who can do neither is no side of a queue: both are left
 //! out here.
 
+use std::collections::BTreeMap;
+
 use super::exposure::open_queues;
 use super::{Audit, count, evidence, list, principal_ref, short};
 use crate::access::{
@@ -209,7 +211,8 @@ fn excesses(
     index: usize,
 ) -> Vec<Excess> {
     let mut excesses = Vec::new();
-    let mut asked = 0;
+    // Generators that hold nothing else too much, with when they may send.
+    let mut generators: BTreeMap<u32, &Formula> = BTreeMap::new();
     let mut deletable = None;
     for rights in audit.access.rights(index) {
         let sessions = rights.on_each();
@@ -246,11 +249,11 @@ fn excesses(
             }
             let deletable = deletable.get_or_insert_with(|| queues.deletable_by(audit, principal));
             let candidates = own & &*deletable;
-            for queue in candidates.iter().take(MOST_ASKED - asked) {
-                asked += 1;
-                excesses.extend(deleting(prover, queue, send));
-            }
+            generators.extend(candidates.iter().map(|queue| (queue, send)));
         }
+    }
+    for (queue, send) in generators.into_iter().take(MOST_ASKED) {
+        excesses.extend(deleting(prover, queue, send));
     }
     excesses
 }

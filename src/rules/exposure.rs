@@ -27,13 +27,13 @@ pub(super) enum Confinement {
     WeakSource,
 }
 
-/// The queues on which anyone, or anyone with credentials, has a capability, be it under conditions: whoever has it there too has
-/// it by the queue's policy and by no right of its own.
+/// The queues on which anyone, or anyone with credentials, has a capability whatever the circumstances: that somebody has it there
+/// tells nothing of what that somebody is for.
 pub(super) fn open_queues(audit: &Audit<'_>, capability: Capability) -> QueueSet {
     let is_open = |audited: &AuditedQueue<'_>| {
         audited.outsiders.iter().any(|outsider| {
             matches!(outsider.who, Who::Anonymous | Who::AnyPrincipal)
-                && outsider.when(capability).rests_on_what_was_read()
+                && outsider.when(capability).is_always()
         })
     };
     let queues = audit.access.queues.iter().zip(0..);

@@ -110,7 +110,11 @@ pub const RULES: &[Rule] = &[
     rule!(assumable_loop, "assumable-loop"),
     rule!(broken_delivery, "broken-delivery"),
     rule!(can_self_grant, "can-self-grant"),
-    rule!(cross_environment, "cross-environment"),
+    rule!(
+        cross_environment,
+        "cross-environment",
+        &[cross_environment::ONE_BY_ONE]
+    ),
     rule!(direct_user_policy, "direct-user-policy"),
     rule!(excess_queue_right, "excess-queue-right"),
     rule!(external_access, "external-access"),

@@ -125,7 +125,7 @@ fn together(account: &Account, names: &Names, misfits: &[Misfit<'_>]) -> Finding
     };
     let counted: Vec<String> = NamedKind::ALL.into_iter().filter_map(of_kind).collect();
     let title = format!("{} are not named as settled", list(&counted));
-    let mut named: Vec<ResourceRef> = misfits
+    let mut listed: Vec<ResourceRef> = misfits
         .iter()
         .map(|misfit| ResourceRef {
             entity: Entity::new(misfit.kind.kind(), misfit.arn.shared()),
@@ -133,10 +133,10 @@ fn together(account: &Account, names: &Names, misfits: &[Misfit<'_>]) -> Finding
             grade: None,
         })
         .collect();
-    named.sort();
-    named.truncate(MOST_RESOURCES);
-    let more = misfits.len().saturating_sub(named.len()) as u64;
-    finding(account, names, subject, title, named, more)
+    listed.sort();
+    listed.truncate(MOST_RESOURCES);
+    let more = misfits.len().saturating_sub(listed.len()) as u64;
+    finding(account, names, subject, title, listed, more)
 }
 
 fn finding(

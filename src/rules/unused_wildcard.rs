@@ -102,9 +102,9 @@ fn finding(audit: &Audit<'_>, account: &Account, carrier: &Carrier) -> Option<Fi
         .iter()
         .map(|unused| name(unused.pattern).to_owned())
         .collect();
-    let mut named: Vec<String> = names.iter().take(MOST_NAMED).cloned().collect();
+    let mut listed: Vec<String> = names.iter().take(MOST_NAMED).cloned().collect();
     if names.len() > MOST_NAMED {
-        named.push(format!("{} more", names.len() - MOST_NAMED));
+        listed.push(format!("{} more", names.len() - MOST_NAMED));
     }
     let number = names.len();
     let (is_pattern, they) = if number == 1 {
@@ -123,7 +123,7 @@ fn finding(audit: &Audit<'_>, account: &Account, carrier: &Carrier) -> Option<Fi
         title: format!(
             "{} grants rights on {is_pattern} that no queue has: {}",
             short(&subject),
-            list(&named)
+            list(&listed)
         ),
         detail: format!(
             "Every queue of the regions that {they} name{} was listed, and none is called so. The grant waits: whoever makes a \

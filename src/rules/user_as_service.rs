@@ -10,7 +10,7 @@ use crate::finding::{
 };
 
 const RULE: &str = "user-as-service";
-/// Queues whose rights are proved statement by statement; the others are alike.
+/// Queues whose rights are statements statement by statement; the others are alike.
 const MOST_PROVED: usize = 5;
 /// Statements that are named of those which give one capability on one queue.
 const MOST_STATEMENTS: usize = 3;
@@ -102,7 +102,7 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, index: usize, user: &User) 
     }
     let principal = audit.access.principals.get(index)?;
     let account = audit.access.account(principal.account)?;
-    let prover = provers.of(index)?;
+    let holder = provers.of(index)?;
     let certainty = held.certainty();
     let mut resources: Vec<ResourceRef> = Vec::new();
     let mut proofs = Vec::new();
@@ -111,10 +111,10 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, index: usize, user: &User) 
         let arn = audited.queue.arn.shared();
         if resources.len() < MOST_PROVED {
             for capability in &held.capabilities {
-                let proved = prover.prove(queue, *capability);
-                let named = proved.iter().take(MOST_STATEMENTS);
+                let statements = holder.prove(queue, *capability);
+                let named = statements.iter().take(MOST_STATEMENTS);
                 proofs.extend(named.map(|proof| evidence(proof, &arn)));
-                more_evidence += proved.len().saturating_sub(MOST_STATEMENTS) as u64;
+                more_evidence += statements.len().saturating_sub(MOST_STATEMENTS) as u64;
             }
         }
         let is_sure = u32::try_from(queue).is_ok_and(|number| held.surely.contains(number));

@@ -1,32 +1,39 @@
 //! `user-without-group`: a user who can do something is in no group.
 
 use super::user_as_service::{self, active_keys, users};
-use super::{Audit, count, holder, list};
-use crate::access::Capability;
+use super::{Audit, count, direct_user_policy, evidence, holder, list};
+use crate::access::{Capability, Provers};
 use crate::account::User;
-use crate::finding::{Certainty, Entity, Finding, Kind, Severity, finding_id};
+use crate::finding::{Certainty, Entity, Evidence, Finding, Kind, Severity, finding_id};
 
 const RULE: &str = "user-without-group";
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
+    let provers = audit.access.provers();
     users(audit)
         .filter(|(_, user)| user.groups.is_empty())
         // A service is no person: what it takes is a role and not a group.
         .filter(|(index, user)| !user_as_service::is_told(audit, *index, user))
-        .filter_map(|(index, user)| finding(audit, index, user))
+        .filter_map(|(index, user)| finding(audit, &provers, index, user))
         .collect()
 }
 
-fn finding(audit: &Audit<'_>, index: usize, user: &User) -> Option<Finding> {
+fn finding(audit: &Audit<'_>, provers: &Provers<'_>, index: usize, user: &User) -> Option<Finding> {
     let account = audit
         .access
         .account(audit.access.principals.get(index)?.account)?;
     let held = held(audit, index, user)?;
+    let evidence = proof(audit, provers, index, user);
     let subject = Entity::new(Kind::User, user.arn.shared());
     Some(Finding {
         id: finding_id(RULE, &account.id, &subject),
         rule: RULE,
-        severity: Severity::Low,
+        // A key that opens nothing is only worth knowing.
+        severity: if evidence.is_empty() {
+            Severity::Info
+        } else {
+            Severity::Low
+        },
         title: format!("user {} is in no group", user.arn.name()),
         detail: format!(
             "The user has {held}. What every holder of a task is given, denied or required to do (a Deny without MFA, say) is \
@@ -39,7 +46,7 @@ fn finding(audit: &Audit<'_>, index: usize, user: &User) -> Option<Finding> {
         more_resources: 0,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence: Vec::new(),
+        evidence,
         more_evidence: 0,
         remedy: "Add the user to the group of the task, and take back what it holds alone; delete the user if nobody works as it."
             .to_owned(),
@@ -68,10 +75,37 @@ fn held(audit: &Audit<'_>, index: usize, user: &User) -> Option<String> {
 }
 
 fn has_rights(audit: &Audit<'_>, index: usize) -> bool {
-    audit.access.rights(index).any(|rights| {
-        Capability::ALL.into_iter().any(|capability| {
-            let when = rights.on_each().when(capability);
+    some_right(audit, index).is_some()
+}
+
+/// The first right on the first queue, where there are any.
+fn some_right(audit: &Audit<'_>, index: usize) -> Option<(u32, Capability)> {
+    let first = audit.access.rights(index).filter_map(|rights| {
+        let has = |capability: &Capability| {
+            let when = rights.on_each().when(*capability);
             when.rests_on_what_was_read()
-        })
-    })
+        };
+        let capability = Capability::ALL.into_iter().find(has)?;
+        Some((rights.queues.min()?, capability))
+    });
+    first.min()
+}
+
+/// The statements of the user's own policies; without any, those that give one of the rights on queues.
+fn proof(audit: &Audit<'_>, provers: &Provers<'_>, index: usize, user: &User) -> Vec<Evidence> {
+    if !user.inline.is_empty() || !user.attached.is_empty() {
+        let principal = audit.access.principals.get(index);
+        return principal.map_or_else(Vec::new, |principal| {
+            direct_user_policy::proof(&principal.policies)
+        });
+    }
+    let proved = || {
+        let (queue, capability) = some_right(audit, index)?;
+        let arn = audit.access.queues.get(queue as usize)?.queue.arn.shared();
+        let proofs = provers.of(index)?.prove(queue as usize, capability);
+        Some(proofs.iter().map(|proof| evidence(proof, &arn)).collect())
+    };
+    let mut proofs: Vec<Evidence> = proved().unwrap_or_default();
+    proofs.sort();
+    proofs
 }

@@ -58,6 +58,50 @@ fn without_a_place_for_it_the_environment_is_a_word_of_the_name() {
     );
 }
 
+/// The crossings of the fixture once everyone of the account may send to the queue of prod, told one by one up to `most`.
+fn with_a_wide_queue(most: u32) -> Vec<String> {
+    let text = std::fs::read_to_string(fixture("names")).unwrap();
+    let mut snapshot: Value = serde_json::from_str(&text).unwrap();
+    let queues = snapshot["account"]["queues"].as_array_mut().unwrap();
+    let prod = queues
+        .iter_mut()
+        .find(|queue| queue["arn"].as_str().unwrap().ends_with(":prod-orders"))
+        .unwrap();
+    prod["attributes"]["policy"] = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": prod["arn"],
+        "Condition": {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}}]});
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snapshot.json");
+    std::fs::write(&file, snapshot.to_string()).unwrap();
+    let toml = format!(
+        "[names]\nenvironments = [\"dev\", \"staging\", \"prod\"]\n[rules.cross-environment]\none-by-one = {most}"
+    );
+    let config = folder.path().join("patscan.toml");
+    std::fs::write(&config, toml).unwrap();
+    let report = Patscan::new(["analyze", "-f", "json", "--exit-zero"])
+        .arg(&file)
+        .arg("--config")
+        .arg(&config)
+        .run()
+        .json();
+    let crossing = findings(&report, "cross-environment");
+    crossing
+        .iter()
+        .map(|finding| finding["title"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_queue_that_lets_everyone_in_is_one_finding() {
+    assert_eq!(
+        with_a_wide_queue(3),
+        ["queue prod-orders of prod can be used by 4 principals of other environments"]
+    );
+    let one_by_one = with_a_wide_queue(4);
+    assert_eq!(one_by_one.len(), 4, "{one_by_one:?}");
+    assert!(one_by_one.iter().all(|title| title.starts_with("role ")));
+}
+
 #[test]
 fn a_mistake_is_told_by_line() {
     for (toml, says) in [

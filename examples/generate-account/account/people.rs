@@ -84,7 +84,8 @@ fn access_keys(land: &Landscape, number: usize) -> AccessKeys {
     if !random.chance(150) {
         return AccessKeys::default();
     }
-    let made = Utc.timestamp_opt(1_600_000_000 + 86_400 * (number as i64 % 1_500), 0);
+    let day = i64::try_from(number % 1_500).unwrap_or_default();
+    let made = Utc.timestamp_opt(1_600_000_000 + 86_400 * day, 0);
     AccessKeys {
         active: 1,
         oldest: made.single(),
