@@ -196,7 +196,7 @@ impl Answer {
 
     /// A page of `ListAccessKeys`: the status of each key and the day on which it was made.
     pub(crate) fn access_keys(keys: &[(&str, &str)], marker: Option<&str>) -> Self {
-        let members: String = keys
+        let members: Vec<String> = keys
             .iter()
             .map(|(status, day)| {
                 format!(
@@ -205,6 +205,7 @@ impl Answer {
                 )
             })
             .collect();
+        let members = members.concat();
         let more = marker.map_or("<IsTruncated>false</IsTruncated>".to_owned(), |marker| {
             format!("<IsTruncated>true</IsTruncated><Marker>{marker}</Marker>")
         });
