@@ -3,12 +3,12 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::access::{Access, Capability, QueueSet, Who};
-use crate::account::{Account, GapEffect};
+use crate::account::{Account, GapEffect, Note, User};
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
 use crate::parallel::few_in_parallel;
 use crate::policy::Formula;
-use crate::report::{AccountGap, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
+use crate::report::{AccountGap, AccountNote, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
 use crate::rules::{self, Audit, Settings};
 use crate::triage::{Known, Scanned, Scope, Skipped, causes, triage, waive};
 
@@ -33,6 +33,34 @@ pub fn report(access: &Access<'_>, settings: &Settings, generated_at: DateTime<U
     report.rules_off = settings.off();
     report.coverage = coverage(access);
     report
+        .coverage
+        .add_notes(accounts.iter().filter_map(unasked_access_keys));
+    report
+}
+
+/// Snapshots that an older patscan made hold no access keys: said once, since nobody looked whether services work as users.
+fn unasked_access_keys(account: &Account) -> Option<AccountNote> {
+    let unasked = |user: &&User| user.access_keys.is_none();
+    let number = account.users.iter().filter(unasked).count();
+    if number == 0 || account.coverage.lacks_access_keys() {
+        return None;
+    }
+    let of_users = match number {
+        1 => "one user".to_owned(),
+        number => format!("{number} users"),
+    };
+    Some(AccountNote {
+        account: account.id.clone(),
+        note: Note {
+            region: None,
+            service: "iam".to_owned(),
+            resource: None,
+            detail: format!(
+                "access keys of {of_users} are not in the snapshot, so user-as-service was not checked for them; make a new one \
+                 with `patscan --save-snapshot FILE`"
+            ),
+        },
+    })
 }
 
 /// Adds to a report what is known of its findings: which are accepted, what is new since an earlier report, and

@@ -138,15 +138,14 @@ pub(crate) fn fixture(scenario: &str) -> PathBuf {
     fixtures().join(scenario).join("snapshot.json")
 }
 
-/// Audits a fixture and gives the JSON report.
+/// Audits a fixture, with its configuration if it has one, and gives the JSON report.
 pub(crate) fn audit(scenario: &str) -> Value {
-    let snapshot = fixture(scenario);
-    Patscan::new([
-        OsStr::new("analyze"),
-        snapshot.as_os_str(),
-        OsStr::new("-f"),
-        OsStr::new("json"),
-    ])
-    .run()
-    .json()
+    let run = Patscan::new(["analyze", "-f", "json"]).arg(fixture(scenario));
+    let config = fixtures().join(scenario).join("patscan.toml");
+    let run = if config.is_file() {
+        run.arg("--config").arg(config)
+    } else {
+        run
+    };
+    run.run().json()
 }

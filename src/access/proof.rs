@@ -11,7 +11,7 @@ use super::decide::{Layer, Matched};
 use super::principal::Principal;
 use super::rights::{Decided, Row};
 use super::sides::{QueueSide, RequesterSide};
-use crate::policy::Effect;
+use crate::policy::{Effect, Formula};
 
 /// A statement that takes part in giving a capability.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -192,8 +192,23 @@ impl Prover<'_> {
         queue: usize,
         capability: Capability,
     ) -> Vec<Proof> {
+        self.decide(workload, queue, capability).1
+    }
+
+    /// When any session may do what the capability takes, even if nothing comes of it: deleting without receiving lacks the
+    /// receipt of a message, and counts as no right elsewhere (C.2).
+    pub fn when_alone(&self, queue: usize, capability: Capability) -> Formula {
+        self.decide(None, queue, capability).0.settled()
+    }
+
+    fn decide(
+        &self,
+        workload: Option<usize>,
+        queue: usize,
+        capability: Capability,
+    ) -> (Formula, Vec<Proof>) {
         let Some(audited) = self.access.queues.get(queue) else {
-            return Vec::new();
+            return (Formula::Never, Vec::new());
         };
         let queue_side = QueueSide::of(audited, self.access.tags_matter);
         let workload = workload.and_then(|place| self.principal.workloads.get(place));
@@ -215,6 +230,7 @@ impl Prover<'_> {
             let policies = self.principal.policies.iter();
             RequesterSide::of(self.principal, &policies, self.access.tags_matter)
         });
+        let mut any = Formula::Never;
         let mut matched = Vec::new();
         for caller in callers {
             let comer = Comer {
@@ -234,8 +250,9 @@ impl Prover<'_> {
             if !when.is_never() {
                 matched.extend(of_caller);
             }
+            any = any.or(when);
         }
-        proofs(capability, &matched)
+        (any, proofs(capability, &matched))
     }
 }
 

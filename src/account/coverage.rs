@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The operation that reads access keys.
+const ACCESS_KEYS: &str = "ListAccessKeys";
+
 /// What was left unread, was skipped on request, or is worth knowing about the scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
@@ -20,6 +23,19 @@ impl Coverage {
     /// Whether nothing that could hide a finding was left unread.
     pub fn is_complete(&self) -> bool {
         !self.gaps.iter().any(|gap| gap.effect == GapEffect::MayHide)
+    }
+
+    /// Whether nothing about who may do what was left unread in IAM: access keys tell only who works as a user.
+    pub fn principals_were_read(&self) -> bool {
+        !self.gaps.iter().any(|gap| {
+            gap.service == "iam" && gap.effect == GapEffect::MayHide && gap.operation != ACCESS_KEYS
+        })
+    }
+
+    /// Whether some failed read says why access keys are unknown.
+    pub fn lacks_access_keys(&self) -> bool {
+        let mut gaps = self.gaps.iter();
+        gaps.any(|gap| gap.service == "iam" && gap.operation == ACCESS_KEYS)
     }
 
     pub(super) fn sort(&mut self) {

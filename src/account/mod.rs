@@ -19,7 +19,7 @@ pub use coverage::{Coverage, Gap, GapEffect, Note};
 pub use delivery::{Channel, Delivery, DeliveryKind, Filter, Sender};
 pub use key::{Grant, Key, KeyManager};
 pub use organization::{ControlLevel, ControlPolicy, Membership, Organization};
-pub use principal::{Group, InlinePolicy, ManagedPolicy, PolicyText, Role, Tag, User};
+pub use principal::{AccessKeys, Group, InlinePolicy, ManagedPolicy, PolicyText, Role, Tag, User};
 pub use queue::{Encryption, Queue, QueueAttributes, Redrive, RedriveAllow};
 pub use snapshot::{SnapshotError, SnapshotFile, from_slice, read};
 pub(crate) use workload::unqualified_function;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -103,6 +104,22 @@ pub struct User {
     /// ARN of the managed policy that is the permissions boundary.
     #[serde(default)]
     pub boundary: Option<Arn>,
+    /// Its access keys; none when they were not asked for (older snapshots) or could not be read (a gap says why).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_keys: Option<AccessKeys>,
+}
+
+/// What is known of the access keys of a user. Their ids are not kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessKeys {
+    /// How many are active.
+    pub active: u32,
+    /// When the oldest active one was made.
+    #[serde(default)]
+    pub oldest: Option<DateTime<Utc>>,
+    /// When the newest active one was made.
+    #[serde(default)]
+    pub newest: Option<DateTime<Utc>>,
 }
 
 /// An IAM group.

@@ -66,6 +66,8 @@ calls! {
         "statements", "what the policy allows, denies or bounds is not taken into account";
     GET_POLICY_VERSION = "iam" "GetPolicyVersion", Some("iam:GetPolicyVersion"), MAY_HIDE,
         "statements", "what the policy allows, denies or bounds is not taken into account";
+    LIST_ACCESS_KEYS = "iam" "ListAccessKeys", Some("iam:ListAccessKeys"), MAY_HIDE,
+        "access keys", "whether a service works as the user is not in this report";
     DESCRIBE_ORGANIZATION = "organizations" "DescribeOrganization", Some("organizations:DescribeOrganization"), MAY_OVERSTATE,
         "organization and control policies", "service and resource control policies are not read, and access can only be smaller than shown";
     LIST_ROOTS = "organizations" "ListRoots", Some("organizations:ListRoots"), MAY_OVERSTATE,

@@ -64,6 +64,7 @@ const MISSING_RESOURCE: &[&str] = &[
     "AWS.SimpleQueueService.NonExistentQueue",
     "ClusterNotFoundException",
     "NoSuchBucket",
+    "NoSuchEntity",
     "NotFound",
     "NotFoundException",
     "QueueDoesNotExist",

@@ -1,20 +1,24 @@
 //! Users, groups, roles and policies: `GetAccountAuthorizationDetails` of the AWS IAM API, with `GetPolicy` and
-//! `GetPolicyVersion` for the documents that it leaves out, and `ListAccountAliases`.
+//! `GetPolicyVersion` for the documents that it leaves out, `ListAccessKeys` of each user, and `ListAccountAliases`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput;
+use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
+use chrono::DateTime;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::Scan;
 use super::calls::{
-    GET_ACCOUNT_AUTHORIZATION_DETAILS, GET_POLICY, GET_POLICY_VERSION, LIST_ACCOUNT_ALIASES,
+    GET_ACCOUNT_AUTHORIZATION_DETAILS, GET_POLICY, GET_POLICY_VERSION, LIST_ACCESS_KEYS,
+    LIST_ACCOUNT_ALIASES,
 };
 use super::failure::Failure;
 use super::identity::{Malformed, decoded, group, managed_policy, role, user};
-use crate::account::{Group, ManagedPolicy, PolicyText, Role, User};
+use super::reader::Unfinished;
+use crate::account::{AccessKeys, Group, ManagedPolicy, PolicyText, Role, User};
 use crate::arn::Arn;
 
 /// A page of `GetAccountAuthorizationDetails`, the largest that IAM allows.
@@ -87,7 +91,65 @@ pub(super) async fn identities(scan: &Scan<'_>) -> Identities {
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
+    found.users = stream::iter(found.users)
+        .map(|user| with_access_keys(scan, &client, user))
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
     found
+}
+
+/// The user with what its access keys say; none when it was deleted meanwhile.
+async fn with_access_keys(scan: &Scan<'_>, client: &Client, mut user: User) -> Option<User> {
+    let mut keys = AccessKeys::default();
+    let read = scan
+        .reader
+        .every_page(
+            &LIST_ACCESS_KEYS,
+            None,
+            |marker| {
+                client
+                    .list_access_keys()
+                    .user_name(user.arn.name())
+                    .set_marker(marker)
+                    .send()
+            },
+            |page| page.marker().filter(|_| page.is_truncated()),
+            |page| {
+                for key in page.access_key_metadata() {
+                    keys.add(key);
+                }
+            },
+        )
+        .await;
+    match read {
+        Ok(()) => user.access_keys = Some(keys),
+        Err(Unfinished { failure, .. }) => {
+            let arn = user.arn.as_str();
+            if !scan
+                .reader
+                .still_exists(&LIST_ACCESS_KEYS, None, arn, &failure)
+            {
+                return None;
+            }
+        }
+    }
+    Some(user)
+}
+
+impl AccessKeys {
+    fn add(&mut self, key: &AccessKeyMetadata) {
+        if key.status() != Some(&StatusType::Active) {
+            return;
+        }
+        self.active += 1;
+        let made = key
+            .create_date()
+            .and_then(|made| DateTime::from_timestamp(made.secs(), 0));
+        self.oldest = [self.oldest, made].into_iter().flatten().min();
+        self.newest = [self.newest, made].into_iter().flatten().max();
+    }
 }
 
 impl Identities {

@@ -38,6 +38,7 @@ pub(super) fn user(detail: &UserDetail) -> Result<User, Malformed> {
         inline: inline(detail.user_policy_list()),
         attached: attached(detail.attached_managed_policies(), name)?,
         boundary: boundary(detail.permissions_boundary(), name)?,
+        access_keys: None,
     })
 }
 

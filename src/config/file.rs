@@ -18,8 +18,9 @@ use super::Output;
 use crate::arn::AccountId;
 use crate::collect::Skippable;
 use crate::finding::Severity;
+use crate::policy::Glob;
 use crate::report::Format;
-use crate::rules::{Choice, RULES};
+use crate::rules::{Choice, NamePattern, NamedKind, Names, NamesError, RULES};
 use crate::toml_file::{self, TomlFileError};
 use crate::triage::Audience;
 
@@ -41,6 +42,9 @@ pub struct ConfigFile {
     pub baseline: Option<PathBuf>,
     /// Findings that are accepted.
     pub waivers: WaiversSection,
+    /// How roles, users, groups, queues and functions are named.
+    #[serde(deserialize_with = "checked_names")]
+    pub names: Option<NamesSection>,
     /// Rules that are switched off, or graver or less grave than usual.
     #[schemars(schema_with = "rules_schema")]
     pub rules: BTreeMap<String, RuleSection>,
@@ -88,6 +92,50 @@ pub struct WaiversSection {
     pub must_expire: Option<bool>,
     /// Days before its last day from which on a waiver is told of; 14 when not given.
     pub warn_days: Option<u64>,
+}
+
+/// `[names]`: what `name-pattern` and `cross-environment` go by.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct NamesSection {
+    /// What names look like: `<env>-<service>[-<part>]`.
+    pub pattern: Option<Word<NamePattern>>,
+    /// What `<env>` stands for.
+    pub environments: Option<Vec<String>>,
+    /// Names that need not fit and belong to no environment; `*` and `?` are wildcards.
+    pub exceptions: Option<Vec<String>>,
+    /// IAM paths under which users, groups and roles stand: `/apps/`.
+    pub paths: Option<Vec<String>>,
+    /// What the pattern and the paths are for; everything when not given.
+    pub kinds: Option<Vec<Word<NamedKind>>>,
+}
+
+impl NamesSection {
+    /// What the rules are told.
+    pub(super) fn names(&self) -> Names {
+        let texts = |texts: &Option<Vec<String>>| texts.clone().unwrap_or_default();
+        let exceptions = self.exceptions.iter().flatten();
+        let kinds = self.kinds.iter().flatten();
+        Names {
+            pattern: self.pattern.as_ref().map(|Word(pattern)| pattern.clone()),
+            environments: texts(&self.environments),
+            exceptions: exceptions.map(|text| Glob::new(text)).collect(),
+            paths: texts(&self.paths),
+            kinds: kinds.map(|Word(kind)| *kind).collect(),
+        }
+    }
+}
+
+/// Keys that make no sense together are a mistake of the section.
+fn checked_names<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<NamesSection>, D::Error> {
+    let section = Option::<NamesSection>::deserialize(deserializer)?;
+    if let Some(section) = &section {
+        let checked: Result<(), NamesError> = section.names().check();
+        checked.map_err(D::Error::custom)?;
+    }
+    Ok(section)
 }
 
 /// `[rules.RULE]`: what is chosen for one rule.
@@ -177,6 +225,22 @@ impl Worded for AccountId {
 
     fn words() -> Schema {
         json_schema!({"type": "string", "pattern": "^[0-9]{12}$"})
+    }
+}
+
+impl Worded for NamePattern {
+    const NAME: &'static str = "NamePattern";
+
+    fn words() -> Schema {
+        json_schema!({"type": "string", "minLength": 1})
+    }
+}
+
+impl Worded for NamedKind {
+    const NAME: &'static str = "NamedKind";
+
+    fn words() -> Schema {
+        json_schema!({"type": "string", "enum": Self::ALL.map(Self::as_str)})
     }
 }
 
@@ -271,7 +335,8 @@ impl ConfigFile {
                 file: self.waivers.file.or(below.waivers.file),
                 ..below.waivers
             },
-            // The environment says nothing of rules.
+            // The environment says nothing of names and rules.
+            names: below.names,
             rules: below.rules,
         }
     }

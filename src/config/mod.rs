@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub use self::file::{ConfigFile, FILE_NAME, OutputSection, SourceSection, Word, Worded};
+pub use self::file::{
+    ConfigFile, FILE_NAME, NamesSection, OutputSection, SourceSection, Word, Worded,
+};
 
 use self::environment::Environment;
 use crate::arn::AccountId;
@@ -150,6 +152,7 @@ impl Settings {
         let sections = self.values.rules.iter();
         rules::Settings {
             trusted: trusted.map(|Word(account)| account.clone()).collect(),
+            names: self.values.names.as_ref().map(NamesSection::names),
             choices: sections
                 .map(|(rule, section)| (rule.clone(), section.clone().into()))
                 .collect(),

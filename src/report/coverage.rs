@@ -73,6 +73,13 @@ impl Coverage {
         self.gaps.dedup();
     }
 
+    /// Adds notes that showed only when what was read was looked at.
+    pub fn add_notes(&mut self, notes: impl IntoIterator<Item = AccountNote>) {
+        self.notes.extend(notes);
+        self.notes
+            .sort_by(|a, b| (&a.account, &a.note).cmp(&(&b.account, &b.note)));
+    }
+
     /// Whether nothing was left unread that could hide something.
     pub fn complete(&self) -> bool {
         !self

@@ -4,7 +4,7 @@
 
 use super::{Audit, Parameter, count, region};
 use crate::access::{Capability, QueueSet};
-use crate::account::{Account, Gap, GapEffect};
+use crate::account::Account;
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
 };
@@ -63,9 +63,7 @@ pub(super) fn findings(audit: &Audit<'_>, capability: Capability, words: &Words)
 /// Whether everybody's policies were read as far as a scan reads them at all.
 fn principals_were_read(account: &Account) -> bool {
     let coverage = &account.coverage;
-    let is_missing = |gap: &Gap| gap.service == "iam" && gap.effect == GapEffect::MayHide;
-    !coverage.skipped.iter().any(|service| service == "iam")
-        && !coverage.gaps.iter().any(is_missing)
+    !coverage.skipped.iter().any(|service| service == "iam") && coverage.principals_were_read()
 }
 
 /// The queues on which nobody who is known, and nobody who could be, has the capability.

@@ -18,6 +18,8 @@ pub(super) struct Breadth {
     pub(super) reasons: Vec<Reason>,
     /// Whether it concerns queues, so that what it reaches can be told queue by queue.
     pub(super) about_queues: bool,
+    /// Whether of queues it concerns none but by name patterns that none has.
+    pub(super) on_no_queue: bool,
 }
 
 /// One thing that is too wide.
@@ -98,7 +100,11 @@ pub(super) fn of_identity_statement(
             reasons.extend(named_actions(statement, scope));
         }
     }
-    breadth(statement, reasons, scope != Scope::Nowhere)
+    Some(Breadth {
+        about_queues: scope != Scope::Nowhere,
+        on_no_queue: scope == Scope::PatternOfNone,
+        ..breadth(statement, reasons)?
+    })
 }
 
 /// Whether every action and every resource of a statement is written out: then nothing about it can be too wide.
@@ -128,10 +134,10 @@ pub(super) fn of_queue_statement(statement: &Statement) -> Option<Breadth> {
     } else {
         action_patterns(statement, steps_of_actions(Scope::OneQueue))
     };
-    breadth(statement, reasons, true)
+    breadth(statement, reasons)
 }
 
-fn breadth(statement: &Statement, mut reasons: Vec<Reason>, about_queues: bool) -> Option<Breadth> {
+fn breadth(statement: &Statement, mut reasons: Vec<Reason>) -> Option<Breadth> {
     if is_confined(statement) {
         for reason in &mut reasons {
             reason.severity = reason.severity.lowered(1);
@@ -146,7 +152,8 @@ fn breadth(statement: &Statement, mut reasons: Vec<Reason>, about_queues: bool) 
     Some(Breadth {
         severity: reasons.first()?.severity,
         reasons,
-        about_queues,
+        about_queues: true,
+        on_no_queue: false,
     })
 }
 

@@ -139,7 +139,7 @@ fn remedy(user: &User) -> String {
 }
 
 /// The statements of the policies, each with its actions and resources as written.
-fn proof(policies: &[Policy]) -> Vec<Evidence> {
+pub(super) fn proof(policies: &[Policy]) -> Vec<Evidence> {
     let mut all: Vec<Evidence> = policies
         .iter()
         .flat_map(|policy| {

@@ -5,7 +5,8 @@
 
 use std::net::IpAddr;
 
-use crate::access::{Access, AuditedQueue, Capability, Outsider};
+use super::Audit;
+use crate::access::{Access, AuditedQueue, Capability, Outsider, QueueSet, Who};
 use crate::finding::{
     Certainty, Entity, Evidence, Finding, Kind, PrincipalRef, ResourceRef, Severity, finding_id,
 };
@@ -24,6 +25,22 @@ pub(super) enum Confinement {
     Source(Vec<String>),
     /// Requests on behalf of a source whose ARN names no account, which somebody else can create again.
     WeakSource,
+}
+
+/// The queues on which anyone, or anyone with credentials, has a capability whatever the circumstances: that somebody has it there
+/// tells nothing of what that somebody is for.
+pub(super) fn open_queues(audit: &Audit<'_>, capability: Capability) -> QueueSet {
+    let is_open = |audited: &AuditedQueue<'_>| {
+        audited.outsiders.iter().any(|outsider| {
+            matches!(outsider.who, Who::Anonymous | Who::AnyPrincipal)
+                && outsider.when(capability).is_always()
+        })
+    };
+    let queues = audit.access.queues.iter().zip(0..);
+    queues
+        .filter(|(audited, _)| is_open(audited))
+        .map(|(_, number)| number)
+        .collect()
 }
 
 /// What the literal confines requesters to; none when anybody can make it hold.

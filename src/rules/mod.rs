@@ -9,10 +9,15 @@ mod breadth;
 mod broken_delivery;
 mod can_self_grant;
 mod can_take_over;
+mod carriers;
+mod cross_environment;
 mod direct_user_policy;
+mod excess_queue_right;
 mod exposure;
 mod external_access;
 mod message_cycle;
+mod name_pattern;
+mod names;
 mod overbroad_wildcard;
 mod page;
 mod public_queue;
@@ -22,9 +27,13 @@ mod queue_without_generator;
 mod settings;
 mod shared_role;
 mod unscoped_service;
+mod unused_wildcard;
+mod user_as_service;
+mod user_without_group;
 
 use std::sync::Arc;
 
+pub use self::names::{NamePattern, NamedKind, Names, NamesError, UnknownNamedKind};
 pub use self::page::FrontMatter;
 pub use self::settings::{Choice, Parameter, Settings};
 
@@ -103,9 +112,16 @@ pub const RULES: &[Rule] = &[
     rule!(broken_delivery, "broken-delivery"),
     rule!(can_self_grant, "can-self-grant"),
     rule!(can_take_over, "can-take-over"),
+    rule!(
+        cross_environment,
+        "cross-environment",
+        &[cross_environment::ONE_BY_ONE]
+    ),
     rule!(direct_user_policy, "direct-user-policy"),
+    rule!(excess_queue_right, "excess-queue-right"),
     rule!(external_access, "external-access"),
     rule!(message_cycle, "message-cycle"),
+    rule!(name_pattern, "name-pattern", &[name_pattern::ONE_BY_ONE]),
     rule!(overbroad_wildcard, "overbroad-wildcard"),
     rule!(public_queue, "public-queue"),
     rule!(queue_feedback_loop, "queue-feedback-loop"),
@@ -121,6 +137,9 @@ pub const RULES: &[Rule] = &[
     ),
     rule!(shared_role, "shared-role"),
     rule!(unscoped_service, "unscoped-service"),
+    rule!(unused_wildcard, "unused-wildcard"),
+    rule!(user_as_service, "user-as-service"),
+    rule!(user_without_group, "user-without-group"),
 ];
 
 /// The findings of every rule that is not switched off.
@@ -187,9 +206,10 @@ fn count(number: usize, noun: &str) -> String {
         format!("one {noun}")
     } else {
         let (stem, plural) = match noun.strip_suffix('y') {
-            Some(stem) => (stem, "ies"),
+            // "queries", but "keys".
+            Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => (stem, "ies"),
             None if noun.ends_with('s') => (noun, "es"),
-            None => (noun, "s"),
+            _ => (noun, "s"),
         };
         format!("{number} {stem}{plural}")
     }

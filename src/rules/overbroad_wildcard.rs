@@ -1,13 +1,14 @@
 //! `overbroad-wildcard`: Allow statements that grant more than one could mean.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::breadth::{self, Breadth};
-use super::{Audit, holder, list, principal_ref, region, short};
-use crate::access::{Capability, Policy, QueueSet, SQS_ACTIONS, inline_policies};
+use super::carriers::{Carrier, carriers};
+use super::{Audit, holder, list, region, short, unused_wildcard};
+use crate::access::{Capability, Policy, QueueSet, SQS_ACTIONS};
 use crate::account::{Account, Queue};
-use crate::arn::Arn;
 use crate::finding::{
     Certainty, Entity, Evidence, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef,
     Severity, finding_id,
@@ -20,8 +21,12 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, account) in audit.accounts.iter().enumerate() {
         let view = AccountView::new(audit, index, account);
-        findings.extend(view.managed());
-        findings.extend(view.inline());
+        let carriers = carriers(audit, index, account);
+        findings.extend(
+            carriers
+                .iter()
+                .filter_map(|carrier| view.of_carrier(carrier)),
+        );
         findings.extend(view.queue_policies());
     }
     findings
@@ -34,24 +39,13 @@ struct Wide<'p> {
     breadth: Breadth,
 }
 
-/// A managed policy with everyone who carries it.
-#[derive(Default)]
-struct Carried<'p> {
-    policy: Option<&'p Policy>,
-    /// Users and roles, by index.
-    holders: BTreeSet<usize>,
-    groups: Vec<PrincipalRef>,
-}
-
-/// One account, with an eye to who carries which policy.
+/// One account.
 struct AccountView<'a> {
     audit: &'a Audit<'a>,
     index: usize,
     account: &'a Account,
     /// The account's queues.
     queues: QueueSet,
-    /// The account's principals, by index.
-    principals: HashMap<&'a Arn, usize>,
 }
 
 /// The queues that statements reach, as they stand.
@@ -86,126 +80,12 @@ impl<'a> AccountView<'a> {
                 .filter(|(audited, _)| audited.account == index)
                 .map(|(_, number)| number)
                 .collect(),
-            principals: audit
-                .access
-                .principals
-                .iter()
-                .enumerate()
-                .filter(|(_, principal)| principal.account == index)
-                .map(|(place, principal)| (principal.arn, place))
-                .collect(),
         }
     }
 
-    /// The indices of the account's principals, in order.
-    fn principals(&self) -> impl Iterator<Item = usize> + '_ {
-        let all = self.audit.access.principals.iter().enumerate();
-        all.filter(|(_, principal)| principal.account == self.index)
-            .map(|(index, _)| index)
-    }
-
-    fn managed(&self) -> Vec<Finding> {
-        // Who carries a policy, directly or through a group; boundaries do not grant and do not count.
-        let mut carried: BTreeMap<&str, Carried<'_>> = BTreeMap::new();
-        for index in self.principals() {
-            let Some(principal) = self.audit.access.principals.get(index) else {
-                continue;
-            };
-            for policy in &principal.policies {
-                if policy.name == policy.owner {
-                    let carried = carried.entry(&policy.name).or_default();
-                    carried.policy = Some(policy);
-                    carried.holders.insert(index);
-                }
-            }
-        }
-        for group in &self.account.groups {
-            for arn in &group.attached {
-                let carried = carried.entry(arn.as_str()).or_default();
-                carried
-                    .groups
-                    .push(holder(Entity::new(Kind::Group, group.arn.shared())));
-            }
-        }
-        carried
-            .into_iter()
-            .filter_map(|(arn, carried)| {
-                let parsed;
-                let policy = if let Some(policy) = carried.policy {
-                    policy
-                } else {
-                    // Attached to a group without members only, so that no principal has it parsed.
-                    parsed = self.parse_managed(arn)?;
-                    &parsed
-                };
-                let wide = self.wide_statements([policy]);
-                let mut principals = carried.groups;
-                principals.extend(self.refs(&carried.holders));
-                let subject = Entity::new(Kind::Policy, arn);
-                self.finding(subject, principals, &carried.holders, &wide)
-            })
-            .collect()
-    }
-
-    fn parse_managed(&self, arn: &str) -> Option<Policy> {
-        let policy = self
-            .account
-            .policies
-            .iter()
-            .find(|policy| policy.arn.as_str() == arn)?;
-        Some(Policy::parse(
-            arn,
-            arn,
-            policy.document.as_ref()?.as_str(),
-            PolicyKind::Identity,
-        ))
-    }
-
-    fn inline(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for index in self.principals() {
-            let Some(principal) = self.audit.access.principals.get(index) else {
-                continue;
-            };
-            let own: Vec<&Policy> = principal
-                .policies
-                .iter()
-                .filter(|policy| *policy.owner == *principal.arn.as_str())
-                .collect();
-            let holders = BTreeSet::from([index]);
-            let wide = self.wide_statements(own);
-            let subject = Entity::new(principal.kind, principal.arn.shared());
-            findings.extend(self.finding(subject, self.refs(&holders), &holders, &wide));
-        }
-        let mut members: HashMap<&str, Vec<&Arn>> = HashMap::new();
-        for user in &self.account.users {
-            for group in &user.groups {
-                members.entry(group).or_default().push(&user.arn);
-            }
-        }
-        for group in &self.account.groups {
-            let policies = inline_policies(Kind::Group, &group.arn, &group.inline);
-            let members: BTreeSet<usize> = members
-                .get(group.arn.name())
-                .into_iter()
-                .flatten()
-                .filter_map(|user| self.principals.get(user).copied())
-                .collect();
-            let subject = Entity::new(Kind::Group, group.arn.shared());
-            let mut principals = vec![holder(subject.clone())];
-            principals.extend(self.refs(&members));
-            let wide = self.wide_statements(&policies);
-            findings.extend(self.finding(subject, principals, &members, &wide));
-        }
-        findings
-    }
-
-    fn refs(&self, principals: &BTreeSet<usize>) -> Vec<PrincipalRef> {
-        principals
-            .iter()
-            .filter_map(|index| self.audit.access.principals.get(*index))
-            .map(principal_ref)
-            .collect()
+    fn of_carrier(&self, carrier: &Carrier) -> Option<Finding> {
+        let wide = self.wide_statements(&carrier.policies);
+        self.finding(carrier, &wide)
     }
 
     fn wide_statements<'p>(&self, policies: impl IntoIterator<Item = &'p Policy>) -> Vec<Wide<'p>> {
@@ -220,37 +100,39 @@ impl<'a> AccountView<'a> {
             })
             .filter(|(_, statement)| statement.effect == Effect::Allow)
             .filter_map(|(policy, statement)| {
+                let breadth = self.breadth(statement)?;
                 Some(Wide {
                     policy,
                     statement,
-                    breadth: breadth::of_identity_statement(statement, &|pattern| {
-                        self.audit
-                            .access
-                            .reached_by(pattern)
-                            .intersection_len(&self.queues)
-                    })?,
+                    breadth,
                 })
             })
             .collect()
     }
 
-    fn finding(
-        &self,
-        subject: Entity,
-        mut principals: Vec<PrincipalRef>,
-        holders: &BTreeSet<usize>,
-        wide: &[Wide<'_>],
-    ) -> Option<Finding> {
+    /// How wide a statement of an identity-based policy is; none where `unused-wildcard` tells all there is to say of it.
+    fn breadth(&self, statement: &Statement) -> Option<Breadth> {
+        let may_be_used = Cell::new(false);
+        let breadth = breadth::of_identity_statement(statement, &|pattern| {
+            let reached = self.audit.access.reached_by(pattern);
+            let number = reached.intersection_len(&self.queues);
+            if number == 0 && !unused_wildcard::is_unused(self.audit, pattern) {
+                may_be_used.set(true);
+            }
+            number
+        })?;
+        (!breadth.on_no_queue || may_be_used.get()).then_some(breadth)
+    }
+
+    fn finding(&self, carrier: &Carrier, wide: &[Wide<'_>]) -> Option<Finding> {
         let widest = wide.iter().max_by_key(|wide| wide.breadth.severity)?;
         let reached = self.reached(wide);
-        let dormant = self.is_dormant(wide, holders, &reached);
+        let dormant = self.is_dormant(wide, &carrier.holders, &reached);
         let severity = if dormant {
             Severity::Info
         } else {
             widest.breadth.severity
         };
-        principals.sort();
-        principals.dedup();
         let reasons = reasons(wide);
         let blocked = if dormant {
             " Today a boundary or a Deny blocks all of it for everyone who carries it."
@@ -258,8 +140,8 @@ impl<'a> AccountView<'a> {
             ""
         };
         Some(self.build(
-            subject,
-            principals,
+            carrier.subject.clone(),
+            carrier.principals(self.audit),
             wide,
             &reached,
             severity,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{RULES, Rule};
+use super::{Names, RULES, Rule};
 use crate::arn::AccountId;
 use crate::finding::{Finding, Severity};
 
@@ -22,6 +22,8 @@ pub struct Parameter {
 pub struct Settings {
     /// Accounts that may have access to queues without being reported.
     pub trusted: BTreeSet<AccountId>,
+    /// How things are named; nothing is said of names when none.
+    pub names: Option<Names>,
     /// What was chosen for single rules, by id.
     pub choices: BTreeMap<String, Choice>,
 }

@@ -125,11 +125,13 @@ fn digests<'a>(texts: &[(&'a AccountId, &str)]) -> Digests<'a> {
     )
 }
 
-/// A hash over texts that does not see how they are laid out.
+/// A hash over texts that sees neither how they are laid out nor in which order their accounts came.
 fn digest(texts: &[&str]) -> [u8; 32] {
+    let mut texts: Vec<Vec<u8>> = texts.iter().map(|text| compact(text)).collect();
+    texts.sort_unstable();
     let mut hash = Sha256::new();
     for text in texts {
-        hash.update(compact(text));
+        hash.update(text);
         hash.update([0]);
     }
     hash.finalize().into()
@@ -163,5 +165,10 @@ mod tests {
         assert_eq!(compact(r#"["\\" , "\" ,"]"#), br#"["\\","\" ,"]"#);
         assert_eq!(digest(&["{ }"]), digest(&["{}"]));
         assert_ne!(digest(&["\" \""]), digest(&["\"\""]));
+    }
+
+    #[test]
+    fn the_order_of_texts_does_not_count() {
+        assert_eq!(digest(&["{}", "[]"]), digest(&["[]", "{}"]));
     }
 }

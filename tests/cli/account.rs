@@ -82,6 +82,7 @@ fn expected() -> BTreeSet<Seen> {
             vec!["eu-west-1/partner"],
         ),
         ("direct-user-policy", "medium", iam("user/ben"), vec![]),
+        ("user-without-group", "low", iam("user/ben"), vec![]),
         (
             "queue-without-consumer",
             "info",

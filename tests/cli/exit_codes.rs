@@ -42,8 +42,8 @@ fn findings_at_or_above_the_threshold_exit_1() {
         ("critical", "2 findings"),
         ("high", "5 findings"),
         ("medium", "6 findings"),
-        ("low", "7 findings"),
-        ("info", "8 findings"),
+        ("low", "8 findings"),
+        ("info", "9 findings"),
     ] {
         let run = Patscan::new(["demo", "--fail-on", threshold]).run();
         assert_eq!(run.code, 1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use patscan::account::{Account, Encryption, KeyManager, Organization};
+use patscan::account::{AccessKeys, Account, Encryption, KeyManager, Organization};
 use patscan::arn::Arn;
 use patscan::collect::{CALLS, Progress, Unit, collect};
 
@@ -65,6 +65,10 @@ fn people_are_read_with_their_groups(account: &Account) {
     assert_eq!(alice.tags[0].value, "orders");
     assert!(alice.inline.is_empty());
     assert_eq!(bob.inline[0].name, "direct");
+    assert_eq!(alice.access_keys, Some(AccessKeys::default()));
+    let keys = bob.access_keys.as_ref().unwrap();
+    assert_eq!(keys.active, 1);
+    assert!(keys.oldest.is_some() && keys.oldest == keys.newest);
     let [operators] = account.groups.as_slice() else {
         panic!("{:?}", account.groups);
     };

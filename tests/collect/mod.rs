@@ -1,5 +1,6 @@
 //! Collecting an account, against an emulator and against answers by plan.
 
+mod access_keys;
 mod account;
 mod around;
 mod environment;

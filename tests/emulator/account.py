@@ -48,6 +48,9 @@ iam.put_group_policy(
 iam.create_user(UserName="alice", Path="/people/", Tags=[{"Key": "team", "Value": "orders"}])
 iam.add_user_to_group(GroupName="operators", UserName="alice")
 iam.create_user(UserName="bob")
+iam.create_access_key(UserName="bob")
+retired = iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+iam.update_access_key(UserName="bob", AccessKeyId=retired, Status="Inactive")
 iam.put_user_policy(
     UserName="bob", PolicyName="direct", PolicyDocument=document(allow("sqs:PurgeQueue"))
 )

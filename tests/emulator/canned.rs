@@ -116,6 +116,7 @@ impl Answer {
             "sts:GetCallerIdentity" => return Self::caller(ACCOUNT),
             "iam:ListAccountAliases" => "<ListAccountAliasesResponse><ListAccountAliasesResult><IsTruncated>false</IsTruncated><AccountAliases><member>example</member></AccountAliases></ListAccountAliasesResult></ListAccountAliasesResponse>".to_owned(),
             "iam:GetAccountAuthorizationDetails" => return Self::authorization_details("", None),
+            "iam:ListAccessKeys" => return Self::access_keys(&[], None),
             "ec2:DescribeRegions" => "<DescribeRegionsResponse><regionInfo>\
                 <item><regionName>us-east-1</regionName><optInStatus>opt-in-not-required</optInStatus></item>\
                 <item><regionName>eu-west-1</regionName><optInStatus>opted-in</optInStatus></item>\
@@ -193,6 +194,27 @@ impl Answer {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             ..Self::ok(body)
         }
+    }
+
+    /// A page of `ListAccessKeys`: the status of each key and the day on which it was made.
+    pub(crate) fn access_keys(keys: &[(&str, &str)], marker: Option<&str>) -> Self {
+        let members: Vec<String> = keys
+            .iter()
+            .map(|(status, day)| {
+                format!(
+                    "<member><UserName>u</UserName><AccessKeyId>AKIAIOSFODNN7EXAMPLE</AccessKeyId>\
+                     <Status>{status}</Status><CreateDate>{day}T10:00:00Z</CreateDate></member>"
+                )
+            })
+            .collect();
+        let members = members.concat();
+        let more = marker.map_or("<IsTruncated>false</IsTruncated>".to_owned(), |marker| {
+            format!("<IsTruncated>true</IsTruncated><Marker>{marker}</Marker>")
+        });
+        Self::ok(format!(
+            "<ListAccessKeysResponse><ListAccessKeysResult>\
+             <AccessKeyMetadata>{members}</AccessKeyMetadata>{more}</ListAccessKeysResult></ListAccessKeysResponse>"
+        ))
     }
 
     /// A page of `GetAccountAuthorizationDetails` with the lists given as XML.

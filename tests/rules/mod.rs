@@ -6,6 +6,8 @@ mod broken_delivery;
 mod can_self_grant;
 mod can_take_over;
 mod message_cycle;
+mod names;
+mod users;
 
 use std::collections::BTreeSet;
 use std::path::Path;

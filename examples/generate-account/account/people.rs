@@ -1,6 +1,7 @@
 //! People: users in groups, whose policies say what they may do. A few have a policy of their own.
 
-use patscan::account::{Group, InlinePolicy, Tag, User};
+use chrono::{TimeZone as _, Utc};
+use patscan::account::{AccessKeys, Group, InlinePolicy, Tag, User};
 use serde_json::json;
 
 use super::document::{Statement, text, typed};
@@ -73,6 +74,22 @@ fn user(land: &Landscape, number: usize) -> User {
         inline,
         attached,
         boundary: random.chance(100).then(|| customer("boundary/home-region")),
+        access_keys: Some(access_keys(land, number)),
+    }
+}
+
+/// Some people work from the command line.
+fn access_keys(land: &Landscape, number: usize) -> AccessKeys {
+    let mut random = land.random("access-keys", number);
+    if !random.chance(150) {
+        return AccessKeys::default();
+    }
+    let day = i64::try_from(number % 1_500).unwrap_or_default();
+    let made = Utc.timestamp_opt(1_600_000_000 + 86_400 * day, 0);
+    AccessKeys {
+        active: 1,
+        oldest: made.single(),
+        newest: made.single(),
     }
 }
 

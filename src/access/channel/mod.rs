@@ -30,7 +30,7 @@ use super::key::{Lock, lock_of};
 use super::principal::Principal;
 use super::sides::Own;
 use super::{Access, AuditedQueue};
-use crate::account::{Channel, GapEffect};
+use crate::account::Channel;
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
 use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester};
@@ -271,13 +271,7 @@ impl<'a> Channels<'a> {
         let mut accounts = self.access.accounts.iter();
         accounts
             .find(|known| known.id.as_str() == account)
-            .is_some_and(|known| {
-                !known
-                    .coverage
-                    .gaps
-                    .iter()
-                    .any(|gap| gap.service == "iam" && gap.effect == GapEffect::MayHide)
-            })
+            .is_some_and(|known| known.coverage.principals_were_read())
     }
 
     /// The workload at a place.
