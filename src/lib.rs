@@ -30,6 +30,7 @@ pub mod graph;
 mod nearest;
 mod parallel;
 pub mod policy;
+pub mod remedy;
 pub mod report;
 pub mod rules;
 mod toml_file;

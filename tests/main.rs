@@ -23,5 +23,6 @@ mod matrix;
 mod patscan;
 mod properties;
 mod random_account;
+mod remedies;
 mod rules;
 mod self_grants;

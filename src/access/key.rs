@@ -97,7 +97,7 @@ pub(super) fn lock(queue: &Queue, accounts: &[Account], keys: &[AuditedKey<'_>])
 
 /// Whether a queue's setting, which is a key id, a key ARN, an alias or an alias ARN, means this key. Ids and aliases mean
 /// keys of the queue's own account and region.
-pub(super) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
+pub(crate) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
     if setting == key.arn.as_str() {
         return true;
     }

@@ -58,6 +58,8 @@ pub use queue_grant::{QueueGrant, WritingProver};
 pub use rights::{Rights, SessionRights, SessionsOn};
 pub use self_grant::{IamGrant, SelfGranter};
 
+pub(crate) use key::names as names_key;
+
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};
 use self::control::Controls;
