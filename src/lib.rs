@@ -24,6 +24,7 @@ pub mod collect;
 pub mod commands;
 pub mod config;
 pub mod entity;
+pub mod explain;
 mod file;
 pub mod finding;
 pub mod graph;

@@ -6,15 +6,27 @@ use anyhow::Result;
 
 use super::Outcome;
 use super::reporting::{self, Outputs};
-use crate::account;
+use crate::account::{self, Account};
 use crate::cli::DemoArgs;
-use crate::config::{Reporting, Settings};
+use crate::config::{Reporting, Settings, Verbosity};
 
 const EXAMPLE: &[u8] = include_bytes!("../../fixtures/accounts/demo/snapshot.json");
 
 pub(super) fn run(args: &DemoArgs, settings: &Settings) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output, settings)?;
-    let example = account::from_slice(EXAMPLE, Path::new("the example account"))?;
+    let example = example()?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    reporting::report(&[example], outputs, &reporting)
+    let outcome = reporting::report(&[example], outputs, &reporting)?;
+    if reporting.verbosity >= Verbosity::Normal {
+        super::explain("try next: patscan explain queue-feedback-loop-f4e8 --demo");
+    }
+    Ok(outcome)
+}
+
+/// The example account.
+pub(super) fn example() -> Result<Account> {
+    Ok(account::from_slice(
+        EXAMPLE,
+        Path::new("the example account"),
+    )?)
 }

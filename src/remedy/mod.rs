@@ -17,7 +17,7 @@ mod terraform;
 use std::collections::BTreeSet;
 
 pub use self::change::{Change, Owner, Written, applied};
-pub(crate) use self::document::{as_text, label, member};
+pub(crate) use self::document::{as_text, label};
 
 use self::proof::Claims;
 use crate::access::Access;

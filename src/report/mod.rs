@@ -4,6 +4,7 @@
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
 mod coverage;
+mod explain;
 mod graph;
 mod json;
 mod table;

@@ -4,6 +4,7 @@
 //! colour repeats it. What is cut says how much was cut and that JSON has it all.
 
 mod coverage;
+mod explain;
 mod finding;
 mod flow;
 mod name;
@@ -23,6 +24,7 @@ use self::page::{Page, Tone};
 use super::{AccountSummary, Counts, Report, Style};
 use crate::finding::Severity;
 
+pub(super) use explain::write as write_explanation;
 pub(super) use who_can::write as write_who_can;
 
 /// Accounts that the header shows.
@@ -119,6 +121,10 @@ fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
         page.prose(
             0,
             "What a rule means and how to mend it: patscan rules RULE",
+        )?;
+        page.prose(
+            0,
+            "What is behind one finding, and what to change: patscan explain ID",
         )?;
     }
     if !report.rules_off.is_empty() {

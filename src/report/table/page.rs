@@ -109,6 +109,45 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Prose behind a lead such as `1. `, which is ours, under which it runs on.
+    pub(super) fn item(&mut self, indent: usize, lead: &str, text: &str) -> io::Result<()> {
+        let hanging = indent + width(lead);
+        let lines = wrap(&sanitise(text), self.width.saturating_sub(hanging));
+        for (number, line) in lines.iter().enumerate() {
+            if number == 0 {
+                writeln!(self.out, "{:indent$}{lead}{line}", "")?;
+            } else {
+                writeln!(self.out, "{:hanging$}{line}", "")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A line to be copied: it is never broken, whatever the width.
+    pub(super) fn verbatim(&mut self, indent: usize, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{:indent$}{}", "", sanitise(line))
+    }
+
+    /// A line of a text that is quoted, with a mark in the margin where it matters. What is too long goes on below.
+    pub(super) fn quoted(&mut self, marked: bool, line: &str) -> io::Result<()> {
+        const MARGIN: usize = 6;
+        let line = sanitise(line);
+        let room = self.width.saturating_sub(MARGIN);
+        // Of what is nested deeper than any policy the indent is cut, so that each line has room for some of the text.
+        let inside = (line.len() - line.trim_start().len()).min(room / 3);
+        let mut rest = line.into_owned();
+        let mut mark = if marked { "▶" } else { " " };
+        loop {
+            let (first, after) = split(&rest, room);
+            writeln!(self.out, "   {mark}  {first}")?;
+            if after.is_empty() {
+                return Ok(());
+            }
+            mark = " ";
+            rest = format!("{:1$}{after}", "", inside + 4);
+        }
+    }
+
     /// A label and prose beside it.
     pub(super) fn row(&mut self, label: &str, text: &str) -> io::Result<()> {
         let lines = wrap(&sanitise(text), self.width.saturating_sub(LABEL));
