@@ -74,7 +74,10 @@ fn fault(accounts: &[Account], finding: &Finding, remedy: &Remedy) -> Option<Str
         return Some("it says nothing of what was shown".to_owned());
     }
     let Some(plan) = &remedy.plan else {
-        return remedy.proof.is_proved().then(|| "nothing is proved".to_owned());
+        return remedy
+            .proof
+            .is_proved()
+            .then(|| "nothing is proved".to_owned());
     };
     for written in plan.documents() {
         let kind = match written.title.split(' ').next() {
@@ -118,7 +121,10 @@ fn every_remedy_for_a_fixture_is_proved_or_says_why_not() {
     ] {
         assert!(proved[rule] >= least, "{rule}: {proved:?}");
     }
-    assert!(proved.len() > 8 && proved["message-cycle"] == 0, "{proved:?}");
+    assert!(
+        proved.len() > 8 && proved["message-cycle"] == 0,
+        "{proved:?}"
+    );
 }
 
 #[test]
@@ -128,7 +134,12 @@ fn both_loops_of_the_demo_have_proved_remedies() {
     });
     assert_eq!(loops.len(), 2);
     for (finding, remedy) in loops {
-        assert!(remedy.proof.is_proved(), "{}: {:?}", finding.title, remedy.proof);
+        assert!(
+            remedy.proof.is_proved(),
+            "{}: {:?}",
+            finding.title,
+            remedy.proof
+        );
     }
 }
 
@@ -235,7 +246,11 @@ fn a_queue_that_lets_everybody_send_needs_a_deny() {
     let remedy = of_loop(&accounts);
     assert!(remedy.proof.is_proved(), "{:?}", remedy.proof);
     let plan = remedy.plan.unwrap();
-    assert!(plan.notes.iter().any(|note| note.contains("without naming it")));
+    assert!(
+        plan.notes
+            .iter()
+            .any(|note| note.contains("without naming it"))
+    );
     assert!(can(&after(&accounts, &plan), ROLE, Capability::Send).is_never());
 }
 
@@ -245,7 +260,8 @@ fn a_customer_key_lets_the_new_role_in() {
     let keys = json!([{"arn": key, "aliases": [], "manager": "customer", "state": "Enabled", "grants": [],
         "policy": {"Version": "2012-10-17", "Statement": [{"Sid": "App", "Effect": "Allow", "Principal": {"AWS": ROLE},
             "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*"}]}}]);
-    let send = json!({"Sid": "Put", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE});
+    let send =
+        json!({"Sid": "Put", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE});
     let accounts = account_of(
         json!({"inline": inline(&json!([receive(), send]))}),
         json!({"encryption": {"mode": "kms", "key": key}}),
@@ -287,7 +303,8 @@ fn what_would_not_help_is_not_called_proved() {
     let all = json!({"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*",
         "Condition": {"StringEquals": {"aws:PrincipalTag/none": "x"}}});
     let iam = json!({"Sid": "Iam", "Effect": "Allow", "Action": "iam:*", "Resource": "*"});
-    let send = json!({"Sid": "Put", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE});
+    let send =
+        json!({"Sid": "Put", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE});
     let accounts = account_of(
         json!({"inline": inline(&json!([receive(), send, iam, all]))}),
         json!({}),
@@ -297,7 +314,12 @@ fn what_would_not_help_is_not_called_proved() {
     let Proof::Unproved(reasons) = &remedy.proof else {
         panic!("{:?}", remedy.proof);
     };
-    assert!(reasons.iter().any(|reason| reason.contains("can-self-grant")), "{reasons:?}");
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.contains("can-self-grant")),
+        "{reasons:?}"
+    );
 }
 
 /// What Terraform says of a configuration; nothing where it is not at hand.

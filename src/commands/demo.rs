@@ -1,5 +1,6 @@
 //! `patscan demo`: audits an example account that is part of the binary, without network or credentials.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use anyhow::Result;
@@ -17,7 +18,8 @@ pub(super) fn run(args: &DemoArgs, settings: &Settings) -> Result<Outcome> {
     let example = example()?;
     let outputs = Outputs::open(&reporting.outputs)?;
     let outcome = reporting::report(&[example], outputs, &reporting)?;
-    if reporting.verbosity >= Verbosity::Normal {
+    // For people only: what scripts read on standard error stays what it is.
+    if reporting.verbosity >= Verbosity::Normal && io::stderr().is_terminal() {
         super::explain("try next: patscan explain queue-feedback-loop-f4e8 --demo");
     }
     Ok(outcome)

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 
 use super::path::name;
 use crate::access::{Capability, Policy, Principal, names_key};
-use crate::account::{
-    Account, ControlLevel, Encryption, Key, KeyManager, Organization, Queue,
-};
+use crate::account::{Account, ControlLevel, Encryption, Key, KeyManager, Organization, Queue};
 use crate::entity::{Entity, Kind};
 use crate::finding::{Evidence, Finding};
 use crate::policy::{Document, Effect, PolicyKind, Statement};
@@ -33,9 +31,10 @@ pub(super) fn checked(ground: &Ground<'_>, finding: &Finding) -> Vec<String> {
     let mut told = Vec::new();
     let mut accounts: BTreeSet<usize> = BTreeSet::new();
     let holders: BTreeSet<&Entity> = finding.principals.iter().map(|one| &one.entity).collect();
-    let principals = ground.access.principals.iter().filter(|principal| {
-        holders.contains(&Entity::new(principal.kind, principal.arn.shared()))
-    });
+    let principals =
+        ground.access.principals.iter().filter(|principal| {
+            holders.contains(&Entity::new(principal.kind, principal.arn.shared()))
+        });
     for principal in principals.take(MOST_PRINCIPALS) {
         told.extend(looking.own_policies(principal));
         accounts.insert(principal.account);
@@ -150,7 +149,8 @@ impl Looking<'_> {
             .flat_map(|policy| {
                 let idle = self.idle_denies(&policy.name, policy.document.statements());
                 let policy = last(&policy.name);
-                idle.into_iter().map(move |label| format!("{label} of {policy}"))
+                idle.into_iter()
+                    .map(move |label| format!("{label} of {policy}"))
             })
             .collect();
         let conditional: Vec<&str> = self
@@ -324,7 +324,9 @@ impl Looking<'_> {
             ));
         }
         let takes_part = self.evidence_of("kms").next().is_some();
-        takes_part.then(|| format!("The key of {queue_name} may be used as well, by the statements above."))
+        takes_part.then(|| {
+            format!("The key of {queue_name} may be used as well, by the statements above.")
+        })
     }
 }
 

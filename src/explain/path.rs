@@ -59,9 +59,13 @@ fn over_one_queue(finding: &Finding) -> Vec<String> {
     let mut steps = Vec::new();
     steps.push(match (runs.as_slice(), is_wired) {
         ([only], true) => format!("A message arrives in {queue}, and AWS starts {only} with it."),
-        (_, true) => format!("A message arrives in {queue}, and AWS starts what runs as {holder} with it."),
+        (_, true) => {
+            format!("A message arrives in {queue}, and AWS starts what runs as {holder} with it.")
+        }
         ([only], false) => format!("A message arrives in {queue}, and {only} asks for it."),
-        (_, false) => format!("A message arrives in {queue}, and something that acts as {holder} asks for it."),
+        (_, false) => format!(
+            "A message arrives in {queue}, and something that acts as {holder} asks for it."
+        ),
     });
     let deletes = by("delete");
     let deletes = if deletes.is_empty() {
@@ -73,15 +77,18 @@ fn over_one_queue(finding: &Finding) -> Vec<String> {
         [only] => format!("{only} acts as {holder}, which"),
         _ => holder.clone(),
     };
-    steps.push(format!("{acts} may take the message out{}{deletes}.", by("receive")));
+    steps.push(format!(
+        "{acts} may take the message out{}{deletes}.",
+        by("receive")
+    ));
     steps.push(format!(
         "{holder} may also put messages into {queue}{}: the same it took out, or a new one.",
         by("send")
     ));
     steps.push(if is_wired {
-        "What it puts in is the message of step 1: each round starts the next, and nobody has to do anything.".to_owned()
+        "What it puts in arrives as in step 1: each round starts the next, and nobody has to do anything.".to_owned()
     } else {
-        "What it puts in is the message of step 1: each round can feed the next.".to_owned()
+        "What it puts in arrives as in step 1: each round can feed the next.".to_owned()
     });
     let others = queues.len() as u64 - 1 + finding.more_resources;
     match others {

@@ -53,7 +53,10 @@ pub(super) fn quotes(finding: &Finding, policies: &PolicyTexts<'_>) -> Vec<Quote
     type Key<'a> = (&'a str, &'a str, &'a str, &'a str);
     let mut grouped: BTreeMap<Key<'_>, Vec<&Evidence>> = BTreeMap::new();
     for evidence in &finding.evidence {
-        let limits = matches!(evidence.layer, "boundary" | "scp" | "rcp" | "session" | "endpoint");
+        let limits = matches!(
+            evidence.layer,
+            "boundary" | "scp" | "rcp" | "session" | "endpoint"
+        );
         if evidence.effect == "Deny" || !limits {
             let key = (
                 evidence.effect,
@@ -117,8 +120,7 @@ fn written(
             single => vec![single],
         })?;
     let mut numbered = statements.iter().zip(1..);
-    let (statement, _) =
-        numbered.find(|(one, number)| label(one, *number) == *first.statement)?;
+    let (statement, _) = numbered.find(|(one, number)| label(one, *number) == *first.statement)?;
     let kind = match first.layer {
         "resource" | "kms" if !first.policy.starts_with("inline policy ") => PolicyKind::Resource,
         _ if first.policy.starts_with("trust policy ") => PolicyKind::Trust,
@@ -167,7 +169,10 @@ impl Marker<'_> {
         lines.push(plain("}".to_owned()));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one member of an object, and the two lists that it adds to")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one member of an object, and the two lists that it adds to"
+    )]
     fn member(
         &self,
         element: &str,

@@ -3,9 +3,11 @@
 //! What is told is what is applied, so that what was decided with the changes in place is about what people are asked to do.
 //! Nothing here calls AWS.
 
+use super::document;
 use crate::account::{Account, Group, InlinePolicy, PolicyText, Role};
 use crate::arn::Arn;
 use crate::entity::Kind;
+use crate::policy::Json;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +116,10 @@ struct Lists<'a> {
 fn lists<'a>(account: &'a mut Account, owner: &Owner) -> Option<Lists<'a>> {
     let (inline, attached) = match owner.kind {
         Kind::User => {
-            let user = account.users.iter_mut().find(|user| user.arn == owner.arn)?;
+            let user = account
+                .users
+                .iter_mut()
+                .find(|user| user.arn == owner.arn)?;
             (&mut user.inline, &mut user.attached)
         }
         Kind::Group => {
@@ -123,7 +128,10 @@ fn lists<'a>(account: &'a mut Account, owner: &Owner) -> Option<Lists<'a>> {
             (&mut group.inline, &mut group.attached)
         }
         _ => {
-            let role = account.roles.iter_mut().find(|role| role.arn == owner.arn)?;
+            let role = account
+                .roles
+                .iter_mut()
+                .find(|role| role.arn == owner.arn)?;
             (&mut role.inline, &mut role.attached)
         }
     };
@@ -307,8 +315,16 @@ impl Change {
             file: format!("{}.json", parts.join("-")),
             title,
             owner: owner.to_owned(),
-            text: text.to_owned(),
+            text: laid_out(text),
         })
+    }
+}
+
+/// A document as people read it; one that is no JSON, or loses something by being read, as it is.
+fn laid_out(text: &str) -> String {
+    match Json::parse(text) {
+        Ok(tree) if !tree.has_duplicate_keys() => document::text(&tree),
+        _ => text.to_owned(),
     }
 }
 

@@ -75,9 +75,7 @@ pub(super) fn command(change: &Change) -> String {
             format!("--region {}", quoted(queue.region())),
             format!("--queue-url {}", quoted(url)),
             // The attribute takes the policy as a text inside of JSON.
-            format!(
-                "--attributes \"$(jq -n --rawfile policy {file} '{{Policy: $policy}}')\""
-            ),
+            format!("--attributes \"$(jq -n --rawfile policy {file} '{{Policy: $policy}}')\""),
         ],
         Change::SetKeyPolicy { key, .. } => vec![
             "kms put-key-policy --policy-name default".to_owned(),
@@ -106,9 +104,8 @@ fn path(resource: &str, kind: &str) -> Option<String> {
 
 /// One word of a POSIX shell, whatever is in it.
 pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |character: char| {
-        character.is_ascii_alphanumeric() || "_-./:=@+,%".contains(character)
-    };
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "_-./:=@+,%".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('-') {
         word.to_owned()
     } else {

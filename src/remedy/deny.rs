@@ -60,15 +60,18 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
         actions.dedup();
         by_actions.entry(actions).or_default().push(queue);
     }
-    let statements = by_actions.iter().zip(1..).map(|((actions, queues), number)| {
-        let sid = match by_actions.len() {
-            1 => "KeepsOffMessages".to_owned(),
-            _ => format!("KeepsOffMessages{number}"),
-        };
-        let actions = actions.iter().map(|action| written(action));
-        let queues = queues.iter().map(ToString::to_string);
-        statement(&sid, Effect::Deny, actions, queues, None)
-    });
+    let statements = by_actions
+        .iter()
+        .zip(1..)
+        .map(|((actions, queues), number)| {
+            let sid = match by_actions.len() {
+                1 => "KeepsOffMessages".to_owned(),
+                _ => format!("KeepsOffMessages{number}"),
+            };
+            let actions = actions.iter().map(|action| written(action));
+            let queues = queues.iter().map(ToString::to_string);
+            statement(&sid, Effect::Deny, actions, queues, None)
+        });
     let text = document(statements.collect());
     let owner = Owner {
         kind: principal.kind,

@@ -381,8 +381,9 @@ mod tests {
 
     #[test]
     fn a_pattern_of_actions_becomes_what_it_gives_besides() {
-        let statement =
-            format!(r#"{{"Effect": "Allow", "Action": ["sqs:*Message", "s3:*"], "Resource": "{ORDERS}"}}"#);
+        let statement = format!(
+            r#"{{"Effect": "Allow", "Action": ["sqs:*Message", "s3:*"], "Resource": "{ORDERS}"}}"#
+        );
         let expected = format!(
             r#"[{{"Effect":"Allow","Action":["sqs:ReceiveMessage","sqs:DeleteMessage","s3:*"],"Resource":"{ORDERS}"}}]"#
         );
@@ -391,7 +392,8 @@ mod tests {
 
     #[test]
     fn negations_are_extended() {
-        let statement = r#"{"Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::b"}"#;
+        let statement =
+            r#"{"Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::b"}"#;
         let expected = format!(
             r#"[{{"Effect":"Allow","NotAction":["iam:*","sqs:SendMessage"],"NotResource":"arn:aws:s3:::b"}},{{"Effect":"Allow","Action":"sqs:SendMessage","NotResource":["arn:aws:s3:::b","{ORDERS}"]}}]"#
         );

@@ -7,6 +7,7 @@ use crate::account::{Group, User};
 use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::finding::Finding;
+use crate::policy::{Document, PolicyKind};
 
 /// Groups that a user can be a member of, and managed policies that a group can have ("IAM and AWS STS quotas").
 const MOST_GROUPS: usize = 10;
@@ -29,6 +30,16 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
         return Err(format!(
             "the user carries {} managed policies, and a group can carry {MOST_ATTACHED}: make several groups",
             user.attached.len()
+        ));
+    }
+    let unread = user.inline.iter().find(|policy| {
+        let text = policy.document.as_str();
+        !Document::parse(text, PolicyKind::Identity).readable
+    });
+    if let Some(unread) = unread {
+        return Err(format!(
+            "the text of inline policy {} cannot be read, and what cannot be read cannot be moved",
+            unread.name
         ));
     }
     let mut taken = account.groups.iter().map(|group| group.arn.name());

@@ -224,19 +224,27 @@ fn misfits(accounts: &[Account], changes: &[Change]) -> Vec<String> {
         let inline = after.iter().find_map(|account| match owner.kind {
             Kind::User => {
                 let mut users = account.users.iter();
-                users.find(|one| one.arn == owner.arn).map(|one| &one.inline)
+                users
+                    .find(|one| one.arn == owner.arn)
+                    .map(|one| &one.inline)
             }
             Kind::Group => {
                 let mut groups = account.groups.iter();
-                groups.find(|one| one.arn == owner.arn).map(|one| &one.inline)
+                groups
+                    .find(|one| one.arn == owner.arn)
+                    .map(|one| &one.inline)
             }
             _ => {
                 let mut roles = account.roles.iter();
-                roles.find(|one| one.arn == owner.arn).map(|one| &one.inline)
+                roles
+                    .find(|one| one.arn == owner.arn)
+                    .map(|one| &one.inline)
             }
         });
         let sizes = inline.into_iter().flatten();
-        let size = sizes.map(|policy| document::size(policy.document.as_str())).sum();
+        let size = sizes
+            .map(|policy| document::size(policy.document.as_str()))
+            .sum();
         let most = match owner.kind {
             Kind::User => 2048,
             Kind::Group => 5120,

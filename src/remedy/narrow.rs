@@ -50,7 +50,7 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
         }
         if statements.is_empty() {
             return Err(
-                "a boundary or a Deny blocks all of it today, so that nothing would be left of the policy: take it off its holders"
+                "nobody can do anything by it today, so that nothing would be left of it: take it off whoever carries it"
                     .to_owned(),
             );
         }
@@ -98,7 +98,9 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
         claims,
         promises: vec![
             "no wildcard grants anything any more".to_owned(),
-            format!("{who} can send, receive, delete, purge and administer on every queue where it could"),
+            format!(
+                "{who} can send, receive, delete, purge and administer on every queue where it could"
+            ),
         ],
     })
 }
@@ -228,10 +230,15 @@ fn narrowed<'a>(
             foreign.text()
         ));
     }
-    let queues = ground.access.queues.iter().enumerate().filter(|(_, audited)| {
-        let mut patterns = resources.patterns.iter();
-        patterns.any(|one| one.could_match(audited.queue.arn.as_str(), PolicyKind::Identity))
-    });
+    let queues = ground
+        .access
+        .queues
+        .iter()
+        .enumerate()
+        .filter(|(_, audited)| {
+            let mut patterns = resources.patterns.iter();
+            patterns.any(|one| one.could_match(audited.queue.arn.as_str(), PolicyKind::Identity))
+        });
     // The queues on which a holder can really do something, by the actions of which that something is made.
     let mut by_actions: BTreeMap<Vec<&'static str>, Vec<String>> = BTreeMap::new();
     for (queue, audited) in queues {
@@ -281,7 +288,9 @@ fn narrowed<'a>(
         let everything = Json::String("*".into());
         statements.push(("List", vec!["sqs:ListQueues"], everything));
     }
-    let sid = member(&said.json, "Sid").and_then(as_text).unwrap_or("Queues");
+    let sid = member(&said.json, "Sid")
+        .and_then(as_text)
+        .unwrap_or("Queues");
     Ok(statements
         .into_iter()
         .zip(1..)

@@ -236,7 +236,10 @@ fn compare_outsiders(before: &Access<'_>, after: &Access<'_>, queue: usize) -> V
         let mut known: BTreeMap<Entity, Vec<Formula>> = BTreeMap::new();
         for outsider in outsiders {
             let rights = Capability::ALL.map(|capability| outsider.when(capability).clone());
-            known.entry(outsider.who.entity()).or_default().extend(rights);
+            known
+                .entry(outsider.who.entity())
+                .or_default()
+                .extend(rights);
         }
         known
     };

@@ -11,9 +11,7 @@ use super::document::{
     without, written,
 };
 use super::proof::{Claims, Heir, Meant};
-use super::{
-    Ground, Placement, Plan, Proposal, account, free_name, is_not_ours, queues_in_words,
-};
+use super::{Ground, Placement, Plan, Proposal, account, free_name, is_not_ours, queues_in_words};
 use crate::access::{Capability, Layer, Principal, SQS_ACTIONS, names_key};
 use crate::account::{Account, Encryption, InlinePolicy, Key, PolicyText, Queue, Role};
 use crate::arn::Arn;
@@ -176,12 +174,19 @@ impl<'a> Split<'a> {
     }
 
     fn in_words(&self) -> String {
-        let names: Vec<&str> = self.queues.iter().map(|(_, one)| one.arn.resource()).collect();
+        let names: Vec<&str> = self
+            .queues
+            .iter()
+            .map(|(_, one)| one.arn.resource())
+            .collect();
         queues_in_words(&names)
     }
 
     fn arns(&self) -> Vec<&'a str> {
-        self.queues.iter().map(|(_, queue)| queue.arn.as_str()).collect()
+        self.queues
+            .iter()
+            .map(|(_, queue)| queue.arn.as_str())
+            .collect()
     }
 
     /// The texts of the role's own policies, with their names; those that were not read give nothing that is known.
@@ -332,7 +337,9 @@ impl<'a> Split<'a> {
             Json::String(text) if **text == *self.role.arn.as_str() => {
                 Json::String(self.heir.as_str().to_owned().into())
             }
-            Json::Array(items) => Json::Array(items.iter().map(|item| self.of_heir(item)).collect()),
+            Json::Array(items) => {
+                Json::Array(items.iter().map(|item| self.of_heir(item)).collect())
+            }
             Json::Object(members) => Json::Object(
                 members
                     .iter()
@@ -352,7 +359,8 @@ impl<'a> Split<'a> {
         let role = owner(&self.role.arn);
         for policy in &self.role.inline {
             let text = policy.document.as_str();
-            let Some(left) = self.without_sending(&policy.name, text, &mut narrowed.dropped)? else {
+            let Some(left) = self.without_sending(&policy.name, text, &mut narrowed.dropped)?
+            else {
                 continue;
             };
             narrowed.changes.push(match left {
@@ -370,7 +378,12 @@ impl<'a> Split<'a> {
                 },
             });
         }
-        let mut names: Vec<String> = self.role.inline.iter().map(|one| one.name.clone()).collect();
+        let mut names: Vec<String> = self
+            .role
+            .inline
+            .iter()
+            .map(|one| one.name.clone())
+            .collect();
         for arn in &self.role.attached {
             let mut policies = self.account.policies.iter();
             let Some(text) = policies
@@ -430,7 +443,10 @@ impl<'a> Split<'a> {
         let mut left = Vec::new();
         let mut changed = false;
         for said in &draft.statements {
-            let unneeded = said.parsed.as_ref().map_or_else(Vec::new, unneeded_by_pattern);
+            let unneeded = said
+                .parsed
+                .as_ref()
+                .map_or_else(Vec::new, unneeded_by_pattern);
             let lower: Vec<String> = unneeded.iter().map(|name| name.to_lowercase()).collect();
             let gives_sending = |parsed: &Statement| parsed.actions.contains(SEND);
             let mut taken = vec![SEND];
@@ -468,11 +484,20 @@ impl<'a> Split<'a> {
         let account = self.account;
         let users = account.users.iter();
         let groups = account.groups.iter();
-        let roles = account.roles.iter().filter(|role| role.arn != self.role.arn);
+        let roles = account
+            .roles
+            .iter()
+            .filter(|role| role.arn != self.role.arn);
         self.role.boundary.as_ref() != Some(policy)
-            && !users.into_iter().any(|user| carries(&user.attached, user.boundary.as_ref()))
-            && !groups.into_iter().any(|group| carries(&group.attached, None))
-            && !roles.into_iter().any(|role| carries(&role.attached, role.boundary.as_ref()))
+            && !users
+                .into_iter()
+                .any(|user| carries(&user.attached, user.boundary.as_ref()))
+            && !groups
+                .into_iter()
+                .any(|group| carries(&group.attached, None))
+            && !roles
+                .into_iter()
+                .any(|role| carries(&role.attached, role.boundary.as_ref()))
     }
 
     /// Sending denied outright, for where it cannot be taken away.
@@ -506,7 +531,10 @@ impl<'a> Split<'a> {
             return Ok(());
         };
         let draft = Draft::read(text, PolicyKind::Resource).map_err(|obstacle| {
-            format!("the policy of queue {} cannot be changed: {obstacle}", queue.arn.resource())
+            format!(
+                "the policy of queue {} cannot be changed: {obstacle}",
+                queue.arn.resource()
+            )
         })?;
         let giving = self.labels_that_give_sending(queue);
         for said in &draft.statements {
@@ -748,8 +776,11 @@ impl<'a> Split<'a> {
         let mut claims = Claims::default();
         let role = self.role.arn.shared();
         claims.principals.insert(Arc::clone(&role));
-        let queues: BTreeSet<Arc<str>> =
-            self.queues.iter().map(|(_, queue)| queue.arn.shared()).collect();
+        let queues: BTreeSet<Arc<str>> = self
+            .queues
+            .iter()
+            .map(|(_, queue)| queue.arn.shared())
+            .collect();
         for queue in &queues {
             let mut mean = |capability, meant| {
                 let key = (Arc::clone(&role), Arc::clone(queue), capability);
@@ -807,12 +838,17 @@ fn cut(name: &str, most: usize) -> String {
 }
 
 fn aws<'a>(role: &Arn) -> Json<'a> {
-    Json::Object(vec![("AWS".into(), Json::String(role.as_str().to_owned().into()))])
+    Json::Object(vec![(
+        "AWS".into(),
+        Json::String(role.as_str().to_owned().into()),
+    )])
 }
 
 /// The name of a part of a statement of a queue's policy.
 fn suffixed(said: &Said<'_>, part: &str) -> String {
-    let sid = member(&said.json, "Sid").and_then(as_text).unwrap_or_default();
+    let sid = member(&said.json, "Sid")
+        .and_then(as_text)
+        .unwrap_or_default();
     format!("{sid}{part}")
 }
 
@@ -840,7 +876,9 @@ fn key_of<'a>(accounts: &'a [Account], queue: &Queue) -> Option<&'a Key> {
 
 fn contained<'s>(parsed: &Statement, actions: &[&'s str]) -> Vec<&'s str> {
     let given = actions.iter().copied();
-    given.filter(|action| parsed.actions.contains(action)).collect()
+    given
+        .filter(|action| parsed.actions.contains(action))
+        .collect()
 }
 
 fn reaches(pattern: &ResourcePattern, target: &str) -> bool {

@@ -151,7 +151,13 @@ fn block(change: &Change, changes: &[Change], labels: &mut Labels) -> String {
 fn comment(words: &str) -> String {
     let words: String = words
         .chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
         .collect();
     format!("# Take out what does this: {words}\n")
 }
@@ -245,7 +251,9 @@ fn value(json: &Json<'_>, depth: usize) -> String {
 /// A key of an object: an identifier bare, anything else quoted.
 fn key_of(key: &str) -> String {
     let is_identifier = key.starts_with(|first: char| first.is_ascii_alphabetic())
-        && key.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')
+        && key
+            .chars()
+            .all(|one| one.is_ascii_alphanumeric() || one == '_')
         && !matches!(key, "null" | "true" | "false" | "for" | "if" | "in");
     if is_identifier {
         key.to_owned()

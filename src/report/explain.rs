@@ -173,7 +173,9 @@ impl<'a> PlanView<'a> {
             steps: plan.map_or_else(Vec::new, |plan| {
                 let changes = plan.changes.iter().map(crate::remedy::Change::words);
                 let steps = changes.zip(plan.commands());
-                steps.map(|(what, command)| StepView { what, command }).collect()
+                steps
+                    .map(|(what, command)| StepView { what, command })
+                    .collect()
             }),
             policies: plan.map_or_else(Vec::new, |plan| {
                 let documents = plan.documents().into_iter();

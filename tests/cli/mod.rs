@@ -6,6 +6,7 @@ mod circles;
 mod config;
 pub(crate) mod contract;
 mod exit_codes;
+mod explain;
 mod graph;
 mod hostile;
 mod large;

@@ -1,6 +1,7 @@
 //! One finding for somebody who never saw the tool: what it is, how it works, where it stands, what to change.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::name::Names;
 use super::page::{Page, Tone};
@@ -66,13 +67,18 @@ fn story(explanation: &Explanation, names: &Names, page: &mut Page) -> io::Resul
     let besides = finding.more_resources;
     page.list_of("on", &resources, besides, MOST_NAMES, |one| names.full(one))?;
     let workloads = &explanation.workloads;
-    page.list("used by", workloads, MOST_WORKLOADS, |(workload, holder)| {
-        if holder == subject {
-            names.full(workload)
-        } else {
-            format!("{} (as {})", names.full(workload), names.full(holder))
-        }
-    })?;
+    page.list(
+        "used by",
+        workloads,
+        MOST_WORKLOADS,
+        |(workload, holder)| {
+            if holder == subject {
+                names.full(workload)
+            } else {
+                format!("{} (as {})", names.full(workload), names.full(holder))
+            }
+        },
+    )?;
     conditions(finding, page)?;
     page.row("id", &finding.id)?;
     page.row("evidence", &explanation.finding.fingerprint.to_string())?;
@@ -106,8 +112,11 @@ fn statements(explanation: &Explanation, names: &Names, page: &mut Page) -> io::
     }
     page.heading(Tone::Plain, "Where it stands", " · ▶ marks what matters")?;
     for quote in &explanation.statements {
-        page.prose(0, &where_it_stands(quote, names))?;
-        for gives in &quote.gives {
+        page.prose(0, &capital(&where_it_stands(quote, names)))?;
+        let alike = quote
+            .gives
+            .chunk_by(|one, next| one.resources == next.resources);
+        for gives in alike {
             page.prose(2, &what_it_gives(quote, gives, names))?;
         }
         for line in &quote.lines {
@@ -138,13 +147,15 @@ fn where_it_stands(quote: &Quote, names: &Names) -> String {
     format!("statement {} of {policy}", quote.statement)
 }
 
-fn what_it_gives(quote: &Quote, gives: &Gives, names: &Names) -> String {
+/// `gives delete, receive on eu-west-1/orders`: capabilities that are given on the same resources.
+fn what_it_gives(quote: &Quote, gives: &[Gives], names: &Names) -> String {
     let verb = match quote.effect {
         "Deny" => "denies",
         _ => "gives",
     };
-    let mut resources: Vec<String> = gives
-        .resources
+    let capabilities: Vec<&str> = gives.iter().map(|one| one.capability.as_str()).collect();
+    let on: &[Arc<str>] = gives.first().map_or(&[], |first| &first.resources);
+    let mut resources: Vec<String> = on
         .iter()
         .take(MOST_NAMES)
         .map(|arn| match Arn::parse(arn) {
@@ -152,11 +163,15 @@ fn what_it_gives(quote: &Quote, gives: &Gives, names: &Names) -> String {
             _ => arn.to_string(),
         })
         .collect();
-    let more = gives.resources.len().saturating_sub(MOST_NAMES);
+    let more = on.len().saturating_sub(MOST_NAMES);
     if more > 0 {
         resources.push(format!("{more} more"));
     }
-    format!("{verb} {} on {}", gives.capability, resources.join(", "))
+    format!(
+        "{verb} {} on {}",
+        capabilities.join(" and "),
+        resources.join(", ")
+    )
 }
 
 fn checked(explanation: &Explanation, page: &mut Page) -> io::Result<()> {
@@ -179,7 +194,10 @@ fn remedy(explanation: &Explanation, names: &Names, page: &mut Page) -> io::Resu
         let reasons = match proof {
             Proof::Proved(sentences) | Proof::Unproved(sentences) => sentences.join("; "),
         };
-        page.prose(0, &format!("There is no remedy ready that is proved: {reasons}."))?;
+        page.prose(
+            0,
+            &format!("There is no remedy ready that is proved: {reasons}."),
+        )?;
         let rule = explanation.finding.rule;
         page.prose(0, &format!("All ways to mend it: patscan rules {rule}"))?;
         return page.blank();
@@ -256,8 +274,8 @@ fn placements(plan: &Plan, names: &Names, page: &mut Page) -> io::Result<()> {
 
 fn documents(plan: &Plan, page: &mut Page) -> io::Result<()> {
     for written in plan.documents() {
-        page.heading(Tone::Plain, "", "")?;
-        page.title(&written.file, &written.title)?;
+        page.heading(Tone::Plain, &written.file, "")?;
+        page.prose(0, &format!("The {}:", written.title))?;
         for line in written.text.lines() {
             page.verbatim(0, line)?;
         }
