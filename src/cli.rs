@@ -121,6 +121,7 @@ pub struct ExplainArgs {
     /// A finding of the example account that `patscan demo` audits
     #[arg(
         long,
+        help_heading = "Source",
         conflicts_with_all = ["profile", "regions", "exclude_regions", "skip", "endpoint_url", "assume_role", "external_id", "save_snapshot", "snapshots"]
     )]
     pub demo: bool,

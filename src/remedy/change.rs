@@ -140,12 +140,12 @@ fn lists<'a>(account: &'a mut Account, owner: &Owner) -> Option<Lists<'a>> {
 
 /// The account with the changes made.
 pub fn applied(account: &Account, changes: &[Change]) -> Account {
-    let mut changed = account.clone();
+    let mut copy = account.clone();
     for change in changes {
-        change.apply(&mut changed);
+        change.apply(&mut copy);
     }
-    changed.sort();
-    changed
+    copy.sort();
+    copy
 }
 
 impl Change {

@@ -296,9 +296,9 @@ pub(super) fn without<'a>(
         } else {
             "Resource"
         };
-        let sid = member(&said.json, "Sid").and_then(as_text);
-        let sid = sid.map(|sid| Json::String(format!("{sid}Elsewhere").into()));
-        let part = with(&said.json, "Sid", sid);
+        let name = member(&said.json, "Sid").and_then(as_text);
+        let name = name.map(|name| Json::String(format!("{name}Elsewhere").into()));
+        let part = with(&said.json, "Sid", name);
         let part = with(&part, "NotAction", None);
         let given = texts(given.iter().map(|action| written(action)));
         let part = with(&part, "Action", Some(given));

@@ -15,7 +15,7 @@ use crate::account::{Account, InlinePolicy, PolicyText};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
 use crate::finding::Finding;
-use crate::policy::{Json, PolicyKind, Statement};
+use crate::policy::{Json, PolicyKind, ResourceSet, Statement};
 
 /// One policy with statements that are too wide.
 struct Wide<'a> {
@@ -35,6 +35,12 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
     let account = account(ground, finding)?;
     let wides = wide_policies(account, finding)?;
     let holders = holders(ground, finding);
+    if holders.is_empty() {
+        return Err(
+            "nobody holds it today, so that nothing tells what it is needed for: take it off whoever carries it"
+                .to_owned(),
+        );
+    }
     let mut changes = Vec::new();
     let mut notes = Vec::new();
     for wide in wides {
@@ -188,14 +194,12 @@ fn holders(ground: &Ground<'_>, finding: &Finding) -> Vec<usize> {
         .collect()
 }
 
-/// What holders can do of what a statement gives, written out.
-fn narrowed<'a>(
-    ground: &Ground<'_>,
+/// The resources of a statement that can be written out; the error says why it cannot.
+fn writable<'s>(
     account: &Account,
-    holders: &[usize],
-    said: &Said<'a>,
-    parsed: &Statement,
-) -> Result<Vec<Json<'a>>, Obstacle> {
+    said: &Said<'_>,
+    parsed: &'s Statement,
+) -> Result<&'s ResourceSet, Obstacle> {
     let label = &said.label;
     let resources = parsed.resources.as_ref();
     let (Some(resources), false) = (resources, parsed.actions.negated) else {
@@ -230,6 +234,18 @@ fn narrowed<'a>(
             foreign.text()
         ));
     }
+    Ok(resources)
+}
+
+/// What holders can do of what a statement gives, written out.
+fn narrowed<'a>(
+    ground: &Ground<'_>,
+    account: &Account,
+    holders: &[usize],
+    said: &Said<'a>,
+    parsed: &Statement,
+) -> Result<Vec<Json<'a>>, Obstacle> {
+    let resources = writable(account, said, parsed)?;
     let queues = ground
         .access
         .queues
@@ -288,7 +304,7 @@ fn narrowed<'a>(
         let everything = Json::String("*".into());
         statements.push(("List", vec!["sqs:ListQueues"], everything));
     }
-    let sid = member(&said.json, "Sid")
+    let name = member(&said.json, "Sid")
         .and_then(as_text)
         .unwrap_or("Queues");
     Ok(statements
@@ -299,8 +315,8 @@ fn narrowed<'a>(
                 1 => String::new(),
                 number => number.to_string(),
             };
-            let sid = Json::String(format!("{sid}{part}{number}").into());
-            let narrow = with(&said.json, "Sid", Some(sid));
+            let name = Json::String(format!("{name}{part}{number}").into());
+            let narrow = with(&said.json, "Sid", Some(name));
             let actions = texts(actions.into_iter().map(str::to_owned));
             let narrow = with(&narrow, "Action", Some(actions));
             with(&narrow, "Resource", Some(resources))

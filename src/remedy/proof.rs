@@ -42,7 +42,7 @@ pub(super) enum Meant {
 /// A new principal that takes something over from one that there was, and gets nothing besides.
 #[derive(Debug)]
 pub(super) struct Heir {
-    pub(super) heir: Arc<str>,
+    pub(super) arn: Arc<str>,
     pub(super) of: Arc<str>,
     /// What it takes over.
     pub(super) capability: Capability,
@@ -196,9 +196,9 @@ fn compare_rights(before: &Access<'_>, after: &Access<'_>, claims: &Claims) -> V
             }
         }
         for heir in &claims.heirs {
-            let known = old.get(&heir.of).zip(new.get(&heir.heir));
+            let known = old.get(&heir.of).zip(new.get(&heir.arn));
             let Some((parent, child)) = known else {
-                reasons.push(format!("{} would not be there", heir.heir));
+                reasons.push(format!("{} would not be there", heir.arn));
                 continue;
             };
             for capability in Capability::ALL {
@@ -206,7 +206,7 @@ fn compare_rights(before: &Access<'_>, after: &Access<'_>, claims: &Claims) -> V
                 let is = surest(after, *child, queue, capability);
                 let inherits = capability == heir.capability && heir.queues.contains(&arn);
                 let words = Place {
-                    principal: &heir.heir,
+                    principal: &heir.arn,
                     queue: &arn,
                     capability,
                 }

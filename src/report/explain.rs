@@ -203,3 +203,68 @@ impl<'a> PlanView<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::access::Access;
+    use crate::explain::explain;
+    use crate::finding::Finding;
+    use crate::graph::Graph;
+    use crate::remedy::Ground;
+    use crate::rules::Settings;
+    use crate::triage::PolicyTexts;
+    use crate::{account, audit};
+
+    const DEMO: &[u8] = include_bytes!("../../fixtures/accounts/demo/snapshot.json");
+
+    fn written(age: Option<Age>, format: Format) -> String {
+        let accounts = [account::from_slice(DEMO, Path::new("demo")).unwrap()];
+        let access = Access::compute(&accounts);
+        let graph = Graph::new(&access);
+        let settings = Settings::default();
+        let report = audit::report(&access, &settings, DateTime::UNIX_EPOCH);
+        let findings: Vec<Finding> = report
+            .findings
+            .iter()
+            .map(|triaged| triaged.finding.clone())
+            .collect();
+        let ground = Ground {
+            access: &access,
+            graph: &graph,
+            settings: &settings,
+            findings: &findings,
+        };
+        let policies = PolicyTexts::of(&accounts);
+        let first = report.findings.first().unwrap();
+        let mut explanation = explain(&ground, first, &policies, report.coverage.clone());
+        explanation.age = age;
+        let mut out = Vec::new();
+        explanation
+            .write(format, Style::default(), &mut out)
+            .unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_age_is_told_where_it_is_known() {
+        let since = Some(Age::Since(DateTime::UNIX_EPOCH));
+        for (age, table, json) in [
+            (
+                since,
+                "first seen 1970-01-01 00:00 UTC",
+                "\"first_seen\": \"1970-01-01T00:00:00Z\"",
+            ),
+            (Some(Age::New), "new since the baseline", "\"new\": true"),
+        ] {
+            assert!(written(age, Format::Table).contains(table));
+            assert!(written(age, Format::Json).contains(json));
+        }
+        assert!(!written(None, Format::Table).contains("  age  "));
+        assert!(!written(None, Format::Json).contains("\"age\""));
+    }
+}

@@ -265,3 +265,55 @@ fn fold(text: &str, limit: usize) -> Vec<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(width: usize, print: impl FnOnce(&mut Page<'_>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        let style = Style {
+            color: false,
+            width,
+        };
+        print(&mut Page::new(&mut out, style)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_quoted_line_goes_on_below_and_is_marked_once() {
+        let line = format!("    {}\u{1b}", "x".repeat(70));
+        let text = page(60, |page| page.quoted(true, &line));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| width(line) <= 60), "{text}");
+        assert!(
+            lines.first().unwrap().starts_with("   ▶      xxx"),
+            "{text}"
+        );
+        assert!(lines.last().unwrap().ends_with("x\\u{1b}"), "{text}");
+        assert_eq!(text.matches('▶').count(), 1);
+    }
+
+    #[test]
+    fn a_line_of_nothing_but_indent_ends() {
+        let line = format!("{}x", " ".repeat(500));
+        let text = page(60, |page| page.quoted(false, &line));
+        assert!(text.trim_end().ends_with('x'), "{text}");
+    }
+
+    #[test]
+    fn an_item_runs_on_under_its_text_and_what_is_copied_is_never_broken() {
+        let long = "word ".repeat(30);
+        let text = page(60, |page| page.item(2, "1. ", &long));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines.len() > 2
+                && lines
+                    .iter()
+                    .all(|line| line.starts_with("     ") || line.starts_with("  1. word"))
+        );
+        let text = page(60, |page| page.verbatim(2, &long.replace(' ', "-")));
+        assert_eq!(text.lines().count(), 1);
+    }
+}

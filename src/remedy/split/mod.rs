@@ -1,23 +1,22 @@
 //! The way out of `queue-feedback-loop`: two roles. The old role stays the consumer, with everything else that it could do; a
 //! new one takes over sending to the queues of the loop, under the conditions that the old one had.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+mod generator;
+mod resource;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::change::{Change, Owner};
-use super::document::{
-    Draft, Obstacle, Said, actions_without, as_text, document, member, statement, texts, with,
-    without, written,
-};
+use super::document::{Draft, Obstacle, document, statement, without, written};
 use super::proof::{Claims, Heir, Meant};
 use super::{Ground, Placement, Plan, Proposal, account, free_name, is_not_ours, queues_in_words};
-use crate::access::{Capability, Layer, Principal, SQS_ACTIONS, names_key};
+use crate::access::{Capability, Principal, SQS_ACTIONS, names_key};
 use crate::account::{Account, Encryption, InlinePolicy, Key, PolicyText, Queue, Role};
 use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::finding::Finding;
-use crate::policy::{Effect, Json, PolicyKind, ResourcePattern, ResourceSet, Statement};
+use crate::policy::{Effect, Json, PolicyKind, Statement};
 
 const SEND: &str = "sqs:sendmessage";
 const KEY_USES: [&str; 2] = ["kms:generatedatakey", "kms:decrypt"];
@@ -169,6 +168,7 @@ impl<'a> Split<'a> {
                 format!("role {old} can receive from {queues} and delete there as before, and can no longer send there"),
                 format!("role {new} can send to {queues} whenever role {old} could, and can do nothing else that role {old} could not"),
                 "every other right on every queue is as it was, of this role and, where a policy of a queue or a key changes, of everybody".to_owned(),
+                format!("what the policies of role {old} say of other services is not touched"),
             ],
         })
     }
@@ -215,120 +215,6 @@ impl<'a> Split<'a> {
         keys.sort_by_key(|key| &key.arn);
         keys.dedup_by_key(|key| &key.arn);
         keys
-    }
-
-    /// What the new role needs of what the old role's own policies say: sending to the queues and using their keys, under the
-    /// same conditions, and whatever denies that.
-    fn of_generator(&self) -> Result<Vec<Json<'a>>, String> {
-        let queues = self.arns();
-        let keys = self.keys();
-        let keys: Vec<&str> = keys.iter().map(|key| key.arn.as_str()).collect();
-        let mut statements: Vec<Json<'a>> = Vec::new();
-        let mut sids: BTreeMap<&str, usize> = BTreeMap::new();
-        for (name, text) in self.documents() {
-            let draft = Draft::read(text, PolicyKind::Identity)
-                .map_err(|obstacle| format!("policy {name} cannot be taken apart: {obstacle}"))?;
-            if text.contains("${") && !draft.has_variables() {
-                return Err(format!(
-                    "policy {name} is written in the older version of the language, in which its variables mean nothing"
-                ));
-            }
-            for said in &draft.statements {
-                let Some(parsed) = said.parsed.as_ref().filter(|parsed| parsed.valid) else {
-                    continue;
-                };
-                for (sid, actions, targets) in [
-                    ("Send", &[SEND][..], &queues),
-                    ("UseKey", &KEY_USES[..], &keys),
-                ] {
-                    let (sid, part) = match parsed.effect {
-                        Effect::Allow => (sid, self.allowing(said, parsed, actions, targets)?),
-                        Effect::Deny => ("Not", self.denying(said, parsed, actions, targets)),
-                    };
-                    let Some(part) = part.filter(|part| !is_among(part, &statements)) else {
-                        continue;
-                    };
-                    let number = sids.entry(sid).or_default();
-                    *number += 1;
-                    let sid = match number {
-                        1 => sid.to_owned(),
-                        number => format!("{sid}{number}"),
-                    };
-                    statements.push(with(&part, "Sid", Some(Json::String(sid.into()))));
-                }
-            }
-        }
-        Ok(statements)
-    }
-
-    /// What an Allow statement gives of some actions on some resources, with the resources by name where that says the same.
-    fn allowing(
-        &self,
-        said: &Said<'a>,
-        parsed: &Statement,
-        actions: &[&str],
-        targets: &[&str],
-    ) -> Result<Option<Json<'a>>, String> {
-        let given: Vec<&str> = contained(parsed, actions);
-        let Some(resources) = parsed.resources.as_ref().filter(|_| !given.is_empty()) else {
-            return Ok(None);
-        };
-        let mut named: Vec<String> = Vec::new();
-        if resources.negated {
-            if parsed.has_variable_resources() {
-                return Err(format!(
-                    "statement {} leaves resources out by a variable",
-                    said.label
-                ));
-            }
-            let others = targets.iter().filter(|target| !is_named(resources, target));
-            named.extend(others.map(|&target| target.to_owned()));
-        } else {
-            for target in targets {
-                let mut reaching = resources.patterns.iter().filter(|one| reaches(one, target));
-                let Some(first) = reaching.next() else {
-                    continue;
-                };
-                let fixed = std::iter::once(first).chain(reaching);
-                let variable = fixed
-                    .map(|one| one.has_variables().then(|| one.text().to_owned()))
-                    .collect::<Option<Vec<String>>>();
-                match variable {
-                    // What a variable stands for is known to the request only: the pattern stays.
-                    Some(patterns) => named.extend(patterns),
-                    None => named.push((*target).to_owned()),
-                }
-            }
-        }
-        named.sort();
-        named.dedup();
-        Ok((!named.is_empty()).then(|| {
-            let condition = member(&said.json, "Condition");
-            let condition = condition.map(|condition| self.of_heir(condition));
-            let actions = given.iter().map(|action| written(action));
-            statement("Send", Effect::Allow, actions, named, condition)
-        }))
-    }
-
-    /// What a Deny statement takes of some actions where it may concern some resources; its resources stay as they are.
-    fn denying(
-        &self,
-        said: &Said<'a>,
-        parsed: &Statement,
-        actions: &[&str],
-        targets: &[&str],
-    ) -> Option<Json<'a>> {
-        let taken = contained(parsed, actions);
-        let resources = parsed.resources.as_ref()?;
-        let concerns = |target: &&str| {
-            is_named(resources, target) != resources.negated || parsed.has_variable_resources()
-        };
-        if taken.is_empty() || !targets.iter().any(concerns) {
-            return None;
-        }
-        let part = with(&self.of_heir(&said.json), "NotAction", None);
-        let actions = texts(taken.iter().map(|action| written(action)));
-        Some(with(&part, "Action", Some(actions)))
     }
 
     /// The same with the new role where the old one is named.
@@ -441,7 +327,7 @@ impl<'a> Split<'a> {
         let existing: Vec<&str> = existing.map(|audited| audited.queue.arn.as_str()).collect();
         let queues = self.arns();
         let mut left = Vec::new();
-        let mut changed = false;
+        let mut differs = false;
         for said in &draft.statements {
             let unneeded = said
                 .parsed
@@ -458,13 +344,13 @@ impl<'a> Split<'a> {
             {
                 None => left.push(said.json.clone()),
                 Some(parts) => {
-                    changed = true;
+                    differs = true;
                     left.extend(parts);
                     dropped.extend(unneeded);
                 }
             }
         }
-        Ok(changed.then(|| {
+        Ok(differs.then(|| {
             if left.is_empty() {
                 Left::Nothing
             } else {
@@ -523,202 +409,6 @@ impl<'a> Split<'a> {
             }],
             dropped: BTreeSet::new(),
         }
-    }
-
-    /// Whether the policy of a queue gives the role sending only where it names the role.
-    fn check_queue_policy(&self, queue: &'a Queue) -> Result<(), Obstacle> {
-        let Some(text) = policy_of(queue) else {
-            return Ok(());
-        };
-        let draft = Draft::read(text, PolicyKind::Resource).map_err(|obstacle| {
-            format!(
-                "the policy of queue {} cannot be changed: {obstacle}",
-                queue.arn.resource()
-            )
-        })?;
-        let giving = self.labels_that_give_sending(queue);
-        for said in &draft.statements {
-            if giving.contains(said.label.as_str()) && !self.names_role(said) {
-                return Err(format!(
-                    "statement {} of the policy of queue {} lets the role send without naming it",
-                    said.label,
-                    queue.arn.resource()
-                ));
-            }
-            if self.names_role(said)
-                && let Some(parsed) = said.parsed.as_ref().filter(|one| !one.actions.negated)
-            {
-                actions_without(said, parsed, &[SEND])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The statements of a queue's policy that give the role sending.
-    fn labels_that_give_sending(&self, queue: &Queue) -> BTreeSet<Arc<str>> {
-        let provers = self.ground.access.provers();
-        let Some(prover) = provers.of(self.index) else {
-            return BTreeSet::new();
-        };
-        let mut known = self.queues.iter();
-        let Some((index, _)) = known.find(|(_, known)| known.arn == queue.arn) else {
-            return BTreeSet::new();
-        };
-        // Any session, then those of workloads.
-        let sessions = 0..=self.principal.workloads.len();
-        sessions
-            .flat_map(|session| {
-                let workload = session.checked_sub(1);
-                prover.prove_as(workload, *index, Capability::Send).to_vec()
-            })
-            .filter(|proof| proof.layer == Layer::Resource && proof.effect == Effect::Allow)
-            .map(|proof| proof.statement)
-            .collect()
-    }
-
-    /// Whether a statement of a resource's policy allows something and names the role as a principal.
-    fn names_role(&self, said: &Said<'_>) -> bool {
-        said.parsed
-            .as_ref()
-            .is_some_and(|parsed| parsed.effect == Effect::Allow)
-            && member(&said.json, "Principal")
-                .and_then(|principal| member(principal, "AWS"))
-                .is_some_and(|entries| entries_of(entries).any(|one| one == self.role.arn.as_str()))
-    }
-
-    /// The policies of queues that name the role for sending, with the new role in its place.
-    fn queue_policies(&self, by_deny: bool) -> Result<Vec<Change>, String> {
-        let mut changes = Vec::new();
-        for (_, queue) in &self.queues {
-            let Some(text) = policy_of(queue) else {
-                continue;
-            };
-            let name = queue.arn.resource();
-            let draft = Draft::read(text, PolicyKind::Resource).map_err(|obstacle| {
-                format!("the policy of queue {name} cannot be changed: {obstacle}")
-            })?;
-            let mut statements = Vec::new();
-            let mut changed = false;
-            for said in &draft.statements {
-                let giving = said
-                    .parsed
-                    .as_ref()
-                    .filter(|parsed| parsed.actions.contains(SEND) && self.names_role(said));
-                let Some(parsed) = giving else {
-                    statements.push(said.json.clone());
-                    continue;
-                };
-                changed = true;
-                if by_deny {
-                    statements.push(said.json.clone());
-                } else {
-                    statements.extend(self.without_role(&said.json));
-                    statements.extend(self.of_consumer(said, parsed)?);
-                }
-                statements.push(self.of_sender(said));
-            }
-            if changed {
-                changes.push(Change::SetQueuePolicy {
-                    queue: queue.arn.clone(),
-                    url: queue.url.clone(),
-                    document: PolicyText::new(&draft.write(statements)),
-                });
-            }
-        }
-        Ok(changes)
-    }
-
-    /// A statement of a queue's policy without the role among its principals; none where it names nobody else.
-    fn without_role(&self, json: &Json<'a>) -> Option<Json<'a>> {
-        let Some(Json::Object(kinds)) = member(json, "Principal") else {
-            return Some(json.clone());
-        };
-        let kinds: Vec<(Cow<'a, str>, Json<'a>)> = kinds
-            .iter()
-            .filter_map(|(kind, entries)| {
-                let others = entries_of(entries)
-                    .filter(|entry| kind != "AWS" || *entry != self.role.arn.as_str());
-                let others: Vec<String> = others.map(str::to_owned).collect();
-                (!others.is_empty()).then(|| (kind.clone(), texts(others)))
-            })
-            .collect();
-        (!kinds.is_empty()).then(|| with(json, "Principal", Some(Json::Object(kinds))))
-    }
-
-    /// What a statement of a queue's policy leaves to the old role.
-    fn of_consumer(&self, said: &Said<'a>, parsed: &Statement) -> Result<Option<Json<'a>>, String> {
-        let alone = with(&said.json, "Principal", Some(aws(&self.role.arn)));
-        let sid = Json::String(suffixed(said, "Consumer").into());
-        let alone = with(&alone, "Sid", Some(sid));
-        if parsed.actions.negated {
-            let others = parsed.actions.texts.iter().cloned().chain([written(SEND)]);
-            return Ok(Some(with(&alone, "NotAction", Some(texts(others)))));
-        }
-        let unneeded: Vec<String> = unneeded_by_pattern(parsed)
-            .iter()
-            .map(|name| name.to_lowercase())
-            .collect();
-        let taken: Vec<&str> = std::iter::once(SEND)
-            .chain(unneeded.iter().map(String::as_str))
-            .collect();
-        let actions = actions_without(said, parsed, &taken)?;
-        Ok((!actions.is_empty()).then(|| with(&alone, "Action", Some(texts(actions)))))
-    }
-
-    /// What a statement of a queue's policy gives the new role.
-    fn of_sender(&self, said: &Said<'a>) -> Json<'a> {
-        let part = with(&self.of_heir(&said.json), "NotAction", None);
-        let part = with(&part, "Action", Some(texts([written(SEND)])));
-        let part = with(&part, "Principal", Some(aws(&self.heir)));
-        let sid = Json::String(suffixed(said, "Generator").into());
-        with(&part, "Sid", Some(sid))
-    }
-
-    /// The policies of keys that name the role, with the new role beside it. A policy that cannot be changed stays as it is,
-    /// and the proof tells whether that matters.
-    fn key_policies(&self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for key in self.keys() {
-            let Some(Ok(draft)) = key
-                .policy
-                .as_ref()
-                .map(|text| Draft::read(text.as_str(), PolicyKind::Resource))
-            else {
-                continue;
-            };
-            let mut changed = false;
-            let statements = draft.statements.iter().map(|said| {
-                let is_meant = self.names_role(said)
-                    && said
-                        .parsed
-                        .as_ref()
-                        .is_some_and(|parsed| !contained(parsed, &KEY_USES).is_empty());
-                if !is_meant {
-                    return said.json.clone();
-                }
-                let Some(Json::Object(kinds)) = member(&said.json, "Principal") else {
-                    return said.json.clone();
-                };
-                changed = true;
-                let kinds = kinds.iter().map(|(kind, entries)| {
-                    if kind != "AWS" {
-                        return (kind.clone(), entries.clone());
-                    }
-                    let all = entries_of(entries).chain([self.heir.as_str()]);
-                    (kind.clone(), texts(all.map(str::to_owned)))
-                });
-                let kinds = Json::Object(kinds.collect());
-                with(&said.json, "Principal", Some(kinds))
-            });
-            let text = draft.write(statements.collect());
-            if changed {
-                changes.push(Change::SetKeyPolicy {
-                    key: key.arn.clone(),
-                    document: PolicyText::new(&text),
-                });
-            }
-        }
-        changes
     }
 
     fn placements(&self) -> Vec<Placement> {
@@ -811,7 +501,7 @@ impl<'a> Split<'a> {
             }
         }
         claims.heirs.push(Heir {
-            heir: self.heir.shared(),
+            arn: self.heir.shared(),
             of: role,
             capability: Capability::Send,
             queues,
@@ -837,33 +527,6 @@ fn cut(name: &str, most: usize) -> String {
     name.chars().take(most).collect()
 }
 
-fn aws<'a>(role: &Arn) -> Json<'a> {
-    Json::Object(vec![(
-        "AWS".into(),
-        Json::String(role.as_str().to_owned().into()),
-    )])
-}
-
-/// The name of a part of a statement of a queue's policy.
-fn suffixed(said: &Said<'_>, part: &str) -> String {
-    let sid = member(&said.json, "Sid")
-        .and_then(as_text)
-        .unwrap_or_default();
-    format!("{sid}{part}")
-}
-
-fn entries_of<'j>(entries: &'j Json<'_>) -> impl Iterator<Item = &'j str> {
-    let (one, many) = match entries {
-        Json::Array(items) => (None, items.as_slice()),
-        single => (as_text(single), &[][..]),
-    };
-    one.into_iter().chain(many.iter().filter_map(as_text))
-}
-
-fn policy_of(queue: &Queue) -> Option<&str> {
-    Some(queue.attributes.as_ref()?.policy.as_ref()?.as_str())
-}
-
 fn key_of<'a>(accounts: &'a [Account], queue: &Queue) -> Option<&'a Key> {
     let Encryption::Kms { key } = &queue.attributes.as_ref()?.encryption else {
         return None;
@@ -879,14 +542,6 @@ fn contained<'s>(parsed: &Statement, actions: &[&'s str]) -> Vec<&'s str> {
     given
         .filter(|action| parsed.actions.contains(action))
         .collect()
-}
-
-fn reaches(pattern: &ResourcePattern, target: &str) -> bool {
-    pattern.could_match(target, PolicyKind::Identity)
-}
-
-fn is_named(resources: &ResourceSet, target: &str) -> bool {
-    resources.patterns.iter().any(|one| reaches(one, target))
 }
 
 /// Purging and administration, where a pattern gives them and nobody wrote them out: neither side of a queue needs them.
@@ -909,12 +564,4 @@ fn unneeded_by_pattern(parsed: &Statement) -> Vec<&'static str> {
         .map(|action| action.name)
         .filter(|name| parsed.actions.contains(&name.to_lowercase()) && !is_written_out(name))
         .collect()
-}
-
-/// Whether a statement says what another does already, names aside.
-fn is_among(part: &Json<'_>, statements: &[Json<'_>]) -> bool {
-    let nameless = with(part, "Sid", None);
-    statements
-        .iter()
-        .any(|known| with(known, "Sid", None) == nameless)
 }
