@@ -13,6 +13,8 @@ use patscan::policy::{Document, Formula, PolicyKind};
 use patscan::remedy::{Change, Ground, Plan, Proof, Remedy, applied, remedy};
 use patscan::rules::{self, Audit, Settings};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::generated::cases;
@@ -446,4 +448,20 @@ proptest! {
             prop_assert_eq!(fault(&accounts, &finding, &remedy), None, "{}", finding.title);
         }
     }
+}
+
+#[test]
+fn random_accounts_have_loops_of_which_some_have_proved_remedies() {
+    let mut runner = TestRunner::deterministic();
+    let (mut proved, mut told) = (0, 0);
+    for _ in 0..80 {
+        let accounts = accounts().new_tree(&mut runner).unwrap().current();
+        let loops = remedies(&accounts, |finding| {
+            finding.rule == "queue-feedback-loop" && finding.subject.arn.contains(":role/")
+        });
+        told += loops.len();
+        let is_proved = |(_, remedy): &&(Finding, Remedy)| remedy.proof.is_proved();
+        proved += loops.iter().filter(is_proved).count();
+    }
+    assert!(proved > 4, "{proved} of {told}");
 }

@@ -19,14 +19,17 @@ const MOST_NAMED: usize = 3;
 
 /// What was checked, in sentences.
 pub(super) fn checked(ground: &Ground<'_>, finding: &Finding) -> Vec<String> {
+    // What a policy says, whatever comes of it, was not decided: nothing was found to let it through.
+    let is_decided = !matches!(finding.rule, "direct-user-policy" | "overbroad-wildcard");
     let actions = actions(finding);
-    if actions.is_empty() {
+    if actions.is_empty() || !is_decided {
         return Vec::new();
     }
     let looking = Looking {
         ground,
         finding,
         actions,
+        is_proved_in_full: is_proved_in_full(finding),
     };
     let mut told = Vec::new();
     let mut accounts: BTreeSet<usize> = BTreeSet::new();
@@ -39,10 +42,15 @@ pub(super) fn checked(ground: &Ground<'_>, finding: &Finding) -> Vec<String> {
         told.extend(looking.own_policies(principal));
         accounts.insert(principal.account);
     }
-    for account in accounts {
-        if let Some(account) = ground.access.account(account) {
-            told.extend(looking.organization(account));
+    for account in &accounts {
+        if let Some(account) = ground.access.account(*account) {
+            told.extend(looking.organization(account, true));
         }
+    }
+    if accounts.is_empty() {
+        let mut all = ground.access.accounts.iter();
+        let of_finding = all.find(|account| account.id == finding.account);
+        told.extend(of_finding.map_or_else(Vec::new, |one| looking.organization(one, false)));
     }
     let queues = ground.access.queues.iter().filter(|audited| {
         let mut resources = finding.resources.iter();
@@ -53,6 +61,17 @@ pub(super) fn checked(ground: &Ground<'_>, finding: &Finding) -> Vec<String> {
         told.extend(looking.key(audited.queue));
     }
     told
+}
+
+/// Whether the evidence names every statement that has a part in it, so that one that is not named has none.
+fn is_proved_in_full(finding: &Finding) -> bool {
+    let mut queues = finding.resources.iter().map(|one| &one.entity.arn);
+    matches!(
+        finding.rule,
+        "queue-feedback-loop" | "public-queue" | "external-access" | "unscoped-service"
+    ) && finding.more_evidence == 0
+        && finding.more_resources == 0
+        && queues.all(|queue| finding.evidence.iter().any(|one| one.resource == *queue))
 }
 
 /// The actions, in lower case, that the finding is about.
@@ -82,6 +101,7 @@ struct Looking<'a> {
     ground: &'a Ground<'a>,
     finding: &'a Finding,
     actions: BTreeSet<String>,
+    is_proved_in_full: bool,
 }
 
 impl Looking<'_> {
@@ -128,8 +148,10 @@ impl Looking<'_> {
                     .map(|one| &*one.statement)
                     .collect();
                 let boundary = last(&boundary.name);
+                let allows = self.evidence_of("boundary").next().is_some();
                 if denies.is_empty() {
-                    format!("The permissions boundary {boundary} of {who} allows it.")
+                    let does = if allows { "allows" } else { "does not stop" };
+                    format!("The permissions boundary {boundary} of {who} {does} it.")
                 } else {
                     format!(
                         "The permissions boundary {boundary} of {who} denies it under conditions (statement {}).",
@@ -165,6 +187,10 @@ impl Looking<'_> {
             ));
         } else if denies.is_empty() {
             told.push(format!("No policy of {who}{groups} denies it."));
+        } else if !self.is_proved_in_full {
+            told.push(format!(
+                "What policies of {who}{groups} deny does not stop it."
+            ));
         } else {
             told.push(format!(
                 "No policy of {who}{groups} denies it: {} concerns something else.",
@@ -174,8 +200,8 @@ impl Looking<'_> {
         told
     }
 
-    /// The control policies above an account.
-    fn organization(&self, account: &Account) -> Vec<String> {
+    /// The control policies above an account: those for its own principals, where it is about these, and those for its queues.
+    fn organization(&self, account: &Account, of_principals: bool) -> Vec<String> {
         let membership = match &account.organization {
             None => {
                 return vec![
@@ -197,20 +223,21 @@ impl Looking<'_> {
                 account.id
             )];
         }
-        vec![
+        let services = of_principals.then(|| {
             self.controls(
                 "scp",
                 "service control policies",
                 membership.service_controls.as_deref(),
                 PolicyKind::ServiceControl,
-            ),
-            self.controls(
-                "rcp",
-                "resource control policies",
-                membership.resource_controls.as_deref(),
-                PolicyKind::ResourceControl,
-            ),
-        ]
+            )
+        });
+        let resources = self.controls(
+            "rcp",
+            "resource control policies",
+            membership.resource_controls.as_deref(),
+            PolicyKind::ResourceControl,
+        );
+        services.into_iter().chain([resources]).collect()
     }
 
     fn controls(
@@ -259,15 +286,14 @@ impl Looking<'_> {
             })
             .collect();
         let idle: Vec<String> = idle.into_iter().collect();
-        let but = match idle.as_slice() {
-            [] => "none of them denies it".to_owned(),
-            some => format!("{} concerns something else", some_of(some)),
-        };
-        let allow = match layer {
-            "scp" => "allow it",
-            _ => "leave it alone",
-        };
-        format!("The organization's {words} {allow}: {but}.")
+        match idle.as_slice() {
+            [] => format!("The organization's {words} do not stop it: none of them denies it."),
+            some if self.is_proved_in_full => format!(
+                "The organization's {words} do not stop it: {} concerns something else.",
+                some_of(some)
+            ),
+            _ => format!("The organization's {words} do not stop it."),
+        }
     }
 
     fn queue_policy(&self, queue: &Queue, policy: Option<&Policy>) -> Vec<String> {
@@ -283,8 +309,8 @@ impl Looking<'_> {
         let takes_part = self
             .evidence_of("resource")
             .any(|one| *one.policy == *policy.name);
-        if takes_part {
-            // What it gives or denies is quoted.
+        if takes_part || !self.is_proved_in_full {
+            // What it gives or denies is quoted, or not all of it was looked up.
             return Vec::new();
         }
         let idle = self.idle_denies(&policy.name, policy.document.statements());

@@ -122,10 +122,7 @@ pub fn remedy(ground: &Ground<'_>, finding: &Finding) -> Remedy {
         "direct-user-policy" => group::propose(ground, finding),
         "overbroad-wildcard" => narrow::propose(ground, finding),
         "can-self-grant" => deny::propose(ground, finding),
-        _ => Err(
-            "which of the ways of this finding is meant is known to the team only; the page of the rule tells them all"
-                .to_owned(),
-        ),
+        _ => Err("which of the ways to mend it is meant, only the team knows".to_owned()),
     };
     let (plan, proof) = match proposed {
         Err(reason) => (None, Proof::Unproved(vec![reason])),

@@ -103,7 +103,7 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
         },
         claims,
         promises: vec![
-            "no wildcard grants anything any more".to_owned(),
+            "the statements name every action and, but for listing queues, every queue".to_owned(),
             format!(
                 "{who} can send, receive, delete, purge and administer on every queue where it could"
             ),

@@ -12,9 +12,34 @@ pub(super) fn configuration(changes: &[Change]) -> String {
     let mut labels = Labels::default();
     let blocks: Vec<String> = changes
         .iter()
-        .map(|change| block(change, changes, &mut labels))
+        .map(|change| {
+            let block = block(change, changes, &mut labels);
+            if is_there(change) {
+                format!("# It is there already: change the resource that makes it, or import it.\n{block}")
+            } else {
+                block
+            }
+        })
         .collect();
     blocks.join("\n")
+}
+
+/// Whether a change is to something that exists.
+fn is_there(change: &Change) -> bool {
+    match change {
+        Change::PutInline { replaces, .. } => *replaces,
+        Change::SetManaged { .. } | Change::SetQueuePolicy { .. } | Change::SetKeyPolicy { .. } => {
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The path of a resource between its type and its name, with its slashes; none where it is the root.
+pub(super) fn path<'a>(resource: &'a str, kind: &str) -> Option<&'a str> {
+    let name = resource.rsplit('/').next().unwrap_or_default();
+    let path = resource.strip_prefix(kind)?.strip_suffix(name)?;
+    (path.len() > 1).then_some(path)
 }
 
 /// The labels that are taken, with the type of their resource.
@@ -59,10 +84,8 @@ fn block(change: &Change, changes: &[Change], labels: &mut Labels) -> String {
                 ("name", string(role.arn.name())),
                 ("assume_role_policy", encoded(role.trust.as_str())),
             ];
-            let resource = role.arn.resource();
-            let path = resource.strip_prefix("role").unwrap_or(resource);
-            if let Some((path, _)) = path.rsplit_once('/').filter(|(path, _)| !path.is_empty()) {
-                arguments.push(("path", string(&format!("{path}/"))));
+            if let Some(path) = path(role.arn.resource(), "role") {
+                arguments.push(("path", string(path)));
             }
             if let Some(boundary) = &role.boundary {
                 arguments.push(("permissions_boundary", string(boundary.as_str())));
@@ -110,10 +133,11 @@ fn block(change: &Change, changes: &[Change], labels: &mut Labels) -> String {
         }
         Change::SetManaged { policy, document } => {
             let label = labels.free("aws_iam_policy", &[policy.name()]);
-            let arguments = [
-                ("name", string(policy.name())),
-                ("policy", encoded(document.as_str())),
-            ];
+            let mut arguments = vec![("name", string(policy.name()))];
+            if let Some(path) = path(policy.resource(), "policy") {
+                arguments.push(("path", string(path)));
+            }
+            arguments.push(("policy", encoded(document.as_str())));
             resource_block("aws_iam_policy", &label, &arguments)
         }
         Change::AddMember { user, group } => {
@@ -382,6 +406,13 @@ mod tests {
         for wrong in ["a = {", "a = \"x", "a = \"${x}\"", "a = ]", "a = (]"] {
             assert!(ill_formed(wrong).is_some(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_path_of_a_role_is_kept() {
+        assert_eq!(path("role/app", "role"), None);
+        assert_eq!(path("role/team/x/app", "role"), Some("/team/x/"));
+        assert_eq!(path("policy/p/q", "policy"), Some("/p/"));
     }
 
     #[test]

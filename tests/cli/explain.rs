@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::assert_harmless;
 use super::contract::{Coverage, Entity, Evidence, Principal, Resource, Verdict};
@@ -346,4 +346,54 @@ fn hostile_names_are_harmless_in_every_explanation() {
         assert_harmless(&json.stdout);
         assert_eq!(json.json()["finding"]["id"], id.as_str());
     }
+}
+
+#[test]
+fn what_was_checked_is_told_for_every_layer_and_what_was_not_read_as_well() {
+    let queue = "arn:aws:sqs:eu-west-1:111122223333:orders";
+    let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
+    let boundary = "arn:aws:iam::111122223333:policy/Limit";
+    let policy = |statements: Value| json!({"Version": "2012-10-17", "Statement": statements});
+    let account = json!({"id": "111122223333", "partition": "aws", "regions": ["eu-west-1"],
+        "scanned_at": "2026-01-31T08:00:00Z",
+        "organization": {"membership": "member", "id": "o-1", "management_account": "999988887777",
+            "service_controls": null, "resource_controls": []},
+        "policies": [{"arn": boundary, "document": policy(json!([{"Sid": "Sqs", "Effect": "Allow",
+            "Action": ["sqs:*", "kms:*"], "Resource": "*"}]))}],
+        "roles": [{"arn": "arn:aws:iam::111122223333:role/app", "id": "AROA1", "boundary": boundary,
+            "trust": policy(json!([{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole"}])),
+            "inline": [{"name": "Own", "document": policy(json!([
+                {"Sid": "Both", "Effect": "Allow", "Action": ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"],
+                    "Resource": queue},
+                {"Sid": "Elsewhere", "Effect": "Deny", "Action": "sqs:SendMessage", "Resource": format!("{queue}-2")}]))}]}],
+        "queues": [{"arn": queue, "url": "https://sqs.eu-west-1.amazonaws.com/111122223333/orders", "attributes": {
+            "encryption": {"mode": "kms", "key": key},
+            "policy": policy(json!([{"Sid": "Tls", "Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:role/other"},
+                "Action": "sqs:*", "Resource": queue}]))}}],
+        "keys": [{"arn": key, "aliases": [], "manager": "customer", "state": "Enabled", "grants": [],
+            "policy": policy(json!([{"Sid": "Use", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/app"},
+                "Action": "kms:*", "Resource": "*"}]))}]});
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("account.json");
+    let snapshot = json!({"schema": "patscan.snapshot/v1", "account": account});
+    std::fs::write(&file, snapshot.to_string()).unwrap();
+    let told = explained("queue-feedback-loop", &file);
+    assert_eq!(
+        told.checked,
+        [
+            "The permissions boundary Limit of role app allows it.",
+            "No policy of role app denies it: the Deny Elsewhere of inline policy Own of role app concerns something else.",
+            "The organization's service control policies could not be read: access can only be smaller than shown.",
+            "The organization has no resource control policies in force.",
+            "The policy of queue orders neither gives nor denies it: the Deny Tls concerns something else.",
+            "The key of queue orders may be used as well, by the statements above.",
+        ]
+    );
+    let layers: BTreeSet<&str> = told
+        .statements
+        .iter()
+        .map(|one| one.layer.as_str())
+        .collect();
+    assert_eq!(layers, BTreeSet::from(["identity", "kms"]));
 }
