@@ -9,6 +9,8 @@
 //! | [`graph`] | access | nodes and edges, the way messages and rights travel |
 //! | [`rules`] | access and graph | [`finding::Finding`]s |
 //! | [`triage`] | findings | what is new, known, accepted |
+//! | [`remedy`] | one finding | what to change, proved by deciding again |
+//! | [`explain`] | one finding | everything behind it |
 //! | [`report`] | findings | formats |
 //!
 //! [`audit`] runs the steps between reading and reporting; [`cli`], [`config`] and [`commands`] are what the binary adds.
