@@ -97,7 +97,7 @@ pub(super) fn lock(queue: &Queue, accounts: &[Account], keys: &[AuditedKey<'_>])
 
 /// Whether a queue's setting, which is a key id, a key ARN, an alias or an alias ARN, means this key. Ids and aliases mean
 /// keys of the queue's own account and region.
-pub(crate) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
+pub(super) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
     if setting == key.arn.as_str() {
         return true;
     }
@@ -115,6 +115,17 @@ pub(crate) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
                 && (key.arn.resource().strip_prefix("key/") == Some(setting) || is_alias(setting))
         }
     }
+}
+
+/// The key that a queue's messages are encrypted with; none when it is not among those that were read, or not a key of KMS.
+pub(crate) fn of_queue<'a>(accounts: &'a [Account], queue: &Queue) -> Option<&'a Key> {
+    let Encryption::Kms { key: setting } = &queue.attributes.as_ref()?.encryption else {
+        return None;
+    };
+    accounts
+        .iter()
+        .flat_map(|account| &account.keys)
+        .find(|key| names(setting, queue, key))
 }
 
 /// Which messages a grant is for.

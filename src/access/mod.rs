@@ -58,7 +58,7 @@ pub use queue_grant::{QueueGrant, WritingProver};
 pub use rights::{Rights, SessionRights, SessionsOn};
 pub use self_grant::{IamGrant, SelfGranter};
 
-pub(crate) use key::names as names_key;
+pub(crate) use key::of_queue as key_of_queue;
 
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::path::name;
-use crate::access::{Capability, Policy, Principal, names_key};
+use crate::access::{Capability, Policy, Principal, key_of_queue};
 use crate::account::{Account, ControlLevel, Encryption, Key, KeyManager, Organization, Queue};
 use crate::entity::{Entity, Kind};
 use crate::finding::{Evidence, Finding};
@@ -327,15 +327,12 @@ impl Looking<'_> {
     fn key(&self, queue: &Queue) -> Option<String> {
         let queue_name = name(&Entity::new(Kind::Queue, queue.arn.shared()));
         let attributes = queue.attributes.as_ref()?;
-        let Encryption::Kms { key: setting } = &attributes.encryption else {
+        let Encryption::Kms { .. } = &attributes.encryption else {
             return Some(format!(
                 "{queue_name} is encrypted with no key of KMS: no key policy has a say."
             ));
         };
-        let accounts = self.ground.access.accounts.iter();
-        let key: Option<&Key> = accounts
-            .flat_map(|account| &account.keys)
-            .find(|key| names_key(setting, queue, key));
+        let key: Option<&Key> = key_of_queue(self.ground.access.accounts, queue);
         let is_of_aws = attributes.encryption.is_aws_managed_key()
             || key.is_some_and(|key| key.manager == KeyManager::Aws);
         if is_of_aws {

@@ -11,8 +11,8 @@ use super::change::{Change, Owner};
 use super::document::{Draft, Obstacle, document, statement, without, written};
 use super::proof::{Claims, Heir, Meant};
 use super::{Ground, Placement, Plan, Proposal, account, free_name, is_not_ours, queues_in_words};
-use crate::access::{Capability, Principal, SQS_ACTIONS, names_key};
-use crate::account::{Account, Encryption, InlinePolicy, Key, PolicyText, Queue, Role};
+use crate::access::{Capability, Principal, SQS_ACTIONS, key_of_queue};
+use crate::account::{Account, InlinePolicy, Key, PolicyText, Queue, Role};
 use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::finding::Finding;
@@ -210,7 +210,7 @@ impl<'a> Split<'a> {
         let mut keys: Vec<&Key> = self
             .queues
             .iter()
-            .filter_map(|(_, queue)| key_of(accounts, queue))
+            .filter_map(|(_, queue)| key_of_queue(accounts, queue))
             .collect();
         keys.sort_by_key(|key| &key.arn);
         keys.dedup_by_key(|key| &key.arn);
@@ -491,7 +491,7 @@ impl<'a> Split<'a> {
                     let accounts = self.ground.access.accounts;
                     let all = self.ground.access.queues.iter();
                     let locked = all.filter(|audited| {
-                        key_of(accounts, audited.queue).is_some_and(|known| known.arn == *key)
+                        key_of_queue(accounts, audited.queue).is_some_and(|known| known.arn == *key)
                     });
                     claims
                         .queues
@@ -525,16 +525,6 @@ fn owner(role: &Arn) -> Owner {
 
 fn cut(name: &str, most: usize) -> String {
     name.chars().take(most).collect()
-}
-
-fn key_of<'a>(accounts: &'a [Account], queue: &Queue) -> Option<&'a Key> {
-    let Encryption::Kms { key } = &queue.attributes.as_ref()?.encryption else {
-        return None;
-    };
-    accounts
-        .iter()
-        .flat_map(|account| &account.keys)
-        .find(|known| names_key(key, queue, known))
 }
 
 fn contained<'s>(parsed: &Statement, actions: &[&'s str]) -> Vec<&'s str> {
