@@ -1,15 +1,16 @@
 //! The pipeline between collecting and reporting: accounts in, report out.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::access::{Access, Capability, QueueSet, Who};
-use crate::account::Account;
+use crate::account::{Account, GapEffect};
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
+use crate::parallel::few_in_parallel;
 use crate::policy::Formula;
 use crate::report::{AccountGap, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
 use crate::rules::{self, Audit, Settings};
-use crate::triage::triage;
+use crate::triage::{Known, Scanned, Scope, Skipped, causes, triage, waive};
 
 /// Audits accounts.
 pub fn audit(accounts: &[Account], settings: &Settings, generated_at: DateTime<Utc>) -> Report {
@@ -32,6 +33,50 @@ pub fn report(access: &Access<'_>, settings: &Settings, generated_at: DateTime<U
     report.rules_off = settings.off();
     report.coverage = coverage(access);
     report
+}
+
+/// Adds to a report what is known of its findings: which are accepted, what is new since an earlier report, and
+/// what causes many of them.
+pub fn know(report: &mut Report, accounts: &[Account], known: &Known) {
+    if let Some(waivers) = &known.waivers {
+        let today = report.generated_at.date_naive();
+        let notes = waive(&mut report.findings, waivers, today, known.warn_days);
+        report.waiver_notes = Some(notes);
+    }
+    if let Some(baseline) = &known.baseline {
+        let hiding = report
+            .coverage
+            .gaps
+            .iter()
+            .filter(|one| one.gap.effect == GapEffect::MayHide);
+        let scope = Scope {
+            accounts: accounts
+                .iter()
+                .map(|account| {
+                    let scanned = Scanned {
+                        regions: account.regions.clone(),
+                        at: account
+                            .scanned_at
+                            .to_rfc3339_opts(SecondsFormat::Secs, true),
+                    };
+                    (account.id.to_string(), scanned)
+                })
+                .collect(),
+            unread: hiding.map(|one| one.account.to_string()).collect(),
+            skipped: report
+                .coverage
+                .skipped
+                .iter()
+                .map(|one| Skipped {
+                    account: one.account.to_string(),
+                    service: one.service.clone(),
+                })
+                .collect(),
+            rules_off: report.rules_off.iter().map(ToString::to_string).collect(),
+        };
+        report.since = Some(baseline.compare(&mut report.findings, &scope));
+    }
+    report.causes = causes(&report.findings);
 }
 
 /// What the accounts could not be asked, and what showed to be missing when it was needed.
@@ -67,9 +112,10 @@ fn flows(graph: &Graph<'_>) -> (Vec<QueueFlow>, usize) {
         .take(MOST_FLOWS)
         .collect();
     shown.sort_unstable();
-    let flows: Vec<QueueFlow> = shown
+    // Few queues, but with everybody to be looked at for each.
+    let flows: Vec<QueueFlow> = few_in_parallel(&shown, |queue| flow(graph, *queue))
         .into_iter()
-        .filter_map(|queue| flow(graph, queue))
+        .flatten()
         .collect();
     let more = access.queues.len() - flows.len();
     (flows, more)
@@ -132,9 +178,9 @@ fn flow(graph: &Graph<'_>, queue: usize) -> Option<QueueFlow> {
     for side in [&mut flow.generators, &mut flow.consumers] {
         // Everyone with and without credentials is one "anyone", named first: the surer of the two stays.
         side.sort_by(|a, b| {
-            let order = |end: &FlowEnd| (end.entity.kind != Kind::Anyone, end.entity.clone());
-            order(a)
-                .cmp(&order(b))
+            let is_named = |end: &FlowEnd| end.entity.kind != Kind::Anyone;
+            (is_named(a), &a.entity)
+                .cmp(&(is_named(b), &b.entity))
                 .then_with(|| (b.certainty, b.both).cmp(&(a.certainty, a.both)))
         });
         side.dedup_by(|next, kept| next.entity == kept.entity);

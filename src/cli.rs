@@ -48,6 +48,8 @@ pub enum Command {
     Explain(Box<ExplainArgs>),
     /// Draw who sends to and receives from which queue: as a picture, or as JSON
     Graph(Box<GraphArgs>),
+    /// Say what changed between two snapshots, or two JSON reports: access, findings, and what made the difference
+    Diff(DiffArgs),
     /// Decide authorization requests given as JSON Lines, one decision per line
     Simulate(SimulateArgs),
     /// List the rules, or show the page of one
@@ -89,7 +91,7 @@ pub struct DemoArgs {
 /// Arguments of `patscan who-can`.
 #[derive(Debug, Args)]
 pub struct WhoCanArgs {
-    /// What they can do: send, receive, delete, purge or administer
+    /// What they can do: send, receive, delete, purge or administer; redrive, with a dead-letter queue
     pub capability: String,
     /// The queue: its name, `region/name`, URL or ARN
     pub queue: String,
@@ -128,6 +130,9 @@ pub struct ExplainArgs {
     /// Where the account comes from.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// Earlier JSON report, which tells since when the finding is there
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// The format (table, json), with a path to write to a file
     #[arg(
         short,
@@ -171,11 +176,38 @@ pub struct GraphArgs {
     pub verbosity: VerbosityArgs,
 }
 
+/// Arguments of `patscan diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The earlier snapshot, or JSON report
+    pub old: PathBuf,
+    /// The later one, of the same sort
+    pub new: PathBuf,
+    /// The format (table, json), with a path to write to a file
+    #[arg(
+        short,
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT[=PATH]",
+        default_value = "table"
+    )]
+    pub format: String,
+    /// Least severity of a new or changed finding that makes the exit code 1 [default: medium]
+    #[arg(long, help_heading = "Output", value_name = "SEVERITY")]
+    pub fail_on: Option<String>,
+    /// Do not exit 3 when something could not be read
+    #[arg(long, help_heading = "Output")]
+    pub allow_incomplete: bool,
+    /// How much is said on standard error.
+    #[command(flatten, next_help_heading = "Output")]
+    pub verbosity: VerbosityArgs,
+}
+
 /// The part of the graph that is drawn.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Part of the graph [default: all of it]")]
 pub struct PartArgs {
-    /// What surrounds a queue: its name, `region/name`, URL or ARN
+    /// What surrounds a queue, topic, bucket or event bus: its name, `region/name` or ARN, of a queue also its URL
     #[arg(long, value_name = "QUEUE", group = "chosen")]
     pub queue: Option<String>,
     /// What surrounds a principal, or what runs as one: its name or ARN
@@ -268,6 +300,15 @@ pub struct OutputArgs {
     /// Do not exit 3 when something could not be read
     #[arg(long)]
     pub allow_incomplete: bool,
+    /// For whom the report is: team or auditor, who also sees what only AWS can act on [default: team]
+    #[arg(long, value_name = "PERSONA")]
+    pub persona: Option<String>,
+    /// Earlier JSON report: says what is new, changed and gone; only new and changed findings make the exit code 1
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// File of accepted findings (TOML); they do not make the exit code 1
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
     /// Account that may have access to queues without being reported; repeatable
     #[arg(long = "trusted-account", value_name = "ID")]
     pub trusted_accounts: Vec<String>,

@@ -58,6 +58,10 @@ pub enum Kind {
     Api,
     /// An AWS IoT rule.
     IotRule,
+    /// A stream that something polls: of Kinesis, of a table or a cluster of a database.
+    Stream,
+    /// A broker that something polls: of Kafka or Amazon MQ.
+    Broker,
 }
 
 impl Kind {
@@ -89,6 +93,8 @@ impl Kind {
             Self::Bus => "bus",
             Self::Api => "api",
             Self::IotRule => "iot-rule",
+            Self::Stream => "stream",
+            Self::Broker => "broker",
         }
     }
 }

@@ -8,6 +8,9 @@ use patscan::cli::Cli;
 use patscan::config::Verbosity;
 use patscan::report::sanitise;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let verbosity = cli.verbosity();

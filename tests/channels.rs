@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::generated::cases;
 
-const ACTIONS: [&str; 8] = [
+const ACTIONS: [&str; 10] = [
     "sns:Publish",
     "sns:*",
     "*",
@@ -18,9 +18,13 @@ const ACTIONS: [&str; 8] = [
     "s3:PutObject",
     "s3:Put*",
     "sqs:SendMessage",
+    "kms:*",
+    "kms:GenerateDataKey",
 ];
-const RESOURCES: [&str; 14] = [
+const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000001";
+const RESOURCES: [&str; 15] = [
     "*",
+    KEY,
     "arn:aws:sns:eu-west-1:111122223333:news",
     "arn:aws:sns:*:*:n*",
     "arn:aws:sns:eu-west-1:111122223333:${aws:PrincipalTag/topic}",
@@ -88,6 +92,34 @@ fn resource_policy(action: &'static str) -> impl Strategy<Value = Value> {
     ]
 }
 
+/// A key that lets everybody decrypt, so that what else it says decides.
+fn key() -> impl Strategy<Value = Value> {
+    (resource_policy("kms:GenerateDataKey"), any::<bool>(), any::<bool>(), select(&["Enabled", "Enabled", "Enabled", "Disabled"][..])).prop_map(
+        |(policy, by_account, pinned, state)| {
+            let mut statements = vec![json!({"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"})];
+            statements.extend(policy["Statement"].as_array().cloned().unwrap_or_default());
+            if by_account {
+                statements.push(json!({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:*", "Resource": "*"}));
+            }
+            if pinned {
+                statements.push(json!({"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*",
+                    "Condition": {"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": "arn:aws:sns:eu-west-1:111122223333:sealed"}}}));
+            }
+            json!({"arn": KEY, "aliases": [], "manager": "customer", "state": state, "grants": [],
+                "policy": {"Version": "2012-10-17", "Statement": statements}})
+        },
+    )
+}
+
+/// No encryption, that of the service, or the key.
+fn encryption() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!({"mode": "none"}),
+        json!({"mode": "kms", "key": "alias/aws/sns"}),
+        json!({"mode": "kms", "key": KEY}),
+    ])
+}
+
 fn account() -> impl Strategy<Value = Account> {
     let boundary = prop::option::weighted(0.3, Just("arn:aws:iam::111122223333:policy/limit"));
     let role = (
@@ -103,8 +135,9 @@ fn account() -> impl Strategy<Value = Account> {
         resource_policy("s3:PutObject"),
         resource_policy("lambda:InvokeFunction"),
         prop::option::of(document()),
+        (key(), encryption(), encryption()),
     )
-        .prop_map(|(roles, limit, of_user, topic, bucket, function, control)| {
+        .prop_map(|(roles, limit, of_user, topic, bucket, function, control, (key, of_topic, of_bucket))| {
             let roles: Vec<Value> = roles
                 .into_iter()
                 .enumerate()
@@ -140,6 +173,7 @@ fn account() -> impl Strategy<Value = Account> {
             let worker = "arn:aws:lambda:eu-west-1:111122223333:function:worker";
             let queue = "arn:aws:sqs:eu-west-1:111122223333:orders";
             let service = |name: &str, source: &str| json!({"service": {"name": name, "source": source}});
+            let sealed = "arn:aws:sns:eu-west-1:111122223333:sealed";
             let theirs = "arn:aws:sns:eu-west-1:444455556666:theirs";
             let snapshot = json!({
                 "schema": "patscan.snapshot/v1",
@@ -153,16 +187,19 @@ fn account() -> impl Strategy<Value = Account> {
                     "functions": [{"arn": worker, "role": "arn:aws:iam::111122223333:role/r2"}],
                     "deliveries": [
                         {"kind": "subscription", "configured_by": format!("{topic_arn}:1"), "from": topic_arn, "to": queue, "sender": service("sns.amazonaws.com", topic_arn)},
+                        {"kind": "subscription", "configured_by": format!("{sealed}:1"), "from": sealed, "to": queue, "sender": service("sns.amazonaws.com", sealed)},
                         {"kind": "subscription", "configured_by": format!("{theirs}:1"), "from": theirs, "to": queue, "sender": service("sns.amazonaws.com", theirs)},
                         {"kind": "notification", "configured_by": bucket_arn, "from": bucket_arn, "to": queue, "sender": service("s3.amazonaws.com", bucket_arn),
                          "filter": {"events": ["s3:ObjectCreated:*"], "prefix": "in/", "suffix": ".json"}},
                         {"kind": "notification", "configured_by": bucket_arn, "from": bucket_arn, "to": format!("{worker}:live"), "sender": service("s3.amazonaws.com", bucket_arn)},
                     ],
                     "channels": [
-                        {"arn": bucket_arn, "policy": bucket},
+                        {"arn": bucket_arn, "policy": bucket, "encryption": of_bucket},
                         {"arn": format!("{worker}:live"), "policy": function},
-                        {"arn": topic_arn, "policy": topic},
+                        {"arn": topic_arn, "policy": topic, "encryption": of_topic},
+                        {"arn": sealed, "policy": null, "encryption": {"mode": "kms", "key": KEY}},
                     ],
+                    "keys": [key],
                 },
             });
             from_slice(snapshot.to_string().as_bytes(), "generated".as_ref()).unwrap()

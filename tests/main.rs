@@ -26,3 +26,4 @@ mod random_account;
 mod remedies;
 mod rules;
 mod self_grants;
+mod takeovers;

@@ -113,7 +113,7 @@ proptest! {
         let graph = Graph::new(&access);
         let mut told = vec![QueueSet::new(); access.principals.len()];
         for found in graph.loops() {
-            told[found.principal] |= &found.queues;
+            told[found.principal] |= &*found.queues;
         }
         prop_assert_eq!(graph.looped(), &told[..]);
     }

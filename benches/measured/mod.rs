@@ -19,6 +19,10 @@ use serde::Serialize;
 
 use self::account::{Size, generate};
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SIZES: &str = "PATSCAN_BENCH_SIZES";
 
 /// The sizes to measure: those that the environment names, or two that take a minute; the smallest where nothing is

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::action::Capability;
-use super::context::{Caller, RequestContext, Target};
-use super::decide::{Candidates, Layer, Layers, Matched, decide};
+use super::context::{Caller, RequestContext, Sealed, Target};
+use super::decide::{Candidates, Layer, Layers, Matched, when_allowed};
 use super::key::Lock;
 use super::principal::Principal;
 use super::rights::Formulas;
@@ -24,6 +24,7 @@ pub(super) struct Comer<'c> {
 }
 
 /// Asks for capabilities, with everything about queues' keys and accounts' control policies at hand.
+#[derive(Debug)]
 pub(super) struct Asker<'a> {
     access: &'a Access<'a>,
     /// For each audited account.
@@ -44,7 +45,8 @@ struct KeyRequest<'t> {
     /// Of [`Access::keys`].
     key: usize,
     usage: KeyUse,
-    region: &'t str,
+    /// The service that asks, by its name and region.
+    service: (&'t str, &'t str),
     /// The ARN of the queue, where some policy looks at the encryption context (K7).
     context: Option<&'t str>,
 }
@@ -253,13 +255,14 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// When a principal may do one action that belongs to no capability.
+    /// When a principal may do one action that belongs to no capability. `record` is told the statements that have a part in it.
     pub(super) fn action(
         &self,
         comer: Comer<'_>,
         principal: &Principal<'_>,
         audited: &AuditedQueue<'_>,
         action: &'static str,
+        record: &mut dyn FnMut(&Matched<'_>),
     ) -> Formula {
         let about = |account: usize| {
             let controls = self.access.controls.get(account);
@@ -278,7 +281,10 @@ impl<'a> Asker<'a> {
             scps: &above_caller.scps,
             rcps: &above_queue.rcps,
         };
-        self.decide(comer, &own, &asked, &mut None)
+        let mut matched = Vec::new();
+        let when = self.decide(comer, &own, &asked, &mut Some(&mut matched));
+        matched.iter().for_each(record);
+        when
     }
 
     fn controls_of(&self, account: Option<usize>) -> Option<&ControlSide<'a>> {
@@ -346,16 +352,38 @@ impl<'a> Asker<'a> {
         known: &mut KnownUses<'t>,
         record: &mut Option<&mut Vec<Matched<'a>>>,
     ) -> Formula {
+        let sealed = Sealed {
+            arn: &audited.queue.arn,
+            account: audited.queue.arn.account(),
+        };
+        let own = |usage| side.own.of_key(usage);
+        self.unlocks_lock(comer, &own, (audited.lock, sealed), uses, known, record)
+    }
+
+    /// When the comer, whose statements about the use of keys are `own`, may use the lock of what is sealed in every one of these
+    /// ways.
+    pub(super) fn unlocks_lock<'s, 't>(
+        &'s self,
+        comer: Comer<'_>,
+        own: &dyn Fn(KeyUse) -> &'s Own<'s>,
+        (lock, sealed): (Lock, Sealed<'t>),
+        uses: &[KeyUse],
+        known: &mut KnownUses<'t>,
+        record: &mut Option<&mut Vec<Matched<'s>>>,
+    ) -> Formula
+    where
+        'a: 's,
+    {
         let is_anonymous = comer.requester.kind == RequesterKind::Anonymous;
-        let index = match audited.lock {
+        let index = match lock {
             Lock::Open => return Formula::Always,
             // Nobody without credentials can use a key (B.7).
             _ if is_anonymous => return Formula::Never,
             Lock::Unusable => return Formula::Never,
             Lock::Unread => return Formula::Always,
             Lock::AwsManaged => {
-                let owner = audited.queue.arn.account();
-                return Formula::constant(comer.requester.account.as_deref() == Some(owner));
+                let account = comer.requester.account.as_deref();
+                return Formula::constant(account == Some(sealed.account));
             }
             Lock::Key(index) => index,
         };
@@ -367,12 +395,11 @@ impl<'a> Asker<'a> {
             if all.is_never() {
                 return all;
             }
-            let arn = &audited.queue.arn;
             let request = KeyRequest {
                 key: index,
                 usage: *usage,
-                region: arn.region(),
-                context: self.access.contexts_matter.then(|| arn.as_str()),
+                service: (sealed.arn.service(), sealed.arn.region()),
+                context: self.access.contexts_matter.then(|| sealed.arn.as_str()),
             };
             if let Some(when) = known.0.get(&request) {
                 return all.and(when.clone());
@@ -381,7 +408,7 @@ impl<'a> Asker<'a> {
                 action: usage.action(),
                 target: Target::Key {
                     key: key.key,
-                    queue: audited.queue,
+                    sealed,
                 },
                 account: key.account,
                 policy: statements.of_key(*usage),
@@ -392,7 +419,7 @@ impl<'a> Asker<'a> {
                     .controls_of(Some(key.account))
                     .map_or(&[], |controls| &controls.of_key(*usage).rcps),
             };
-            let when = self.decide(comer, side.own.of_key(*usage), &asked, record);
+            let when = self.decide(comer, own(*usage), &asked, record);
             known.0.insert(request, when.clone());
             all.and(when)
         })
@@ -439,11 +466,12 @@ impl<'a> Asker<'a> {
             endpoint: None,
         };
         let mut matched = Vec::new();
-        let when = decide(&request, arn.account(), &layers, &mut |statement| {
-            matched.push(statement);
-        })
-        .verdict
-        .formula();
+        let mut note = |statement| matched.push(statement);
+        let noted: Option<&mut dyn FnMut(Matched<'s>)> = match record {
+            Some(_) => Some(&mut note),
+            None => None,
+        };
+        let when = when_allowed(&request, arn.account(), &layers, noted);
         // What an action matched that is refused after all gives nothing.
         if let Some(record) = record
             && !when.is_never()

@@ -13,7 +13,7 @@ use super::Access;
 use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Target};
 use super::control::ControlsAbout;
-use super::decide::{Candidates, Layer, Layers, Matched, decide};
+use super::decide::{Candidates, Layer, Layers, Matched, reborrowed, when_allowed};
 use super::index::QueueSet;
 use super::principal::Principal;
 use super::sides::Own;
@@ -349,7 +349,7 @@ impl<'a> Becoming<'a> {
         if door.role == index {
             return None;
         }
-        let when = self.when(principal, own, door, &mut |_| ());
+        let when = self.when(principal, own, door, None);
         when.rests_on_what_was_read().then_some(Step {
             role: door.role,
             when,
@@ -361,7 +361,7 @@ impl<'a> Becoming<'a> {
         principal: &Principal<'_>,
         own: &'s Own<'s>,
         door: &'s Door<'_>,
-        record: &mut dyn FnMut(Matched<'s>),
+        mut record: Option<&mut dyn FnMut(Matched<'s>)>,
     ) -> Formula
     where
         'a: 's,
@@ -414,8 +414,9 @@ impl<'a> Becoming<'a> {
                     .map_or(&[], |about| &about.rcps),
                 endpoint: None,
             };
-            let decision = decide(&request, role.arn.account(), &layers, record);
-            any = any.or(without_choices(&decision.verdict.formula(), is_chosen));
+            let record = reborrowed(&mut record);
+            let when = when_allowed(&request, role.arn.account(), &layers, record);
+            any = any.or(without_choices(&when, is_chosen));
             if any.is_always() {
                 break;
             }
@@ -429,9 +430,8 @@ impl<'a> Becoming<'a> {
         let door = self.doors.iter().find(|door| door.role == to);
         if let (Some(principal), Some(door)) = (self.access.principals.get(from), door) {
             let own = Own::of(principal, &principal.policies, ASSUME);
-            self.when(principal, &own, door, &mut |matched| {
-                proofs.push(StepProof::of(&matched));
-            });
+            let mut note = |matched: Matched<'_>| proofs.push(StepProof::of(&matched));
+            self.when(principal, &own, door, Some(&mut note));
         }
         StepProof::once_each(proofs)
     }

@@ -63,8 +63,8 @@ pub(super) struct Source<'a> {
 pub(super) enum Target<'a> {
     /// A call to SQS.
     Queue(&'a Queue),
-    /// The call to KMS that SQS makes with the caller's credentials for a message of the queue (K1).
-    Key { key: &'a Key, queue: &'a Queue },
+    /// The call to KMS that SQS makes with the caller's credentials for a message of the queue (K1); SNS and S3 do the same.
+    Key { key: &'a Key, sealed: Sealed<'a> },
     /// A call to IAM or STS about a user, a role or a policy.
     Identity {
         arn: &'a Arn,
@@ -77,6 +77,26 @@ pub(super) enum Target<'a> {
         /// The account that it belongs to.
         account: &'a str,
     },
+}
+
+/// What is encrypted with a key: the messages of a queue or topic, the objects of a bucket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sealed<'a> {
+    pub(super) arn: &'a Arn,
+    /// The account that it belongs to: the ARN of a bucket has none.
+    pub(super) account: &'a str,
+}
+
+impl Sealed<'_> {
+    /// The name of the pair of the encryption context that the service gives to KMS (K7).
+    fn pair(&self) -> &'static str {
+        let [queue, topic, bucket] = ENCRYPTION_CONTEXTS;
+        match self.arn.service() {
+            "sns" => topic,
+            "s3" => bucket,
+            _ => queue,
+        }
+    }
 }
 
 /// The context of requests of one caller.
@@ -94,8 +114,11 @@ pub(super) struct RequestContext<'a> {
     pub(super) carries_tags: bool,
 }
 
-/// The name of the one pair of the encryption context that SQS gives to KMS (K7).
-pub(super) const ENCRYPTION_CONTEXT: &str = "aws:sqs:arn";
+/// What calls on behalf of APIs. It always tells which.
+const API_GATEWAY: &str = "apigateway.amazonaws.com";
+
+/// The names of pairs of the encryption context that SQS, SNS and S3 give to KMS (K7), as they spell them.
+pub(super) const ENCRYPTION_CONTEXTS: [&str; 3] = ["aws:sqs:arn", "aws:sns:topicArn", "aws:s3:arn"];
 
 const OPEN: Lookup<'static> = Lookup::Open(Domain::ANYTHING);
 const PRESENT: Lookup<'static> = Lookup::Open(Domain::PRESENT);
@@ -244,22 +267,33 @@ impl RequestContext<'_> {
 
     /// The keys of KMS requests (K1, K7).
     fn key_request(&self, name: &str) -> Lookup<'_> {
-        let Target::Key { key, queue } = self.target else {
+        let Target::Key { key, sealed } = self.target else {
             return Lookup::Absent;
         };
+        let of_bucket = sealed.arn.service() == "s3";
         if let Some(pair) = name.strip_prefix("kms:encryptioncontext:") {
-            return if pair == ENCRYPTION_CONTEXT {
-                one(queue.arn.as_str())
-            } else {
-                Lookup::Absent
+            return match (pair.eq_ignore_ascii_case(sealed.pair()), of_bucket) {
+                // It is the bucket, or the object where the bucket has no key of its own.
+                (true, true) => Lookup::Open(Domain::like(Glob::new(&format!("{}*", sealed.arn)))),
+                // Callers may add pairs to that of S3.
+                (false, true) => OPEN,
+                (true, false) => one(sealed.arn.as_str()),
+                (false, false) => Lookup::Absent,
             };
         }
         match name {
-            "kms:encryptioncontextkeys" => Lookup::Many(vec![Cow::Borrowed(ENCRYPTION_CONTEXT)]),
-            // Service names end otherwise in partitions of their own; only this form is documented.
+            "kms:encryptioncontextkeys" if of_bucket => PRESENT,
+            "kms:encryptioncontextkeys" => Lookup::Many(vec![Cow::Borrowed(sealed.pair())]),
+            // Service names end otherwise in partitions of their own; only this form is documented. A key is used in its own
+            // region.
             "kms:viaservice" if key.arn.partition() == "aws" => Lookup::One(Cow::Owned(format!(
-                "sqs.{}.amazonaws.com",
-                queue.arn.region()
+                "{}.{}.amazonaws.com",
+                sealed.arn.service(),
+                if of_bucket {
+                    key.arn.region()
+                } else {
+                    sealed.arn.region()
+                }
             ))),
             "kms:viaservice" => PRESENT,
             "kms:calleraccount" => match self.caller {
@@ -300,6 +334,10 @@ impl RequestContext<'_> {
             "sns.amazonaws.com" | "s3.amazonaws.com" | "events.amazonaws.com"
         );
         match (key, source) {
+            // Stage, verb and path come with the request.
+            ("aws:sourcearn", Some(source)) if name == API_GATEWAY => {
+                Lookup::Open(Domain::like(Glob::new(source.arn.as_str())))
+            }
             ("aws:sourcearn", Some(source)) if passes_both => one(source.arn.as_str()),
             ("aws:sourceaccount", Some(source)) if passes_both => one(source.account),
             ("aws:sourcearn" | "aws:sourceaccount", _) if passes_both => PRESENT,

@@ -317,7 +317,7 @@ pub fn decide<'a>(
     let mut evaluation = Evaluation {
         request,
         assumptions: Assumptions::default(),
-        record,
+        record: Some(record),
     };
     let verdict = evaluation.verdict(resource_account, layers);
     Decision {
@@ -326,10 +326,37 @@ pub fn decide<'a>(
     }
 }
 
+/// When the request that [`decide`] decides is allowed. Without a `record` statements are matched until the answer stands: what
+/// else matches could only be told to somebody.
+pub(super) fn when_allowed<'a>(
+    request: &Request<'_>,
+    resource_account: &str,
+    layers: &Layers<'a>,
+    mut record: Option<&mut dyn FnMut(Matched<'a>)>,
+) -> Formula {
+    let mut evaluation = Evaluation {
+        request,
+        assumptions: Assumptions::default(),
+        record: reborrowed(&mut record),
+    };
+    evaluation.verdict(resource_account, layers).formula()
+}
+
+/// The same record for one of several requests.
+pub(super) fn reborrowed<'r, 'a>(
+    record: &'r mut Option<&mut dyn FnMut(Matched<'a>)>,
+) -> Option<&'r mut dyn FnMut(Matched<'a>)> {
+    match record {
+        Some(record) => Some(&mut **record),
+        None => None,
+    }
+}
+
 struct Evaluation<'r, 'q, 'a> {
     request: &'r Request<'q>,
     assumptions: Assumptions,
-    record: &'r mut dyn FnMut(Matched<'a>),
+    /// None where only the answer counts: neither matched statements nor assumptions are asked for then.
+    record: Option<&'r mut dyn FnMut(Matched<'a>)>,
 }
 
 /// What the Allow statements of a resource policy give, by whom they name.
@@ -610,10 +637,17 @@ impl<'a> Evaluation<'_, '_, 'a> {
     }
 
     fn any_of(&mut self, candidates: &[Candidate<'a>], layer: Layer) -> Formula {
-        candidates.iter().fold(Formula::Never, |any, candidate| {
+        let mut any = Formula::Never;
+        for candidate in candidates {
+            if any.is_always() && self.record.is_none() {
+                break;
+            }
             let (principal, when) = self.matched(candidate, layer);
-            any.or(principal.any().and(when))
-        })
+            if !when.is_never() {
+                any = any.or(principal.any().and(when));
+            }
+        }
+        any
     }
 
     /// Whom the statement names, and when the rest of it matches.
@@ -637,8 +671,10 @@ impl<'a> Evaluation<'_, '_, 'a> {
             .matches(self.request, kind, &mut assumed)
             .and(candidate.guard.clone());
         self.assumptions.extend(assumed);
-        if !when.is_never() {
-            (self.record)(Matched {
+        if !when.is_never()
+            && let Some(record) = &mut self.record
+        {
+            record(Matched {
                 layer,
                 policy,
                 statement,

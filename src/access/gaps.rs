@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::key::Lock;
+use super::context::Sealed;
+use super::key::{Lock, lock_of};
 use super::{Access, Policy};
 use crate::account::{Account, ControlLevel, Encryption, Gap, GapEffect, Organization};
 
@@ -124,28 +125,42 @@ impl Access<'_> {
 
     /// Customer keys that could not be read, so that they refuse nobody here.
     fn unread_keys(&self) -> BTreeSet<(usize, Gap)> {
-        let unread = self.queues.iter().filter_map(|audited| {
-            if audited.lock != Lock::Unread {
-                return None;
-            }
-            let Encryption::Kms { key } = &audited.queue.attributes.as_ref()?.encryption else {
+        let queues = self.queues.iter().filter_map(|audited| {
+            let attributes = audited.queue.attributes.as_ref()?;
+            let of = (audited.account, &audited.queue.arn);
+            (audited.lock == Lock::Unread).then_some((of, &attributes.encryption))
+        });
+        let accounts = self.accounts.iter().enumerate();
+        let channels = accounts.flat_map(|(account, of)| {
+            of.channels.iter().filter_map(move |channel| {
+                let sealed = Sealed {
+                    arn: &channel.arn,
+                    account: of.id.as_str(),
+                };
+                let lock = lock_of(&channel.encryption, sealed, self.accounts, &self.keys);
+                let of = (account, &channel.arn);
+                (lock == Lock::Unread).then_some((of, &channel.encryption))
+            })
+        });
+        let unread = queues.chain(channels).filter_map(|((index, arn), encryption)| {
+            let Encryption::Kms { key } = encryption else {
                 return None;
             };
-            let account = self.accounts.get(audited.account)?;
+            let account = self.accounts.get(index)?;
             if is_told(account, "kms") {
                 return None;
             }
             let gap = not_collected(
-                Some(audited.queue.arn.region()),
+                Some(arn.region()).filter(|region| !region.is_empty()),
                 "kms",
                 "GetKeyPolicy",
                 Some(key),
                 format!(
-                    "policy and grants of key {key} were not collected: access to the queues that it encrypts can only be \
+                    "policy and grants of key {key} were not collected: access to what it encrypts can only be \
                      smaller than shown; scan again"
                 ),
             );
-            Some((audited.account, gap))
+            Some((index, gap))
         });
         unread.collect()
     }

@@ -3,7 +3,7 @@
 use super::Access;
 use super::context::{Caller, RequestContext, Target};
 use super::control::ControlsAbout;
-use super::decide::{Candidates, Layers, Matched, decide};
+use super::decide::{Candidates, Layers, Matched, when_allowed};
 use super::principal::Principal;
 use super::sides::Own;
 use crate::account::Tag;
@@ -50,7 +50,7 @@ impl<'s> IamAsking<'s> {
         if self.own.identity.allows_nothing() && policy.allows_nothing() {
             return false;
         }
-        self.when(arn, tags, policy, &mut |_| ()).is_always()
+        self.when(arn, tags, policy, None).is_always()
     }
 
     /// When the principal may do it; `record` is told of the statements that have a part in it.
@@ -59,7 +59,7 @@ impl<'s> IamAsking<'s> {
         arn: &Arn,
         tags: Option<&[Tag]>,
         policy: &'t Candidates<'t>,
-        record: &mut dyn FnMut(Matched<'t>),
+        record: Option<&mut dyn FnMut(Matched<'t>)>,
     ) -> Formula {
         let principal = self.principal;
         let organization = self.access.organization(principal.account);
@@ -92,9 +92,7 @@ impl<'s> IamAsking<'s> {
             },
             endpoint: None,
         };
-        decide(&request, arn.account(), &layers, record)
-            .verdict
-            .formula()
+        when_allowed(&request, arn.account(), &layers, record)
     }
 }
 

@@ -1,25 +1,26 @@
-//! The keys that queues are encrypted with: who may use one decides who may send and receive (C.4).
+//! The keys that queues, topics and buckets are encrypted with: who may use one decides who may send and receive (C.4), publish
+//! and put objects.
 //!
-//! Implements "Configure KMS permissions for producers and consumers" of the Amazon SQS developer guide and "Grants in AWS
-//! KMS". A grant is read as the statement that it amounts to, so that one procedure decides key policies and grants alike.
+//! Implements "Configure KMS permissions for producers and consumers" of the Amazon SQS developer guide, "Managing Amazon SNS
+//! encryption keys", "Using server-side encryption with AWS KMS keys" of Amazon S3, and "Grants in AWS KMS". A grant is read as the statement that it amounts to, so that one procedure decides key policies and grants alike.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, json};
 
-use super::context::ENCRYPTION_CONTEXT;
+use super::context::{ENCRYPTION_CONTEXTS, Sealed};
 use super::decide::Policy;
 use crate::account::{Account, Encryption, Grant, Key, KeyManager, Queue};
 use crate::arn::Arn;
 use crate::policy::PolicyKind;
 
-/// What stands between a caller and the messages of a queue, besides SQS itself.
+/// What stands between a caller and the messages of a queue or topic, besides the service itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lock {
-    /// Nothing: no encryption, or keys that SQS manages.
+    /// Nothing: no encryption, or keys that the service manages.
     Open,
-    /// The key that AWS manages for SQS: callers of the queue's account pass, nobody else.
+    /// The key that AWS manages for the service: callers of the own account pass, nobody else.
     AwsManaged,
     /// A key that encrypts and decrypts nothing now: disabled, or about to be deleted (K8).
     Unusable,
@@ -71,19 +72,36 @@ pub(super) fn audited_keys(accounts: &[Account]) -> Vec<AuditedKey<'_>> {
 
 /// What encrypts the messages of a queue.
 pub(super) fn lock(queue: &Queue, accounts: &[Account], keys: &[AuditedKey<'_>]) -> Lock {
-    let Some(attributes) = &queue.attributes else {
-        return Lock::Unread;
+    let sealed = Sealed {
+        arn: &queue.arn,
+        account: queue.arn.account(),
     };
-    let Encryption::Kms { key: name } = &attributes.encryption else {
+    match &queue.attributes {
+        Some(attributes) => lock_of(&attributes.encryption, sealed, accounts, keys),
+        None => Lock::Unread,
+    }
+}
+
+/// What encrypts what is sent to something that is encrypted so.
+pub(super) fn lock_of(
+    encryption: &Encryption,
+    sealed: Sealed<'_>,
+    accounts: &[Account],
+    keys: &[AuditedKey<'_>],
+) -> Lock {
+    let Encryption::Kms { key: name } = encryption else {
         return Lock::Open;
     };
-    if attributes.encryption.is_aws_managed_key() {
+    if encryption.is_aws_managed_key() {
         return Lock::AwsManaged;
     }
-    let known = accounts
-        .iter()
-        .flat_map(|account| &account.keys)
-        .find(|key| names(name, queue, key));
+    let all = || accounts.iter().flat_map(|account| &account.keys);
+    let mut named = all().filter(|key| names(name, sealed, key));
+    let known = named.next();
+    // The ARN of a bucket does not tell its region, and each region may have a key of that alias.
+    if named.next().is_some() {
+        return Lock::Unread;
+    }
     match known {
         Some(key) if !key.is_enabled() => Lock::Unusable,
         Some(key) if key.manager == KeyManager::Aws => Lock::AwsManaged,
@@ -95,9 +113,9 @@ pub(super) fn lock(queue: &Queue, accounts: &[Account], keys: &[AuditedKey<'_>])
     }
 }
 
-/// Whether a queue's setting, which is a key id, a key ARN, an alias or an alias ARN, means this key. Ids and aliases mean
-/// keys of the queue's own account and region.
-pub(super) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
+/// Whether a setting, which is a key id, a key ARN, an alias or an alias ARN, means this key. Ids and aliases mean keys of the
+/// account and region of what is encrypted.
+pub(super) fn names(setting: &str, sealed: Sealed<'_>, key: &Key) -> bool {
     if setting == key.arn.as_str() {
         return true;
     }
@@ -108,13 +126,15 @@ pub(super) fn names(setting: &str, queue: &Queue, key: &Key) -> bool {
     };
     let beside =
         |region: &str, account: &str| key.arn.region() == region && key.arn.account() == account;
-    match Arn::parse(setting) {
-        Ok(arn) => beside(arn.region(), arn.account()) && is_alias(arn.resource()),
-        Err(_) => {
-            beside(queue.arn.region(), queue.arn.account())
-                && (key.arn.resource().strip_prefix("key/") == Some(setting) || is_alias(setting))
-        }
+    if let Ok(arn) = Arn::parse(setting) {
+        return beside(arn.region(), arn.account()) && is_alias(arn.resource());
     }
+    let region = match sealed.arn.region() {
+        "" => key.arn.region(),
+        region => region,
+    };
+    beside(region, sealed.account)
+        && (key.arn.resource().strip_prefix("key/") == Some(setting) || is_alias(setting))
 }
 
 /// The key that a queue's messages are encrypted with; none when it is not among those that were read, or not a key of KMS.
@@ -122,19 +142,23 @@ pub(crate) fn of_queue<'a>(accounts: &'a [Account], queue: &Queue) -> Option<&'a
     let Encryption::Kms { key: setting } = &queue.attributes.as_ref()?.encryption else {
         return None;
     };
+    let sealed = Sealed {
+        arn: &queue.arn,
+        account: queue.arn.account(),
+    };
     accounts
         .iter()
         .flat_map(|account| &account.keys)
-        .find(|key| names(setting, queue, key))
+        .find(|key| names(setting, sealed, key))
 }
 
 /// Which messages a grant is for.
 #[derive(Debug, PartialEq, Eq)]
 enum Bound<'a> {
-    /// Those of every queue that the key encrypts.
+    /// All that the key encrypts.
     Any,
-    /// Those of one queue.
-    Queue(&'a str),
+    /// Those of one queue, topic or bucket, by the name of its pair of the encryption context.
+    One(&'a str, &'a str),
     /// None.
     Nothing,
 }
@@ -145,9 +169,8 @@ fn policy_of_grant(key: &Key, grant: &Grant) -> Option<Policy> {
     match bound_to(grant) {
         Bound::Nothing => return None,
         Bound::Any => {}
-        Bound::Queue(arn) => {
-            let name = format!("kms:EncryptionContext:{ENCRYPTION_CONTEXT}");
-            keys.insert(name, arn.into());
+        Bound::One(pair, arn) => {
+            keys.insert(format!("kms:EncryptionContext:{pair}"), arn.into());
         }
     }
     if let Some(source) = &grant.source_arn {
@@ -181,24 +204,27 @@ fn policy_of_grant(key: &Key, grant: &Grant) -> Option<Policy> {
     ))
 }
 
-/// The messages that a grant is for. The encryption context of a message is one pair, its queue's ARN (K7); names of pairs
-/// are case-sensitive.
+/// The messages that a grant is for. The encryption context of a message is one pair, the ARN of its queue, topic or bucket (K7);
+/// names of pairs are case-sensitive.
 fn bound_to(grant: &Grant) -> Bound<'_> {
-    let of_message =
-        |pairs: &BTreeMap<String, String>| pairs.keys().all(|name| name == ENCRYPTION_CONTEXT);
+    let of_message = |pairs: &BTreeMap<String, String>| {
+        pairs
+            .keys()
+            .all(|name| ENCRYPTION_CONTEXTS.contains(&name.as_str()))
+    };
     let equals = grant.context_equals.as_ref();
     if !of_message(&grant.context_subset)
         || equals.is_some_and(|pairs| pairs.is_empty() || !of_message(pairs))
     {
         return Bound::Nothing;
     }
-    let mut queues = grant
+    let mut pairs = grant
         .context_subset
-        .values()
-        .chain(equals.into_iter().flat_map(BTreeMap::values));
-    match queues.next() {
+        .iter()
+        .chain(equals.into_iter().flatten());
+    match pairs.next() {
         None => Bound::Any,
-        Some(queue) if queues.all(|other| other == queue) => Bound::Queue(queue),
+        Some(pair) if pairs.all(|other| other == pair) => Bound::One(pair.0, pair.1),
         Some(_) => Bound::Nothing,
     }
 }

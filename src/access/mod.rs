@@ -25,6 +25,7 @@ mod key;
 mod matrix;
 mod outsider;
 mod parts;
+mod picked;
 mod principal;
 mod proof;
 mod queue_grant;
@@ -33,6 +34,7 @@ mod rights;
 mod self_grant;
 mod sides;
 mod tags;
+mod takeover;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -55,8 +57,10 @@ pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
 pub use proof::{Proof, Prover, Provers};
 pub use queue_grant::{QueueGrant, WritingProver};
+pub(crate) use rights::SharedRights;
 pub use rights::{Rights, SessionRights, SessionsOn};
 pub use self_grant::{IamGrant, SelfGranter};
+pub use takeover::{Takeover, TakeoverFinder, TakeoverStep, Way};
 
 pub(crate) use key::of_queue as key_of_queue;
 
@@ -218,6 +222,17 @@ impl<'a> Access<'a> {
     /// The rights of a principal on queues, those without any left out: a group for queues on which it fares alike.
     pub fn rights(&self, principal: usize) -> impl Iterator<Item = Rights<'_>> {
         self.rows.get(principal).into_iter().flat_map(Row::rights)
+    }
+
+    /// The rights of a principal that it shares with nobody.
+    pub(crate) fn own_rights(&self, principal: usize) -> impl Iterator<Item = Rights<'_>> {
+        let row = self.rows.get(principal);
+        row.into_iter().flat_map(Row::own_rights)
+    }
+
+    /// The rights of a principal that it shares with others.
+    pub(crate) fn shared_rights(&self, principal: usize) -> Option<SharedRights<'_>> {
+        self.rows.get(principal).map(Row::shared_rights)
     }
 
     /// The rights of a principal on one queue; none when it has none.

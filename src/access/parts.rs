@@ -1,9 +1,10 @@
-//! Queues cut apart into sets on which somebody fares alike.
+//! Queues, roles and whatever else is numbered, cut apart into sets on which somebody fares alike.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::index::QueueSet;
+use super::index::{QueueIndex, QueueSet, Reached};
+use crate::policy::{PolicyKind, Statement};
 
 /// Cuts the domain into parts: queues of one part have the same number, are in the same sets, and are none of the singles.
 pub(super) fn cut(
@@ -47,7 +48,55 @@ pub(super) fn cut(
             set.push(*member);
         }
     }
-    sets.into_iter().map(QueueSet::from_iter).collect()
+    sets.into_iter()
+        .map(|set| {
+            // Members come in order: to append them is quicker than to look for the place of each.
+            QueueSet::from_sorted_iter(set.iter().copied())
+                .unwrap_or_else(|_| set.into_iter().collect())
+        })
+        .collect()
+}
+
+/// The sets by which statements tell the members of an index apart, and the members that each may fare by itself.
+pub(super) fn cuts(
+    index: &QueueIndex<'_>,
+    statements: &[(&Statement, PolicyKind)],
+) -> (Vec<Cow<'static, QueueSet>>, QueueSet) {
+    let mut cuts: Vec<QueueSet> = Vec::new();
+    let mut singles = QueueSet::new();
+    for (statement, kind) in statements {
+        let Reached { surely, perhaps } = reached(index, statement, *kind);
+        singles |= perhaps;
+        if !surely.is_empty() && !cuts.contains(&surely) {
+            cuts.push(surely);
+        }
+    }
+    (cuts.into_iter().map(Cow::Owned).collect(), singles)
+}
+
+/// The members of an index that the patterns of a statement reach, `NotResource` or not.
+pub(super) fn reached(index: &QueueIndex<'_>, statement: &Statement, kind: PolicyKind) -> Reached {
+    let Some(resources) = &statement.resources else {
+        return Reached {
+            surely: index.all().clone(),
+            perhaps: QueueSet::new(),
+        };
+    };
+    let mut all = Reached::default();
+    for pattern in &resources.patterns {
+        let reached = index.reached(&pattern.widest_reach(kind));
+        all.surely |= reached.surely;
+        all.perhaps |= reached.perhaps;
+    }
+    if resources.negated {
+        all.surely = index.all() - all.surely;
+    }
+    all
+}
+
+/// What is reached, surely or perhaps.
+pub(super) fn whole(reached: Reached) -> QueueSet {
+    reached.surely | reached.perhaps
 }
 
 /// What tells the members of a domain apart.

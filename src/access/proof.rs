@@ -29,7 +29,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    fn new(capability: Capability, matched: &Matched<'_>) -> Self {
+    pub(super) fn new(capability: Capability, matched: &Matched<'_>) -> Self {
         Self {
             capability,
             layer: matched.layer,

@@ -2,6 +2,7 @@
 //! many principals share is kept once.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::action::Capability;
@@ -93,13 +94,26 @@ impl Extend<Group> for Groups {
 }
 
 impl Row {
-    /// The rights, group by group.
-    pub(super) fn rights(&self) -> impl Iterator<Item = Rights<'_>> {
-        let own = self.own.groups.iter().map(|group| Rights {
+    /// The rights that it shares with nobody, group by group.
+    pub(super) fn own_rights(&self) -> impl Iterator<Item = Rights<'_>> {
+        self.own.groups.iter().map(|group| Rights {
             queues: Cow::Borrowed(&group.queues),
             group,
             apart: None,
-        });
+        })
+    }
+
+    /// What it shares with others.
+    pub(super) fn shared_rights(&self) -> SharedRights<'_> {
+        SharedRights {
+            decided: &self.shared,
+            with_others: Arc::strong_count(&self.shared) > 1,
+            apart: &self.apart,
+        }
+    }
+
+    /// The rights, group by group.
+    pub(super) fn rights(&self) -> impl Iterator<Item = Rights<'_>> {
         let shared = self.shared.groups.iter().filter_map(|group| {
             let queues = self.shared_queues(&group.queues)?;
             let apart = matches!(queues, Cow::Owned(_)).then_some(&self.apart);
@@ -109,7 +123,7 @@ impl Row {
                 apart,
             })
         });
-        own.chain(shared)
+        self.own_rights().chain(shared)
     }
 
     /// What the principal could give itself, grant by grant.
@@ -150,6 +164,73 @@ impl Row {
             .iter()
             .find(|group| group.queues.contains(queue))
             .map(SessionsOn)
+    }
+}
+
+/// Rights on queues, to be found with principals of whom many share what they have.
+pub(super) struct Wanted<'w> {
+    /// The capabilities, each with its queues.
+    rights: Vec<(Capability, &'w QueueSet)>,
+    /// Of the queues those on which everyone has one of the rights who shares an answer, by its address.
+    shared: HashMap<usize, QueueSet>,
+}
+
+impl<'w> Wanted<'w> {
+    pub(super) fn new(rights: Vec<(Capability, &'w QueueSet)>) -> Self {
+        Self {
+            rights,
+            shared: HashMap::new(),
+        }
+    }
+
+    /// Whether the principal of the row surely has one of them.
+    pub(super) fn is_one_held_by(&mut self, row: &Row) -> bool {
+        if !self.held(&row.own.groups).is_empty() {
+            return true;
+        }
+        let address = Arc::as_ptr(&row.shared).addr();
+        let held = match self.shared.remove(&address) {
+            Some(held) => held,
+            None => self.held(&row.shared.groups),
+        };
+        let is_held = !held.is_subset(&row.apart);
+        self.shared.insert(address, held);
+        is_held
+    }
+
+    fn held(&self, groups: &[Group]) -> QueueSet {
+        let mut held = QueueSet::new();
+        for group in groups {
+            for (capability, wanted) in &self.rights {
+                if SessionsOn(group).when(*capability).is_always() {
+                    held |= &group.queues & *wanted;
+                }
+            }
+        }
+        held
+    }
+}
+
+/// What a principal shares with others, as it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SharedRights<'a> {
+    decided: &'a Decided,
+    /// Whether anybody else has it.
+    pub(crate) with_others: bool,
+    /// The queues on which the principal does not fare as the others do.
+    pub(crate) apart: &'a QueueSet,
+}
+
+impl<'a> SharedRights<'a> {
+    /// Equal for those who share the same.
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self.decided).addr()
+    }
+
+    /// The queues of each group, those apart among them, with what everyone can do there who shares it.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (&'a QueueSet, SessionsOn<'a>)> + use<'a> {
+        let groups = self.decided.groups.iter();
+        groups.map(|group| (&group.queues, SessionsOn(group)))
     }
 }
 

@@ -4,7 +4,6 @@
 //! Only what is sure to help is told: the way must be open whatever the circumstances, and lead to a right that is lacking.
 //! Everything is asked once for a principal, and of roles and queues once for those that its statements cannot tell apart.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
@@ -12,12 +11,13 @@ use super::Access;
 use super::asker::{Asker, Comer};
 use super::assume::StepProof;
 use super::control::ControlsAbout;
-use super::decide::Candidates;
+use super::decide::{Candidates, Matched};
 use super::iam_request::{ASSUME, IamAsking, Way, caller, controls_about, of_controls};
-use super::index::{QueueIndex, QueueSet, Reached};
-use super::parts::cut;
+use super::index::{QueueIndex, QueueSet};
+use super::parts::{cut, cuts, reached, whole};
 use super::principal::Principal;
 use super::queue_grant::MESSAGES;
+use super::rights::Wanted;
 use super::sides::{QueueSide, RequesterSide};
 use crate::account::Tag;
 use crate::arn::Arn;
@@ -139,12 +139,7 @@ impl<'a> SelfGranter<'a> {
         let Some(principal) = self.access.principals.get(index) else {
             return Vec::new();
         };
-        let opens_ways = |document: &Arc<Document>| {
-            let known = self.opens_ways.get(&address(document));
-            known.copied().unwrap_or_default()
-        };
-        let mut policies = principal.policies.iter();
-        if principal.is_service_linked() || !policies.any(|policy| opens_ways(&policy.document)) {
+        if !self.opens_some_way(principal) {
             return Vec::new();
         }
         let lacking = self.lacking(index, principal.account);
@@ -153,6 +148,35 @@ impl<'a> SelfGranter<'a> {
         grants.sort_by(|a, b| (a.action, &a.target).cmp(&(b.action, &b.target)));
         grants.dedup();
         grants
+    }
+
+    /// Whether a policy of the principal opens any way at all.
+    fn opens_some_way(&self, principal: &Principal<'_>) -> bool {
+        let opens_ways = |document: &Arc<Document>| {
+            let known = self.opens_ways.get(&address(document));
+            known.copied().unwrap_or_default()
+        };
+        let mut policies = principal.policies.iter();
+        !principal.is_service_linked() && policies.any(|policy| opens_ways(&policy.document))
+    }
+
+    /// Whether a principal is sure to come to any policy by itself: no way through another tells more of it then.
+    pub(super) fn gives_itself_anything(&self, index: usize) -> bool {
+        let Some(principal) = self.access.principals.get(index) else {
+            return false;
+        };
+        if !self.opens_some_way(principal) {
+            return false;
+        }
+        let lacking = self.lacking(index, principal.account);
+        !self.by_policies(index, principal, &lacking).is_empty()
+    }
+
+    /// The roles that a principal could make trust it, by index, to come to rights that it lacks.
+    pub(super) fn trusts_rewritten(&self, index: usize) -> Vec<usize> {
+        let grants = self.iam_grants(index).into_iter();
+        let of_trust = grants.filter(|grant| grant.action == NEW_TRUST.0);
+        of_trust.filter_map(|grant| grant.changes).collect()
     }
 
     /// The ways by which it could allow itself what it likes.
@@ -230,9 +254,11 @@ impl<'a> SelfGranter<'a> {
             return Vec::new();
         }
         let roles = self.rewritable(index, &rewriting);
-        let helpful = roles
-            .iter()
-            .filter(|role| self.surely_has_of(*role as usize, lacking));
+        let mut wanted = Wanted::new(MESSAGES.into_iter().zip(lacking).collect());
+        let helpful = roles.iter().filter(|role| {
+            let row = self.access.rows.get(*role as usize);
+            row.is_some_and(|row| wanted.is_one_held_by(row))
+        });
         helpful
             .filter_map(|number| {
                 let changes = number as usize;
@@ -244,19 +270,6 @@ impl<'a> SelfGranter<'a> {
                 })
             })
             .collect()
-    }
-
-    /// Whether a principal surely has one of the rights on one of these queues.
-    fn surely_has_of(&self, principal: usize, wanted: &Queues) -> bool {
-        self.access.rights(principal).any(|rights| {
-            let sessions = rights.on_each();
-            MESSAGES
-                .into_iter()
-                .zip(wanted)
-                .any(|(capability, wanted)| {
-                    sessions.when(capability).is_always() && !rights.queues.is_disjoint(wanted)
-                })
-        })
     }
 
     /// The roles whose trust policies the principal surely can rewrite, and which it surely can assume once they trust it.
@@ -447,28 +460,10 @@ impl<'a> SelfGranter<'a> {
         let asking = self.asking(principal, way);
         let mut proofs = Vec::new();
         let nothing = Candidates::default();
-        asking.when(&arn, tags, &nothing, &mut |matched| {
-            proofs.push(StepProof::of(&matched));
-        });
+        let mut note = |matched: Matched<'_>| proofs.push(StepProof::of(&matched));
+        asking.when(&arn, tags, &nothing, Some(&mut note));
         StepProof::once_each(proofs)
     }
-}
-
-/// The sets by which statements tell the members of an index apart, and the members that each may fare by itself.
-fn cuts(
-    index: &QueueIndex<'_>,
-    statements: &[(&Statement, PolicyKind)],
-) -> (Vec<Cow<'static, QueueSet>>, QueueSet) {
-    let mut cuts: Vec<QueueSet> = Vec::new();
-    let mut singles = QueueSet::new();
-    for (statement, kind) in statements {
-        let Reached { surely, perhaps } = reached(index, statement, *kind);
-        singles |= perhaps;
-        if !surely.is_empty() && !cuts.contains(&surely) {
-            cuts.push(surely);
-        }
-    }
-    (cuts.into_iter().map(Cow::Owned).collect(), singles)
 }
 
 /// The way, if it surely exists.
@@ -480,31 +475,6 @@ fn grant(asking: &IamAsking<'_>, arn: &Arn, tags: Option<&[Tag]>, kind: Kind) ->
             target: Entity::new(kind, arn.shared()),
             changes: None,
         })
-}
-
-/// The members of an index that the patterns of a statement reach, `NotResource` or not.
-fn reached(index: &QueueIndex<'_>, statement: &Statement, kind: PolicyKind) -> Reached {
-    let Some(resources) = &statement.resources else {
-        return Reached {
-            surely: index.all().clone(),
-            perhaps: QueueSet::new(),
-        };
-    };
-    let mut all = Reached::default();
-    for pattern in &resources.patterns {
-        let reached = index.reached(&pattern.widest_reach(kind));
-        all.surely |= reached.surely;
-        all.perhaps |= reached.perhaps;
-    }
-    if resources.negated {
-        all.surely = index.all() - all.surely;
-    }
-    all
-}
-
-/// What is reached, surely or perhaps.
-fn whole(reached: Reached) -> QueueSet {
-    reached.surely | reached.perhaps
 }
 
 /// Roles that AWS keeps itself, for services and for IAM Identity Center: IAM lets nobody change them.

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::principal::PolicyText;
+use super::queue::Encryption;
 use crate::arn::Arn;
 
 /// One configured flow from one thing to another.
@@ -47,6 +48,8 @@ pub enum DeliveryKind {
     Subscription,
     /// A target of an EventBridge rule.
     EventRule,
+    /// The dead-letter queue of an EventBridge event bus.
+    EventBus,
     /// An S3 event notification, or that of a bucket to EventBridge.
     Notification,
     /// An EventBridge pipe: what it polls, and its target.
@@ -77,7 +80,8 @@ pub enum Sender {
     Service {
         /// The service principal, such as `sns.amazonaws.com`.
         name: String,
-        /// What `aws:SourceArn` holds: the topic, bucket or rule.
+        /// What `aws:SourceArn` holds: the topic, bucket or rule; of an API the calls of it, with `*` for what is known only
+        /// when a request comes.
         source: Arn,
     },
     /// A session of a role.
@@ -114,4 +118,7 @@ pub struct Channel {
     /// Whether its policy could not be read (a gap says why).
     #[serde(default)]
     pub policy_unread: bool,
+    /// How a topic encrypts messages at rest, and a bucket objects that do not say otherwise.
+    #[serde(default)]
+    pub encryption: Encryption,
 }

@@ -1,4 +1,4 @@
-//! KMS keys that queues are encrypted with, as `DescribeKey`, `GetKeyPolicy`, `ListGrants` and `ListAliases` describe them.
+//! KMS keys that queues, topics and buckets are encrypted with, as `DescribeKey`, `GetKeyPolicy`, `ListGrants` and `ListAliases` describe them.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::principal::PolicyText;
 use crate::arn::Arn;
 
-/// One key that some queue names.
+/// One key that some queue, topic or bucket names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// The key's ARN, by id and not by alias.

@@ -64,14 +64,14 @@ pub enum RedriveAllow {
     },
 }
 
-/// Encryption at rest, as "Encryption at rest in Amazon SQS" describes it.
+/// Encryption at rest, as "Encryption at rest in Amazon SQS" describes it; of topics and buckets likewise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "kebab-case")]
 pub enum Encryption {
     /// None.
     #[default]
     None,
-    /// SSE-SQS: keys that SQS manages; no caller needs a KMS permission.
+    /// SSE-SQS, and SSE-S3 of buckets: keys that the service manages; no caller needs a KMS permission.
     SqsManaged,
     /// SSE-KMS: callers need permissions on this key.
     Kms {
@@ -81,8 +81,9 @@ pub enum Encryption {
 }
 
 impl Encryption {
-    /// Whether the key is the AWS managed key for SQS, which only principals of the queue's own account can use.
+    /// Whether the key is the one that AWS manages for the service, which only principals of the own account can use: aliases
+    /// that begin so are reserved.
     pub fn is_aws_managed_key(&self) -> bool {
-        matches!(self, Self::Kms { key } if key == "alias/aws/sqs" || key.ends_with(":alias/aws/sqs"))
+        matches!(self, Self::Kms { key } if key.starts_with("alias/aws/") || key.contains(":alias/aws/"))
     }
 }

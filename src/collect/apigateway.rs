@@ -1,7 +1,9 @@
-//! Integrations of APIs that send: REST APIs of the API Gateway API; HTTP and WebSocket APIs of its second version.
+//! Integrations of APIs that send or start something: REST APIs of the API Gateway API; HTTP and WebSocket APIs of its second
+//! version.
 //!
-//! Whoever may call an API sends through its integration; nothing of the account has to put anything in. An integration that
-//! passes the caller's own credentials on sends nothing by itself and is left out.
+//! Whoever may call an API sends through its integration; nothing of the account has to put anything in. An integration has a
+//! role of its own; one with a function can do without, and then API Gateway asks the policy of the function on behalf of the
+//! API. One that passes the caller's own credentials on sends nothing by itself and is left out.
 
 use std::collections::BTreeSet;
 
@@ -94,22 +96,44 @@ fn of_resource(scan: &Scan<'_>, region: &str, api: &str, resource: &Resource) ->
     let id = resource.id().unwrap_or_default();
     let methods = resource.resource_methods().into_iter().flatten();
     methods
-        .filter_map(|(verb, method)| {
-            let path = format!("/restapis/{api}/resources/{id}/methods/{verb}/integration");
-            of_method(scan, region, &path, method)
+        .flat_map(|(verb, method)| {
+            let sent = Sent {
+                scan,
+                region,
+                path: format!("/restapis/{api}/resources/{id}/methods/{verb}/integration"),
+                called: called(api, verb, resource.path().unwrap_or_default()),
+            };
+            of_method(&sent, method)
         })
         .collect()
 }
 
-fn of_method(scan: &Scan<'_>, region: &str, path: &str, method: &Method) -> Option<Delivery> {
-    let integration = method.method_integration()?;
-    let to = Integration {
-        uri: integration.uri()?,
+/// What stands in the place of a resource when API Gateway calls on behalf of a method: the API, the stage, the verb and the
+/// path, of which a request tells what is `*` here.
+fn called(api: &str, verb: &str, path: &str) -> String {
+    let verb = if verb == "ANY" { "*" } else { verb };
+    let segments: Vec<&str> = path
+        .trim_start_matches('/')
+        .split('/')
+        .map(|segment| if segment.contains('{') { "*" } else { segment })
+        .collect();
+    format!("{api}/*/{verb}/{}", segments.join("/"))
+}
+
+fn of_method(sent: &Sent<'_, '_>, method: &Method) -> Vec<Delivery> {
+    let Some(integration) = method.method_integration() else {
+        return Vec::new();
+    };
+    let targets = Integration {
+        uri: integration.uri().unwrap_or_default(),
         parameters: integration.request_parameters(),
         templates: integration.request_templates(),
     }
-    .target()?;
-    delivery(scan, region, path, to, integration.credentials())
+    .targets(sent.scan.account.as_str());
+    targets
+        .into_iter()
+        .filter_map(|to| sent.delivery(to, integration.credentials()))
+        .collect()
 }
 
 async fn of_other_apis(scan: &Scan<'_>, client: &ClientV2, region: &str) -> Vec<Delivery> {
@@ -163,41 +187,84 @@ fn of_integration(
     region: &str,
     api: &str,
     integration: &aws_sdk_apigatewayv2::types::Integration,
-) -> Option<Delivery> {
+) -> Vec<Delivery> {
     let parameters = integration.request_parameters();
-    let to = match integration.integration_subtype() {
-        Some(subtype) => target_of_subtype(subtype, parameters, &scan.partition, region),
+    let account = scan.account.as_str();
+    let targets = match integration.integration_subtype() {
+        Some(subtype) => target_of_subtype(subtype, parameters, &scan.partition, (region, account))
+            .into_iter()
+            .collect(),
         None => Integration {
-            uri: integration.integration_uri()?,
+            uri: integration.integration_uri().unwrap_or_default(),
             parameters,
             templates: integration.request_templates(),
         }
-        .target(),
-    }?;
+        .targets(account),
+    };
     let id = integration.integration_id().unwrap_or_default();
-    let path = format!("/apis/{api}/integrations/{id}");
-    delivery(scan, region, &path, to, integration.credentials_arn())
+    let sent = Sent {
+        scan,
+        region,
+        path: format!("/apis/{api}/integrations/{id}"),
+        // Which routes lead to an integration is not asked for.
+        called: format!("{api}/*"),
+    };
+    targets
+        .into_iter()
+        .filter_map(|to| sent.delivery(to, integration.credentials_arn()))
+        .collect()
 }
 
-/// None without a role of its own: the caller's credentials are passed on (`arn:aws:iam::*:user/*`), or none are used.
-fn delivery(
-    scan: &Scan<'_>,
-    region: &str,
-    path: &str,
-    to: Arn,
-    credentials: Option<&str>,
-) -> Option<Delivery> {
-    let role = Arn::parse(credentials?)
-        .ok()
-        .filter(|role| role.resource().starts_with("role/"))?;
-    Some(Delivery {
-        kind: DeliveryKind::Integration,
-        configured_by: Arn::build(&scan.partition, "apigateway", region, "", path).ok()?,
-        from: None,
-        to,
-        sender: Sender::Role(role),
-        enabled: true,
-        failures_only: false,
-        filter: None,
-    })
+/// An integration, as what sends.
+struct Sent<'s, 'r> {
+    scan: &'s Scan<'s>,
+    region: &'r str,
+    /// Its own path.
+    path: String,
+    /// The resource on whose behalf API Gateway calls, with `*` for what the request tells.
+    called: String,
+}
+
+impl Sent<'_, '_> {
+    /// None where it sends as somebody who is not known: the caller (`arn:aws:iam::*:user/*`), or nobody.
+    fn delivery(&self, to: Arn, credentials: Option<&str>) -> Option<Delivery> {
+        let sender = match credentials.filter(|text| !text.is_empty()) {
+            Some(text) => Arn::parse(text)
+                .ok()
+                .filter(|role| role.resource().starts_with("role/"))
+                .map(Sender::Role)?,
+            // Only functions have a policy that lets API Gateway itself in.
+            None if to.service() != "lambda" => return None,
+            None => Sender::Service {
+                name: "apigateway.amazonaws.com".to_owned(),
+                source: self.scan.arn("execute-api", self.region, &self.called)?,
+            },
+        };
+        let partition = &self.scan.partition;
+        Some(Delivery {
+            kind: DeliveryKind::Integration,
+            configured_by: Arn::build(partition, "apigateway", self.region, "", &self.path).ok()?,
+            from: None,
+            to,
+            sender,
+            enabled: true,
+            failures_only: false,
+            filter: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_request_tells_is_left_open() {
+        assert_eq!(called("a1", "GET", "/orders"), "a1/*/GET/orders");
+        assert_eq!(called("a1", "ANY", "/"), "a1/*/*/");
+        assert_eq!(
+            called("a1", "PUT", "/orders/{id}/{rest+}"),
+            "a1/*/PUT/orders/*/*"
+        );
+    }
 }

@@ -82,11 +82,11 @@ calls! {
         "policy, redrive and encryption settings", "access that the queue policy grants or denies is missing";
     // A key of which something is unread is later taken to let everyone: that is what makes these gaps overstate.
     DESCRIBE_KEY = "kms" "DescribeKey", Some("kms:DescribeKey"), MAY_OVERSTATE,
-        "manager and state", "access to queues that the key encrypts can only be smaller than shown";
+        "manager and state", "access to what the key encrypts can only be smaller than shown";
     GET_KEY_POLICY = "kms" "GetKeyPolicy", Some("kms:GetKeyPolicy"), MAY_OVERSTATE,
-        "key policy statements", "access to queues that the key encrypts can only be smaller than shown";
+        "key policy statements", "access to what the key encrypts can only be smaller than shown";
     LIST_GRANTS = "kms" "ListGrants", Some("kms:ListGrants"), MAY_OVERSTATE,
-        "grants", "access to queues that the key encrypts can only be smaller than shown";
+        "grants", "access to what the key encrypts can only be smaller than shown";
     LIST_ALIASES = "kms" "ListAliases", Some("kms:ListAliases"), MAY_OVERSTATE,
         "key aliases", "access to queues that name their key by an alias can only be smaller than shown";
     // Unknown tags leave conditions on them open, and an open condition makes a finding less grave than it may be.
@@ -151,6 +151,8 @@ calls! {
         "policy statements", "who may publish to the topic is missing";
     LIST_EVENT_BUSES = "events" "ListEventBuses", Some("events:ListEventBuses"), MAY_HIDE,
         "event buses", "loops through their rules are missing";
+    DESCRIBE_EVENT_BUS = "events" "DescribeEventBus", Some("events:DescribeEventBus"), MAY_HIDE,
+        "dead-letter queue", "where events go that could not be delivered from the bus is missing";
     LIST_RULES = "events" "ListRules", Some("events:ListRules"), MAY_HIDE,
         "rules", "loops through them are missing";
     LIST_TARGETS_BY_RULE = "events" "ListTargetsByRule", Some("events:ListTargetsByRule"), MAY_HIDE,
@@ -173,6 +175,8 @@ calls! {
         "notifications", "loops through them are missing";
     GET_BUCKET_POLICY = "s3" "GetBucketPolicy", Some("s3:GetBucketPolicy"), MAY_HIDE,
         "policy statements", "who may put objects into the bucket is missing";
+    GET_BUCKET_ENCRYPTION = "s3" "GetBucketEncryption", Some("s3:GetEncryptionConfiguration"), MAY_OVERSTATE,
+        "default encryption", "whom its key refuses is not taken into account, and access can only be smaller than shown";
     GET_FUNCTION_POLICY = "lambda" "GetPolicy", Some("lambda:GetPolicy"), MAY_HIDE,
         "policy statements", "whether topics, rules and buckets may invoke the function is missing";
 }

@@ -17,7 +17,8 @@ use super::flow::followed;
 use super::lambda::MappingDestination;
 use super::{REGIONS_AT_ONCE, Scan};
 use crate::account::{
-    Account, Channel, Delivery, DeliveryKind, Function, PolicyText, Sender, unqualified_function,
+    Account, Channel, Delivery, DeliveryKind, Encryption, Function, PolicyText, Sender,
+    unqualified_function,
 };
 use crate::arn::Arn;
 
@@ -217,5 +218,6 @@ async fn policy(scan: &Scan<'_>, client: &Client, region: &str, function: Arn) -
         arn: function,
         policy,
         policy_unread,
+        encryption: Encryption::None,
     }
 }

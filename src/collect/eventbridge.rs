@@ -1,4 +1,8 @@
-//! Event buses, rules and their targets: `ListEventBuses`, `ListRules` and `ListTargetsByRule` of the Amazon EventBridge API.
+//! Event buses, rules and their targets: `ListEventBuses`, `DescribeEventBus`, `ListRules` and `ListTargetsByRule` of the Amazon
+//! EventBridge API.
+//!
+//! The list of buses tells their policies, but not where events go that a bus could not hand on (such as those that its own
+//! encryption key let nobody read); each bus is asked for that.
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::operation::list_event_buses::ListEventBusesOutput;
@@ -9,10 +13,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::Scan;
-use super::calls::{LIST_EVENT_BUSES, LIST_RULES, LIST_TARGETS_BY_RULE};
+use super::calls::{DESCRIBE_EVENT_BUS, LIST_EVENT_BUSES, LIST_RULES, LIST_TARGETS_BY_RULE};
 use super::failure::Failure;
 use super::flow::{Flow, followed, pattern};
-use crate::account::{Channel, Delivery, DeliveryKind, Filter, PolicyText, Sender};
+use crate::account::{Channel, Delivery, DeliveryKind, Encryption, Filter, PolicyText, Sender};
 use crate::arn::Arn;
 
 /// A page of any list of EventBridge, the largest that the API reference allows.
@@ -52,8 +56,18 @@ pub(super) async fn rules(scan: &Scan<'_>, region: &str) -> Flow {
             deliveries
         })
         .buffer_unordered(AT_ONCE)
-        .concat()
-        .await;
+        .concat();
+    let of_buses: Vec<(String, Arn)> = buses
+        .iter()
+        .map(|bus| (bus.name.clone(), bus.channel.arn.clone()))
+        .collect();
+    let dead_letters = stream::iter(of_buses)
+        .map(|(name, bus)| dead_letters(scan, &client, region, name, bus))
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect::<Vec<Delivery>>();
+    let (mut deliveries, dead_letters) = tokio::join!(deliveries, dead_letters);
+    deliveries.extend(dead_letters);
     Flow {
         deliveries,
         channels: buses.into_iter().map(|bus| bus.channel).collect(),
@@ -103,7 +117,45 @@ fn read_bus(bus: &EventBus) -> Option<Bus> {
                 .filter(|text| !text.trim().is_empty())
                 .map(PolicyText::new),
             policy_unread: false,
+            encryption: Encryption::None,
         },
+    })
+}
+
+/// What goes from a bus to its own dead-letter queue, if it has one.
+async fn dead_letters(
+    scan: &Scan<'_>,
+    client: &Client,
+    region: &str,
+    name: String,
+    bus: Arn,
+) -> Option<Delivery> {
+    let request = client.describe_event_bus().name(name).send();
+    let answer = scan
+        .reader
+        .call(&DESCRIBE_EVENT_BUS, Some(region), request)
+        .await;
+    let to = match answer {
+        Ok(answer) => followed(answer.dead_letter_config()?.arn()?)?,
+        Err(failure) => {
+            let name = bus.as_str();
+            scan.reader
+                .still_exists(&DESCRIBE_EVENT_BUS, Some(region), name, &failure);
+            return None;
+        }
+    };
+    Some(Delivery {
+        kind: DeliveryKind::EventBus,
+        configured_by: bus.clone(),
+        from: Some(bus.clone()),
+        to,
+        sender: Sender::Service {
+            name: "events.amazonaws.com".to_owned(),
+            source: bus,
+        },
+        enabled: true,
+        failures_only: true,
+        filter: None,
     })
 }
 

@@ -176,6 +176,11 @@ impl Failure {
         self.code == MISSING_BUCKET_POLICY
     }
 
+    /// Whether a bucket has no default encryption.
+    pub(super) fn is_missing_bucket_encryption(&self) -> bool {
+        self.code == "ServerSideEncryptionConfigurationNotFoundError"
+    }
+
     /// Whether a region looks like one that does not offer the service: its endpoint has no address, or says that it knows no
     /// such thing. Only for regions in which another endpoint has answered: without a network, no name resolves.
     pub(super) fn is_not_offered(&self) -> bool {

@@ -1,6 +1,6 @@
-//! Keys that queues are encrypted with: `DescribeKey`, `GetKeyPolicy`, `ListGrants` and `ListAliases` of the AWS KMS API.
+//! Keys that queues, topics and buckets are encrypted with: `DescribeKey`, `GetKeyPolicy`, `ListGrants` and `ListAliases` of the AWS KMS API.
 //!
-//! Only keys that some queue names are asked for, and of the AWS managed key for SQS nothing is. A key of which something
+//! Only keys that some of these name are asked for, and of the keys that AWS manages nothing is. A key of which something
 //! stays unread counts later as one that lets everyone. That is why grants, which only add access, are kept all or not at all:
 //! half of them beside a key policy would hide access.
 
@@ -13,10 +13,12 @@ use aws_sdk_kms::types::{AliasListEntry, GrantListEntry, KeyManagerType, KeyMeta
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::Scan;
 use super::calls::{Call, DESCRIBE_KEY, GET_KEY_POLICY, LIST_ALIASES, LIST_GRANTS};
 use super::failure::Failure;
-use crate::account::{Encryption, Gap, GapEffect, Grant, Key, KeyManager, PolicyText, Queue};
+use super::{REGIONS_AT_ONCE, Scan};
+use crate::account::{
+    Account, Encryption, Gap, GapEffect, Grant, Key, KeyManager, PolicyText, Queue,
+};
 use crate::arn::Arn;
 
 /// A page of `ListGrants` or `ListAliases`, the largest that the API reference allows.
@@ -28,7 +30,53 @@ const POLICY_NAME: &str = "default";
 
 /// The keys that the queues of a region name.
 pub(super) async fn keys(scan: &Scan<'_>, region: &str, queues: &[Queue]) -> Vec<Key> {
-    let names = names(queues);
+    let attributes = queues.iter().filter_map(|queue| queue.attributes.as_ref());
+    let names = names(attributes.map(|attributes| &attributes.encryption));
+    of_names(scan, region, names, &[]).await
+}
+
+/// The keys that what messages pass through names and no queue does. A bucket does not tell its region, but its key does.
+pub(super) async fn keys_of_channels(scan: &Scan<'_>, account: &Account) -> Vec<Key> {
+    let mut by_region: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for name in names(account.channels.iter().map(|channel| &channel.encryption)) {
+        let region = Arn::parse(&name)
+            .ok()
+            .map(|key| key.region().to_owned())
+            .filter(|region| account.regions.contains(region));
+        let regions_of_name = account
+            .channels
+            .iter()
+            .filter(
+                |channel| matches!(&channel.encryption, Encryption::Kms { key } if *key == name),
+            )
+            .map(|channel| channel.arn.region().to_owned())
+            .filter(|region| !region.is_empty());
+        let mut regions: BTreeSet<String> = region.into_iter().collect();
+        if regions.is_empty() {
+            regions.extend(regions_of_name);
+        }
+        for region in regions {
+            by_region.entry(region).or_default().insert(name.clone());
+        }
+    }
+    stream::iter(by_region)
+        .map(async |(region, names)| of_names(scan, &region, names, &account.keys).await)
+        .buffer_unordered(REGIONS_AT_ONCE)
+        .concat()
+        .await
+}
+
+/// The keys of these names that are not known yet.
+async fn of_names(
+    scan: &Scan<'_>,
+    region: &str,
+    names: BTreeSet<String>,
+    known: &[Key],
+) -> Vec<Key> {
+    let names: Vec<String> = names
+        .into_iter()
+        .filter(|name| !known.iter().any(|key| key.arn.as_str() == name))
+        .collect();
     if names.is_empty() {
         return Vec::new();
     }
@@ -43,6 +91,7 @@ pub(super) async fn keys(scan: &Scan<'_>, region: &str, queues: &[Queue]) -> Vec
     // An id, an ARN and an alias can all be names of one key.
     keys.sort_by(|a, b| a.arn.cmp(&b.arn));
     keys.dedup_by(|a, b| a.arn == b.arn);
+    keys.retain(|key| !known.iter().any(|known| known.arn == key.arn));
     unit.known(keys.len());
 
     let aliases = if keys
@@ -76,13 +125,11 @@ fn is_own(scan: &Scan<'_>, key: &Key) -> bool {
     key.arn.account() == scan.account.as_str()
 }
 
-/// The names of the keys that need a call, as the queues spell them.
-fn names(queues: &[Queue]) -> BTreeSet<String> {
-    queues
-        .iter()
-        .filter_map(|queue| queue.attributes.as_ref())
-        .filter(|attributes| !attributes.encryption.is_aws_managed_key())
-        .filter_map(|attributes| match &attributes.encryption {
+/// The names of the keys that need a call, as what they encrypt spells them.
+fn names<'a>(encrypted: impl Iterator<Item = &'a Encryption>) -> BTreeSet<String> {
+    encrypted
+        .filter(|encryption| !encryption.is_aws_managed_key())
+        .filter_map(|encryption| match encryption {
             Encryption::Kms { key } => Some(key.clone()),
             Encryption::None | Encryption::SqsManaged => None,
         })
@@ -112,8 +159,8 @@ async fn described(scan: &Scan<'_>, client: &Client, region: &str, name: String)
             &name,
             &failure.code,
             format!(
-                "there is no key {name}: queues that name it can hardly be used, and access to them can only be smaller \
-                 than shown; let them name a key that exists"
+                "there is no key {name}: what names it can hardly be used, and access to it can only be smaller than \
+                 shown; let it name a key that exists"
             ),
         )),
         Err(failure) => {
@@ -168,7 +215,7 @@ fn of_other_account(scan: &Scan<'_>, region: &str, key: Key) -> Key {
     let account = key.arn.account();
     let detail = format!(
         "key policy and grants of {} are not read: KMS shows them only to account {account}, which the key belongs to; access \
-         to queues that the key encrypts can only be smaller than shown; look at the key there",
+         to what the key encrypts can only be smaller than shown; look at the key there",
         key.arn
     );
     let name = key.arn.as_str();

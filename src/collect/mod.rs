@@ -110,7 +110,7 @@ pub enum Skippable {
     Glue,
     /// IoT rules that send.
     Iot,
-    /// KMS keys that queues are encrypted with.
+    /// KMS keys that queues, topics and buckets are encrypted with.
     Kms,
     /// Lambda functions, event source mappings and destinations.
     Lambda,
@@ -325,6 +325,10 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         account.channels.extend(policies);
     }
     deliveries::drop_untouched_channels(&mut account);
+    if !options.skip.contains(&Skippable::Kms) {
+        let keys = Box::pin(kms::keys_of_channels(&scan, &account)).await;
+        account.keys.extend(keys);
+    }
 
     check_anything_was_read(&reader.tally(), &session, caller.arn)?;
     account.coverage = reader.into_coverage();

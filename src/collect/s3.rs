@@ -1,8 +1,8 @@
-//! Buckets and their event notifications: `ListBuckets`, `GetBucketLocation`, `GetBucketNotificationConfiguration` and
-//! `GetBucketPolicy` of the Amazon S3 API.
+//! Buckets and their event notifications: `ListBuckets`, `GetBucketLocation`, `GetBucketNotificationConfiguration`,
+//! `GetBucketPolicy` and `GetBucketEncryption` of the Amazon S3 API.
 //!
 //! S3 notifies queues, topics, functions and the default bus of the bucket's own region only: a bucket is asked where one of
-//! these could take what S3 sends, and for its policy where it does send.
+//! these could take what S3 sends, and for its policy and its default encryption where it does send.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +12,20 @@ use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotif
 use aws_sdk_s3::operation::list_buckets::ListBucketsOutput;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, Event, FilterRule, NotificationConfigurationFilter, S3KeyFilter,
+    ServerSideEncryption, ServerSideEncryptionConfiguration,
 };
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::Scan;
 use super::calls::{
-    GET_BUCKET_LOCATION, GET_BUCKET_NOTIFICATION_CONFIGURATION, GET_BUCKET_POLICY, LIST_BUCKETS,
+    GET_BUCKET_ENCRYPTION, GET_BUCKET_LOCATION, GET_BUCKET_NOTIFICATION_CONFIGURATION,
+    GET_BUCKET_POLICY, LIST_BUCKETS,
 };
 use super::failure::Failure;
 use super::flow::{Flow, followed};
 use super::session::Session;
-use crate::account::{Channel, Delivery, DeliveryKind, Filter, PolicyText, Sender};
+use crate::account::{Channel, Delivery, DeliveryKind, Encryption, Filter, PolicyText, Sender};
 use crate::arn::Arn;
 
 /// A page of `ListBuckets`. Without a size S3 leaves the regions of the buckets out.
@@ -155,7 +157,7 @@ async fn of_bucket(scan: &Scan<'_>, regions: &BTreeSet<&str>, bucket: Bucket) ->
         return Flow::default();
     }
     Flow {
-        channels: policy(scan, &client, &region, &bucket)
+        channels: Box::pin(channel(scan, &client, &region, &bucket))
             .await
             .into_iter()
             .collect(),
@@ -268,6 +270,80 @@ fn filter(events: &[Event], only: Option<&NotificationConfigurationFilter>) -> F
     }
 }
 
+/// A bucket with its policy and encryption; none when it was deleted in between.
+async fn channel(
+    scan: &Scan<'_>,
+    client: &Client,
+    region: &str,
+    bucket: &Bucket,
+) -> Option<Channel> {
+    let (channel, encryption) = tokio::join!(
+        policy(scan, client, region, bucket),
+        encryption(scan, client, region, bucket)
+    );
+    Some(Channel {
+        encryption,
+        ..channel?
+    })
+}
+
+/// How a bucket encrypts objects that do not say otherwise.
+async fn encryption(scan: &Scan<'_>, client: &Client, region: &str, bucket: &Bucket) -> Encryption {
+    let request = client.get_bucket_encryption().bucket(&bucket.name).send();
+    let answer = scan
+        .reader
+        .call(&GET_BUCKET_ENCRYPTION, Some(region), request)
+        .await;
+    match answer {
+        Ok(answer) => read_encryption(scan, region, answer.server_side_encryption_configuration()),
+        // Buckets from before every one was encrypted.
+        Err(failure) if failure.is_missing_bucket_encryption() => Encryption::None,
+        Err(failure) => {
+            scan.reader.still_exists(
+                &GET_BUCKET_ENCRYPTION,
+                Some(region),
+                bucket.arn.as_str(),
+                &failure,
+            );
+            Encryption::None
+        }
+    }
+}
+
+fn read_encryption(
+    scan: &Scan<'_>,
+    region: &str,
+    configuration: Option<&ServerSideEncryptionConfiguration>,
+) -> Encryption {
+    let default = configuration
+        .and_then(|configuration| configuration.rules().first())
+        .and_then(|rule| rule.apply_server_side_encryption_by_default());
+    let Some(default) = default else {
+        return Encryption::None;
+    };
+    match default.sse_algorithm() {
+        ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse => Encryption::Kms {
+            key: key(
+                scan,
+                region,
+                default.kms_master_key_id().unwrap_or("alias/aws/s3"),
+            ),
+        },
+        _ => Encryption::SqsManaged,
+    }
+}
+
+/// The ARN of a key that is named without one: the bucket's ARN does not tell in which region that means a key.
+fn key(scan: &Scan<'_>, region: &str, name: &str) -> String {
+    let resource = match name {
+        arn if arn.starts_with("arn:") => return name.to_owned(),
+        alias if alias.starts_with("alias/") => alias.to_owned(),
+        id => format!("key/{id}"),
+    };
+    scan.arn("kms", region, &resource)
+        .map_or_else(|| name.to_owned(), |arn| arn.as_str().to_owned())
+}
+
 /// A bucket with its policy; none when it was deleted in between.
 async fn policy(
     scan: &Scan<'_>,
@@ -304,5 +380,6 @@ async fn policy(
         arn: bucket.arn.clone(),
         policy,
         policy_unread,
+        encryption: Encryption::None,
     })
 }

@@ -16,7 +16,7 @@ use super::Scan;
 use super::calls::{GET_SUBSCRIPTION_ATTRIBUTES, GET_TOPIC_ATTRIBUTES, LIST_SUBSCRIPTIONS};
 use super::failure::Failure;
 use super::flow::{Flow, followed, pattern};
-use crate::account::{Channel, Delivery, DeliveryKind, PolicyText, Sender};
+use crate::account::{Channel, Delivery, DeliveryKind, Encryption, PolicyText, Sender};
 use crate::arn::Arn;
 
 /// Calls at once for one region.
@@ -187,7 +187,7 @@ fn dead_letter_queue(attributes: &HashMap<String, String>) -> Result<Option<Arn>
         .map_err(|_| Failure::word("MalformedResponse"))
 }
 
-/// A topic with its policy; none when it was deleted in between.
+/// A topic with its policy and encryption; none when it was deleted in between.
 async fn channel(scan: &Scan<'_>, client: &Client, region: &str, topic: Arn) -> Option<Channel> {
     let request = client
         .get_topic_attributes()
@@ -198,15 +198,21 @@ async fn channel(scan: &Scan<'_>, client: &Client, region: &str, topic: Arn) -> 
         .call(&GET_TOPIC_ATTRIBUTES, Some(region), request)
         .await;
     match answer {
-        Ok(answer) => Some(Channel {
-            policy: answer
-                .attributes()
-                .and_then(|attributes| attributes.get("Policy"))
-                .filter(|text| !text.trim().is_empty())
-                .map(|text| PolicyText::new(text)),
-            arn: topic,
-            policy_unread: false,
-        }),
+        Ok(answer) => {
+            let attribute = |name: &str| {
+                let attributes = answer.attributes()?;
+                attributes.get(name).filter(|text| !text.trim().is_empty())
+            };
+            Some(Channel {
+                arn: topic,
+                policy: attribute("Policy").map(|text| PolicyText::new(text)),
+                policy_unread: false,
+                encryption: match attribute("KmsMasterKeyId") {
+                    Some(key) => Encryption::Kms { key: key.clone() },
+                    None => Encryption::None,
+                },
+            })
+        }
         Err(failure) => scan
             .reader
             .still_exists(
@@ -219,6 +225,7 @@ async fn channel(scan: &Scan<'_>, client: &Client, region: &str, topic: Arn) -> 
                 arn: topic,
                 policy: None,
                 policy_unread: true,
+                encryption: Encryption::None,
             }),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn load(source: Source, verbosity: Verbosity) -> Result<Vec<Account>>
 }
 
 /// Snapshots, each of another account.
-pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Account>> {
+fn read(files: &[PathBuf]) -> Result<Vec<Account>> {
     let mut accounts: Vec<(Account, &PathBuf)> = Vec::with_capacity(files.len());
     for file in files {
         let account = account::read(file)?;

@@ -16,8 +16,9 @@ const EXAMPLE: &[u8] = include_bytes!("../../fixtures/accounts/demo/snapshot.jso
 pub(super) fn run(args: &DemoArgs, settings: &Settings) -> Result<Outcome> {
     let reporting = Reporting::resolve(&args.output, settings)?;
     let example = example()?;
+    let known = reporting.read_known()?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    let outcome = reporting::report(&[example], outputs, &reporting)?;
+    let outcome = reporting::report(vec![example], outputs, &known, &reporting)?;
     // For people only: what scripts read on standard error stays what it is.
     if reporting.verbosity >= Verbosity::Normal && io::stderr().is_terminal() {
         super::explain("try next: patscan explain queue-feedback-loop-f4e8 --demo");

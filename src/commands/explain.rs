@@ -16,7 +16,7 @@ use crate::finding::Finding;
 use crate::graph::Graph;
 use crate::remedy::Ground;
 use crate::report::Style;
-use crate::triage::PolicyTexts;
+use crate::triage::{Baseline, Known, PolicyTexts};
 
 pub(super) fn run(args: ExplainArgs, settings: &Settings) -> Result<Outcome> {
     let output = args.format.parse::<Output>()?;
@@ -28,6 +28,10 @@ pub(super) fn run(args: ExplainArgs, settings: &Settings) -> Result<Outcome> {
         source.keeps_apart_from(output.path.as_deref())?;
         Some(source)
     };
+    let known = Known {
+        baseline: args.baseline.as_deref().map(Baseline::read).transpose()?,
+        ..Known::default()
+    };
     let file = output.path.as_deref().map(super::open_file).transpose()?;
 
     let accounts = match source {
@@ -36,7 +40,8 @@ pub(super) fn run(args: ExplainArgs, settings: &Settings) -> Result<Outcome> {
     };
     let rules = settings.rules();
     let access = Access::compute(&accounts);
-    let report = audit::report(&access, &rules, Utc::now().trunc_subsecs(0));
+    let mut report = audit::report(&access, &rules, Utc::now().trunc_subsecs(0));
+    audit::know(&mut report, &accounts, &known);
     let findings: Vec<Finding> = report
         .findings
         .iter()

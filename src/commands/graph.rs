@@ -70,14 +70,7 @@ fn part(
     let graph = Graph::new(access);
     let mut is_cycle = false;
     let (chosen, depth) = if let Some(queue) = &args.queue {
-        let queue = access.queues.get(meant::queue(access, queue)?);
-        (
-            queue
-                .map(|audited| audited.queue.arn.shared())
-                .into_iter()
-                .collect(),
-            1,
-        )
+        (BTreeSet::from([meant::place(&graph, queue)?]), 1)
     } else if let Some(principal) = &args.principal {
         (BTreeSet::from([meant::principal(access, principal)?]), 1)
     } else if let Some(id) = &args.finding {
@@ -92,6 +85,9 @@ fn part(
         picture.choose_whole_loops();
     }
     if picture.chosen.is_empty() {
+        if let Some(place) = &args.queue {
+            bail!("nothing that the graph shows has to do with `{place}`");
+        }
         bail!(
             "nothing that the finding is about is a part of the graph; an audit of the same source tells what it is about"
         );

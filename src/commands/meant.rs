@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::access::Access;
 use crate::account::Queue;
 use crate::arn::Arn;
 use crate::audit::coverage;
+use crate::entity::Kind;
 use crate::finding::Finding;
+use crate::graph::Graph;
 use crate::nearest::nearest_first;
 
 /// Candidates that are named when a name is not found, or fits more than one.
@@ -59,6 +61,55 @@ pub(super) fn queue(access: &Access<'_>, wanted: &str) -> Result<usize> {
         "there is no queue `{wanted}`{unread}; the nearest names are {}",
         listed(&nearest)
     )
+}
+
+/// The ARN of the one queue, topic, bucket or event bus that is meant. A queue outranks others of its name.
+pub(super) fn place(graph: &Graph<'_>, wanted: &str) -> Result<Arc<str>> {
+    let access = graph.access;
+    let is_queue = access
+        .queues
+        .iter()
+        .any(|audited| is_meant(wanted, &audited.queue.arn, &audited.queue.url));
+    let meant: BTreeSet<Arc<str>> = graph
+        .channels
+        .inlets
+        .iter()
+        .map(|inlet| &inlet.entity)
+        .filter(|entity| matches!(entity.kind, Kind::Topic | Kind::Bucket | Kind::Bus))
+        .filter(|entity| is_channel(wanted, &entity.arn))
+        .map(|entity| Arc::clone(&entity.arn))
+        .collect();
+    match meant.first() {
+        Some(only) if !is_queue && meant.len() == 1 => Ok(Arc::clone(only)),
+        Some(_) if !is_queue => {
+            let arns: Vec<String> = meant.iter().map(ToString::to_string).collect();
+            bail!(
+                "`{wanted}` is the name of {} topics, buckets or event buses; name one by its ARN: {}",
+                arns.len(),
+                listed(&arns)
+            )
+        }
+        _ => {
+            let queue = access.queues.get(queue(access, wanted)?);
+            queue
+                .map(|audited| audited.queue.arn.shared())
+                .context("the queue is gone")
+        }
+    }
+}
+
+/// Whether the text means a topic, bucket or event bus: by its ARN, its name, or `region/name`.
+fn is_channel(wanted: &str, arn: &str) -> bool {
+    let Ok(own) = Arn::parse(arn) else {
+        return false;
+    };
+    let called = own.resource().strip_prefix("event-bus/");
+    let called = called.unwrap_or(own.resource());
+    wanted == arn
+        || wanted == called
+        || wanted
+            .split_once('/')
+            .is_some_and(|(region, name)| region == own.region() && name == called)
 }
 
 /// The id of the one principal, or of what runs as one, that is meant by an ARN, a name or a name with its path.

@@ -3,6 +3,7 @@
 mod accounts;
 mod analyze;
 mod demo;
+mod diff;
 mod explain;
 mod graph;
 mod iam_policy;
@@ -60,6 +61,7 @@ impl Cli {
             Some(Command::WhoCan(args)) => args.verbosity.into(),
             Some(Command::Explain(args)) => args.verbosity.into(),
             Some(Command::Graph(args)) => args.verbosity.into(),
+            Some(Command::Diff(args)) => args.verbosity.into(),
             Some(Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy) => {
                 Verbosity::Normal
             }
@@ -87,6 +89,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Some(Command::Demo(args)) => demo::run(&args, &settings()?),
         Some(Command::WhoCan(args)) => who_can::run(*args, &settings()?),
         Some(Command::Explain(args)) => explain::run(*args, &settings()?),
+        Some(Command::Diff(args)) => diff::run(&args, &settings()?),
         Some(Command::Graph(args)) => graph::run(*args, &settings()?),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),

@@ -1,16 +1,19 @@
 //! From accounts to written reports and an exit code: what `scan`, `analyze` and `demo` have in common.
 
 use std::io::{self, IsTerminal};
+use std::mem::ManuallyDrop;
 
 use anyhow::Result;
 use chrono::{SubsecRound, Utc};
 
 use super::{Outcome, cannot_write, explain, open_file, written_to_stdout};
+use crate::access::Access;
 use crate::account::Account;
-use crate::audit::audit;
+use crate::audit;
 use crate::config::{Output, Reporting, Verbosity};
 use crate::file::PendingFile;
 use crate::report::{self, Report, Style};
+use crate::triage::{Change, Known};
 
 /// Widest output when the terminal's width is not known.
 const DEFAULT_WIDTH: usize = 80;
@@ -83,13 +86,26 @@ pub(super) fn terminal_style() -> Style {
 
 /// Audits accounts, writes every report, and says what the run comes to.
 pub(super) fn report(
-    accounts: &[Account],
+    accounts: Vec<Account>,
     outputs: Outputs,
+    known: &Known,
     reporting: &Reporting,
 ) -> Result<Outcome> {
-    let report = audit(accounts, &reporting.rules, Utc::now().trunc_subsecs(0));
+    // With the report the program ends: to give back millions of small pieces of memory one by one, when the system takes all
+    // of it at once, would only keep the user waiting.
+    let accounts = ManuallyDrop::new(accounts);
+    let access = ManuallyDrop::new(Access::compute(&accounts));
+    let now = Utc::now().trunc_subsecs(0);
+    let mut report = ManuallyDrop::new(audit::report(&access, &reporting.rules, now));
+    report.persona = reporting.persona;
+    audit::know(&mut report, &accounts, known);
     outputs.write(&report)?;
     let outcome = outcome(&report, reporting);
+    if reporting.verbosity >= Verbosity::Normal {
+        for note in report.waiver_notes.iter().flatten() {
+            explain(&format!("waiver {}: {}", note.number, note.text));
+        }
+    }
     if reporting.verbosity >= Verbosity::Normal {
         explain_outcome(&report, reporting, outcome);
     }
@@ -98,9 +114,9 @@ pub(super) fn report(
 
 fn at_or_above(report: &Report, reporting: &Reporting) -> usize {
     report
-        .findings
-        .iter()
+        .open()
         .filter(|finding| finding.severity >= reporting.fail_on)
+        .filter(|finding| finding.change != Change::Unchanged)
         .count()
 }
 
@@ -123,8 +139,13 @@ fn explain_outcome(report: &Report, reporting: &Reporting, outcome: Outcome) {
         Outcome::Findings => {
             let number = at_or_above(report, reporting);
             let noun = if number == 1 { "finding" } else { "findings" };
+            let new = if report.since.is_some() {
+                "new or changed "
+            } else {
+                ""
+            };
             format!(
-                "exit 1: {number} {noun} at or above {} (--fail-on, --exit-zero)",
+                "exit 1: {number} {new}{noun} at or above {} (--fail-on, --exit-zero)",
                 reporting.fail_on
             )
         }

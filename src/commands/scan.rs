@@ -13,7 +13,8 @@ pub(super) fn run(args: ScanArgs, settings: &Settings) -> Result<Outcome> {
     for output in &reporting.outputs {
         source.keeps_apart_from(output.path.as_deref())?;
     }
+    let known = reporting.read_known()?;
     let outputs = Outputs::open(&reporting.outputs)?;
     let accounts = accounts::load(source, reporting.verbosity)?;
-    reporting::report(&accounts, outputs, &reporting)
+    reporting::report(accounts, outputs, &known, &reporting)
 }

@@ -6,16 +6,16 @@ use anyhow::{Context as _, Result, bail};
 
 use super::reporting::terminal_style;
 use super::{Outcome, accounts, meant};
-use crate::access::{Access, Capability};
+use crate::access::Access;
 use crate::audit::coverage;
 use crate::cli::WhoCanArgs;
 use crate::config::{Output, Settings, Source, Verbosity};
 use crate::entity::{Entity, Kind};
 use crate::nearest::nearest_first;
-use crate::report::{Style, WhoCan};
+use crate::report::{Deed, Style, WhoCan};
 
 pub(super) fn run(args: WhoCanArgs, settings: &Settings) -> Result<Outcome> {
-    let capability = capability(&args.capability, &args.queue)?;
+    let deed = deed(&args.capability, &args.queue)?;
     let output = args.format.parse::<Output>()?;
     let verbosity: Verbosity = args.verbosity.into();
     let source = Source::resolve(args.source, settings)?;
@@ -25,14 +25,23 @@ pub(super) fn run(args: WhoCanArgs, settings: &Settings) -> Result<Outcome> {
     let accounts = accounts::load(source, verbosity)?;
     let (access, queue) =
         Access::of_one_queue(&accounts, |access| meant::queue(access, &args.queue))?;
+    if deed == Deed::Redrive && access.moved_from(queue).is_empty() {
+        bail!(
+            "no queue of what was read moves its messages to `{}`, so that there is nothing to redrive; name a dead-letter queue",
+            args.queue
+        );
+    }
     let who_can = WhoCan {
         queue: access
             .queues
             .get(queue)
             .map(|audited| Entity::new(Kind::Queue, audited.queue.arn.shared()))
             .context("the queue is gone")?,
-        capability,
-        holders: access.holders(queue, capability),
+        deed,
+        holders: match deed {
+            Deed::Capability(capability) => access.holders(queue, capability),
+            Deed::Redrive => access.redrivers(queue),
+        },
         coverage: coverage(&access),
     };
 
@@ -56,20 +65,20 @@ pub(super) fn run(args: WhoCanArgs, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Incomplete)
 }
 
-fn named(text: &str) -> Option<Capability> {
-    Capability::ALL
+fn named(text: &str) -> Option<Deed> {
+    Deed::ALL
         .into_iter()
-        .find(|capability| capability.as_str().eq_ignore_ascii_case(text))
+        .find(|deed| deed.as_str().eq_ignore_ascii_case(text))
 }
 
-fn capability(text: &str, queue: &str) -> Result<Capability> {
-    if let Some(capability) = named(text) {
-        return Ok(capability);
+fn deed(text: &str, queue: &str) -> Result<Deed> {
+    if let Some(deed) = named(text) {
+        return Ok(deed);
     }
     if named(queue).is_some() {
         bail!("the capability comes first; write `patscan who-can {queue} {text}`");
     }
-    let words = Capability::ALL.map(Capability::as_str);
+    let words = Deed::ALL.map(Deed::as_str);
     let nearest = nearest_first(text, words);
     bail!(
         "there is no capability `{text}`; use {}",
@@ -83,12 +92,12 @@ mod tests {
 
     #[test]
     fn words_in_the_wrong_order_are_put_right() {
-        let error = capability("orders", "send").unwrap_err().to_string();
+        let error = deed("orders", "send").unwrap_err().to_string();
         assert_eq!(
             error,
             "the capability comes first; write `patscan who-can send orders`"
         );
-        let error = capability("recieve", "orders").unwrap_err().to_string();
+        let error = deed("recieve", "orders").unwrap_err().to_string();
         assert!(error.contains("use receive, "), "{error}");
     }
 }

@@ -19,18 +19,21 @@ pub(super) struct Environment {
 
 const PREFIX: &str = "PATSCAN_";
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 14] = [
     "PATSCAN_ASSUME_ROLE",
+    "PATSCAN_BASELINE",
     "PATSCAN_CONFIG",
     "PATSCAN_ENDPOINT_URL",
     "PATSCAN_EXCLUDE_REGION",
     "PATSCAN_EXTERNAL_ID",
     "PATSCAN_FAIL_ON",
     "PATSCAN_FORMAT",
+    "PATSCAN_PERSONA",
     "PATSCAN_PROFILE",
     "PATSCAN_REGION",
     "PATSCAN_SKIP",
     "PATSCAN_TRUSTED_ACCOUNT",
+    "PATSCAN_WAIVERS",
 ];
 
 impl Environment {
@@ -75,6 +78,9 @@ impl Environment {
             "PATSCAN_EXTERNAL_ID" => source.external_id = Some(value),
             "PATSCAN_FORMAT" => output.formats = Some(words(&value)?),
             "PATSCAN_FAIL_ON" => output.fail_on = words(&value)?.pop(),
+            "PATSCAN_PERSONA" => output.persona = words(&value)?.pop(),
+            "PATSCAN_BASELINE" => self.values.baseline = Some(value.into()),
+            "PATSCAN_WAIVERS" => self.values.waivers.file = Some(value.into()),
             "PATSCAN_TRUSTED_ACCOUNT" => self.values.trusted_accounts = Some(words(&value)?),
             _ => {
                 let mut nearest = nearest_first(name, NAMES);
@@ -124,6 +130,7 @@ mod tests {
                 "PATSCAN_SKIP" => "ec2",
                 "PATSCAN_FORMAT" => "json",
                 "PATSCAN_FAIL_ON" => "low",
+                "PATSCAN_PERSONA" => "auditor",
                 "PATSCAN_TRUSTED_ACCOUNT" => "444455556666",
                 _ => "text",
             };

@@ -21,6 +21,7 @@ use crate::finding::Severity;
 use crate::report::Format;
 use crate::rules::{Choice, RULES};
 use crate::toml_file::{self, TomlFileError};
+use crate::triage::Audience;
 
 /// The name of the file.
 pub const FILE_NAME: &str = "patscan.toml";
@@ -36,6 +37,10 @@ pub struct ConfigFile {
     pub source: SourceSection,
     /// What comes out.
     pub output: OutputSection,
+    /// What a run compares with, and what is accepted.
+    pub baseline: Option<PathBuf>,
+    /// Findings that are accepted.
+    pub waivers: WaiversSection,
     /// Rules that are switched off, or graver or less grave than usual.
     #[schemars(schema_with = "rules_schema")]
     pub rules: BTreeMap<String, RuleSection>,
@@ -69,6 +74,20 @@ pub struct OutputSection {
     pub formats: Option<Vec<Word<Output>>>,
     /// Least severity that makes the exit code 1.
     pub fail_on: Option<Word<Severity>>,
+    /// For whom the report is: `team` leaves out what only AWS can act on.
+    pub persona: Option<Word<Audience>>,
+}
+
+/// `[waivers]`: where accepted findings stand, and what a waiver needs.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct WaiversSection {
+    /// The file of waivers.
+    pub file: Option<PathBuf>,
+    /// Whether a waiver must say until when it holds; true when not given.
+    pub must_expire: Option<bool>,
+    /// Days before its last day from which on a waiver is told of; 14 when not given.
+    pub warn_days: Option<u64>,
 }
 
 /// `[rules.RULE]`: what is chosen for one rule.
@@ -145,6 +164,14 @@ impl Worded for Skippable {
     }
 }
 
+impl Worded for Audience {
+    const NAME: &'static str = "Persona";
+
+    fn words() -> Schema {
+        json_schema!({"type": "string", "enum": Self::ALL.map(Self::as_str)})
+    }
+}
+
 impl Worded for AccountId {
     const NAME: &'static str = "AccountId";
 
@@ -210,6 +237,12 @@ impl ConfigFile {
                 *path = folder.join(&*path);
             }
         }
+        for path in [&mut file.baseline, &mut file.waivers.file]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&*path);
+        }
         Ok(file)
     }
 
@@ -231,6 +264,12 @@ impl ConfigFile {
             output: OutputSection {
                 formats: self.output.formats.or(below.output.formats),
                 fail_on: self.output.fail_on.or(below.output.fail_on),
+                persona: self.output.persona.or(below.output.persona),
+            },
+            baseline: self.baseline.or(below.baseline),
+            waivers: WaiversSection {
+                file: self.waivers.file.or(below.waivers.file),
+                ..below.waivers
             },
             // The environment says nothing of rules.
             rules: below.rules,

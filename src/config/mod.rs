@@ -18,6 +18,7 @@ use crate::finding::{Severity, UnknownSeverity};
 use crate::report::{Format, UnknownFormat};
 use crate::rules;
 use crate::toml_file::TomlFileError;
+use crate::triage::{Audience, Baseline, Known, UnknownAudience, read_waivers};
 
 /// A mistake on the command line, in the environment or in the configuration file.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +38,18 @@ pub enum ConfigError {
         .0.display()
     )]
     SnapshotPlace(PathBuf),
+    /// A report in the place of the snapshot that it is made from.
+    #[error(
+        "what comes out would take the place of `{}`, which it is made from; give it a path of its own",
+        .0.display()
+    )]
+    InputPlace(PathBuf),
     /// A severity that does not exist.
     #[error(transparent)]
     Severity(#[from] UnknownSeverity),
+    /// A persona that does not exist.
+    #[error(transparent)]
+    Persona(#[from] UnknownAudience),
     /// A service that cannot be skipped.
     #[error(transparent)]
     Skip(#[from] UnknownService),
@@ -69,9 +79,26 @@ pub enum ConfigError {
     AssumeRole(String),
 }
 
-/// The path from the root, so that `report` and `./report` are seen to be one file.
+/// The path from the root without links, so that `report`, `./report` and `link-to-here/report` are seen to be one file. What is
+/// no file keeps its name: standard output and standard error can be one terminal.
 fn whole(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match std::fs::metadata(&absolute) {
+        Ok(metadata) if !metadata.is_file() => return absolute,
+        Ok(_) => {
+            if let Ok(canonical) = absolute.canonicalize() {
+                return canonical;
+            }
+        }
+        Err(_) => {}
+    }
+    let folder = absolute
+        .parent()
+        .and_then(|folder| folder.canonicalize().ok());
+    match (folder, absolute.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => absolute,
+    }
 }
 
 /// What is settled before the command line: by the environment, and by a file.
@@ -109,6 +136,12 @@ impl Settings {
             file,
             unknown_variables: environment.unknown,
         })
+    }
+
+    /// The least severity that makes a run fail, when the command line does not say.
+    pub fn fail_on(&self) -> Severity {
+        let chosen = self.values.output.fail_on.as_ref();
+        chosen.map_or(Severity::Medium, |word| word.0)
     }
 
     /// What the rules are told.
@@ -160,8 +193,25 @@ pub struct Reporting {
     pub allow_incomplete: bool,
     /// What the rules are told.
     pub rules: rules::Settings,
+    /// For whom the report is.
+    pub persona: Audience,
+    /// Where findings are accepted.
+    pub waiving: Waiving,
+    /// The earlier report to compare with.
+    pub baseline: Option<PathBuf>,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
+}
+
+/// Where findings are accepted, and what that takes.
+#[derive(Debug, Clone)]
+pub struct Waiving {
+    /// The file of waivers.
+    pub file: Option<PathBuf>,
+    /// Whether a waiver must say until when it holds.
+    pub must_expire: bool,
+    /// Days before its last day from which on a waiver is told of.
+    pub warn_days: u64,
 }
 
 /// How much is said on standard error.
@@ -189,10 +239,10 @@ impl From<VerbosityArgs> for Verbosity {
 }
 
 impl Source {
-    /// Checks that an output does not go to the file that keeps what is collected.
+    /// Checks that an output goes neither to the file that keeps what is collected nor to one that is read.
     ///
     /// # Errors
-    /// [`ConfigError::SnapshotPlace`] when it does.
+    /// [`ConfigError::SnapshotPlace`] or [`ConfigError::InputPlace`] when it does.
     pub fn keeps_apart_from(&self, output: Option<&Path>) -> Result<(), ConfigError> {
         match (self, output) {
             (
@@ -203,6 +253,14 @@ impl Source {
                 Some(output),
             ) if whole(snapshot) == whole(output) => {
                 Err(ConfigError::SnapshotPlace(output.to_owned()))
+            }
+            (Self::Snapshots(files), Some(output)) => {
+                let place = whole(output);
+                let is_read = |file: &PathBuf| file.is_file() && whole(file) == place;
+                if files.iter().any(is_read) {
+                    return Err(ConfigError::InputPlace(output.to_owned()));
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -263,6 +321,27 @@ impl Source {
 }
 
 impl Reporting {
+    /// What is known of findings before the run, read from the files that say it.
+    ///
+    /// # Errors
+    /// [`crate::triage::WaiverError`] or [`crate::triage::BaselineError`] for a file that is missing or that is something else.
+    pub fn read_known(&self) -> anyhow::Result<Known> {
+        let Waiving {
+            file,
+            must_expire,
+            warn_days,
+        } = &self.waiving;
+        let waivers = file
+            .as_deref()
+            .map(|path| read_waivers(path, *must_expire))
+            .transpose()?;
+        Ok(Known {
+            waivers,
+            warn_days: *warn_days,
+            baseline: self.baseline.as_deref().map(Baseline::read).transpose()?,
+        })
+    }
+
     /// Resolves the output arguments; what they leave open is taken from `settings`.
     ///
     /// # Errors
@@ -293,10 +372,7 @@ impl Reporting {
         }
         let fail_on = match &args.fail_on {
             Some(word) => word.parse()?,
-            None => match usual.output.fail_on {
-                Some(Word(severity)) => severity,
-                None => Severity::Medium,
-            },
+            None => settings.fail_on(),
         };
         let mut rules = settings.rules();
         if !args.trusted_accounts.is_empty() {
@@ -312,6 +388,20 @@ impl Reporting {
             exit_zero: args.exit_zero,
             allow_incomplete: args.allow_incomplete,
             rules,
+            persona: match &args.persona {
+                Some(word) => word.parse()?,
+                None => usual
+                    .output
+                    .persona
+                    .as_ref()
+                    .map_or(Audience::Team, |word| word.0),
+            },
+            waiving: Waiving {
+                file: args.waivers.clone().or(usual.waivers.file.clone()),
+                must_expire: usual.waivers.must_expire.unwrap_or(true),
+                warn_days: usual.waivers.warn_days.unwrap_or(14),
+            },
+            baseline: args.baseline.clone().or(usual.baseline.clone()),
             verbosity: args.verbosity.into(),
         })
     }

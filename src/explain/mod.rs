@@ -16,7 +16,7 @@ use crate::entity::Entity;
 use crate::remedy::{Ground, Remedy, remedy};
 use crate::report::Coverage;
 use crate::rules::RULES;
-use crate::triage::{PolicyTexts, Triaged};
+use crate::triage::{Change, PolicyTexts, Triaged};
 
 /// For how long a waiver is proposed.
 const WAIVED_FOR: Days = Days::new(90);
@@ -81,7 +81,7 @@ pub fn explain(
     workloads.sort();
     workloads.dedup();
     Explanation {
-        age: None,
+        age: age(finding),
         why: why(finding.rule),
         path: path::path(finding),
         statements: quote::quotes(finding, policies),
@@ -106,6 +106,16 @@ impl Explanation {
             format!("expires = {}", self.waiver_ends),
         ]
     }
+}
+
+/// Since when a finding is there, as far as a baseline tells.
+fn age(finding: &Triaged) -> Option<Age> {
+    let first_seen = finding.first_seen.as_deref()?;
+    if finding.change == Change::New {
+        return Some(Age::New);
+    }
+    let time = DateTime::parse_from_rfc3339(first_seen).ok()?;
+    Some(Age::Since(time.to_utc()))
 }
 
 /// The first sentences of what the page of a rule says about why it matters.

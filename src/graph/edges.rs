@@ -1,5 +1,5 @@
 //! The edges of the graph besides rights on queues: what principals may put into channels and start, what AWS delivers, who may
-//! become which role.
+//! become which role, and who could act as whom besides.
 //!
 //! Functions and state machines can be started by whoever may; an edge is made only to those that take part in the flow of
 //! messages or that are asked about, as every account has many that neither do.
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::cycles::{MessageCycle, Station};
 use super::{Edge, EdgeKind, Graph, certain, right};
-use crate::access::{Becoming, Capability, Inlet, Stop, Wire, WireKind};
+use crate::access::{Becoming, Capability, Inlet, Stop, TakeoverFinder, Wire};
 use crate::arn::Arn;
 use crate::entity::{Certainty, Entity, Kind};
 use crate::parallel::in_parallel;
@@ -70,16 +70,18 @@ impl Graph<'_> {
             .collect()
     }
 
-    /// What principals may put into channels and start, and which roles they may become.
+    /// What principals may put into channels and start, which roles they may become, and whom else they could act as.
     pub fn edges_of_principals(&self, extent: &Extent<'_>) -> Edges {
         let started = self.started(extent);
         let on_cycles = self.on_cycles(extent.cycles);
         let becoming = self.access.becoming();
+        let finder = self.access.takeover_finder();
         let principals: Vec<usize> = (0..self.access.principals.len()).collect();
         let all = in_parallel(&principals, |index| {
             let mut edges = Edges::default();
             self.add_puts(*index, extent, &started, &on_cycles, &mut edges);
             self.add_steps(*index, extent, &becoming, &mut edges);
+            self.add_escalations(*index, extent, &finder, &mut edges);
             edges
         });
         let mut edges = Edges::default();
@@ -117,6 +119,7 @@ impl Graph<'_> {
                     Certainty::Conditional
                 },
                 conditions,
+                ways: Vec::new(),
             };
             let known = surest.entry((&wire.from, &wire.to, kind)).or_default();
             known.insert(edge);
@@ -171,12 +174,10 @@ impl Graph<'_> {
         told.collect()
     }
 
-    /// The deliveries between things that the graph has kinds for: streams that are polled are none.
+    /// The deliveries between things that the graph has kinds for.
     fn drawable_wires(&self) -> impl Iterator<Item = &Wire> {
         self.channels.wires.iter().filter(|wire| {
-            let is_queue = || wire.from.kind == Kind::Queue;
-            (wire.kind != WireKind::EventSourceMapping || is_queue())
-                && (wire.from.kind != Kind::Schedule || is_of_clock(&wire.from))
+            (wire.from.kind != Kind::Schedule || is_of_clock(&wire.from))
                 && wire.to.kind != Kind::Schedule
         })
     }
@@ -289,6 +290,7 @@ impl Graph<'_> {
                 kind,
                 certainty: Certainty::of(&when),
                 conditions: when.conditions(),
+                ways: Vec::new(),
             });
         }
     }
@@ -321,6 +323,66 @@ impl Graph<'_> {
             edge.certainty = Certainty::of(&step.when);
             edge.conditions = step.when.conditions();
             edges.edges.push(edge);
+        }
+    }
+
+    /// Whom a principal could act as, to come to rights that it lacks. Whoever may do everything, or give itself any policy, has
+    /// no such edge: it would have one to everybody.
+    fn add_escalations(
+        &self,
+        index: usize,
+        extent: &Extent<'_>,
+        finder: &TakeoverFinder<'_>,
+        edges: &mut Edges,
+    ) {
+        let Some(principal) = self.access.principals.get(index) else {
+            return;
+        };
+        let mut escalations: BTreeMap<usize, (Formula, Vec<&'static str>)> = BTreeMap::new();
+        for takeover in finder.takeovers(index) {
+            for target in &takeover.targets {
+                let (when, ways) = escalations
+                    .entry(target as usize)
+                    .or_insert_with(|| (takeover.when.clone(), Vec::new()));
+                // They come with the surest first, but by how sure the right at the end is as well.
+                if takeover.when.is_always() && !when.is_always() {
+                    *when = Formula::Always;
+                    ways.insert(0, takeover.way.name());
+                } else {
+                    ways.push(takeover.way.name());
+                }
+            }
+        }
+        for target in finder.trusts_rewritten(index) {
+            let (when, ways) = escalations
+                .entry(target)
+                .or_insert((Formula::Always, Vec::new()));
+            *when = Formula::Always;
+            ways.push("iam:UpdateAssumeRolePolicy");
+        }
+        let holder = Entity::new(principal.kind, principal.arn.shared());
+        let is_chosen = extent.chosen.contains(&holder.arn);
+        let mut made = 0;
+        for (target, (when, mut ways)) in escalations {
+            let Some(target) = self.access.principals.get(target) else {
+                continue;
+            };
+            let is_wanted = is_chosen || extent.chosen.contains(target.arn.as_str());
+            if made >= extent.most && !is_wanted {
+                edges.take(&holder, EdgeKind::Escalates, 1);
+                continue;
+            }
+            made += 1;
+            let mut told = BTreeSet::new();
+            ways.retain(|way| told.insert(*way));
+            edges.edges.push(Edge {
+                from: holder.clone(),
+                to: Entity::new(target.kind, target.arn.shared()),
+                kind: EdgeKind::Escalates,
+                certainty: Certainty::of(&when),
+                conditions: when.conditions(),
+                ways,
+            });
         }
     }
 }

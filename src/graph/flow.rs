@@ -14,7 +14,9 @@ use std::rc::Rc;
 
 use super::Graph;
 use super::adjacency::{Adjacency, Spot, Steps};
-use crate::access::{Capability, InletSet, Place, Principal, QueueSet, Stop};
+use super::blocks::{Block, Pieces, blocks};
+use super::ways::{Faring, Kept, SharedWays, Side, Way, add};
+use crate::access::{InletSet, Place, Principal, QueueSet, Rights, SessionsOn, SharedRights, Stop};
 use crate::entity::{Grade, Kind};
 use crate::parallel::in_parallel;
 use crate::policy::Formula;
@@ -60,36 +62,6 @@ fn fetched(sure: bool) -> Grade {
     by_itself(sure).min(Grade::Permitted)
 }
 
-/// Queues as they are kept: a set, often one that many share, but for those of another.
-#[derive(Clone, Copy)]
-struct Kept<'q> {
-    queues: &'q QueueSet,
-    but: Option<&'q QueueSet>,
-}
-
-/// One way in which messages come to a process or leave it, on all of which it fares alike.
-struct Way<'q> {
-    when: &'q Formula,
-    /// Whether the process loops by itself over each of the queues: at all, and whatever the circumstances.
-    loops: bool,
-    loops_surely: bool,
-    queues: Vec<Kept<'q>>,
-    inlets: Vec<usize>,
-    /// Inlets that many principals share.
-    all_inlets: Option<&'q InletSet>,
-    /// Whether AWS starts the process: then `queues` and `inlets` are empty, and wires lead to it.
-    started: bool,
-}
-
-impl Way<'_> {
-    fn is_like(&self, other: &Self) -> bool {
-        self.started == other.started
-            && self.loops == other.loops
-            && self.loops_surely == other.loops_surely
-            && (std::ptr::eq(self.when, other.when) || self.when == other.when)
-    }
-}
-
 /// Everything by which one process can be reached and can go on.
 struct Ways<'q> {
     process: Process,
@@ -97,72 +69,17 @@ struct Ways<'q> {
     sending: Vec<Way<'q>>,
 }
 
-/// On which side of a process queues stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Side {
-    /// It receives from them.
-    Before,
-    /// It sends to them.
-    Behind,
+impl<'q> Ways<'q> {
+    fn of_mut(&mut self, side: Side) -> &mut Vec<Way<'q>> {
+        match side {
+            Side::Before => &mut self.receiving,
+            Side::Behind => &mut self.sending,
+        }
+    }
 }
 
-/// Queues whose numbers share everything but so many bits are one block.
-const BLOCK_BITS: u32 = 8;
 /// Queues of one block that are connected one by one.
 const FEW_OF_A_BLOCK: u32 = 4;
-
-/// Which queues of a block, a bit for each.
-type Members = [u64; 1 << (BLOCK_BITS - u64::BITS.ilog2())];
-
-/// A set of queues, block by block.
-fn blocks(queues: &QueueSet) -> Vec<(u32, Members)> {
-    let mut blocks: Vec<(u32, Members)> = Vec::new();
-    let mut current: Option<(u32, Members)> = None;
-    for queue in queues {
-        let block = queue >> BLOCK_BITS;
-        let (_, members) = match &mut current {
-            Some(current) if current.0 == block => current,
-            other => {
-                blocks.extend(other.take());
-                other.insert((block, Members::default()))
-            }
-        };
-        let place = queue & ((1 << BLOCK_BITS) - 1);
-        if let Some(word) = members.get_mut((place / u64::BITS) as usize) {
-            *word |= 1 << (place % u64::BITS);
-        }
-    }
-    blocks.extend(current);
-    blocks
-}
-
-/// The queues of a block, in order.
-fn members_of(block: u32, members: &Members) -> impl Iterator<Item = u32> {
-    (0..1 << BLOCK_BITS)
-        .filter(|place| {
-            let word = members.get((place / u64::BITS) as usize);
-            word.is_some_and(|word| word & (1 << (place % u64::BITS)) != 0)
-        })
-        .map(move |place| (block << BLOCK_BITS) | place)
-}
-
-/// Ways that are compared with a new one; what differs by its words differs anyway.
-const MOST_COMPARED: usize = 64;
-
-fn add<'q>(ways: &mut Vec<Way<'q>>, way: Way<'q>) {
-    match ways
-        .iter_mut()
-        .take(MOST_COMPARED)
-        .find(|known| known.is_like(&way))
-    {
-        Some(known) => {
-            known.queues.extend(way.queues);
-            known.inlets.extend(way.inlets);
-            known.all_inlets = known.all_inlets.or(way.all_inlets);
-        }
-        None => ways.push(way),
-    }
-}
 
 /// What is being built.
 struct Builder<'g, 'a> {
@@ -173,10 +90,13 @@ struct Builder<'g, 'a> {
     fixed: BTreeMap<Process, Spot>,
     /// The nodes that hold several queues or inlets together, by the address of their set.
     several: HashMap<(usize, Side), Spot>,
-    /// Those that hold queues of one block together, by its number and the queues.
-    blocks: HashMap<(u32, Members, Side), Spot>,
+    /// Those that hold queues of one block together.
+    blocks: HashMap<(Block, Side), Spot>,
     /// Sets block by block, by their address.
-    in_blocks: HashMap<usize, Rc<[(u32, Members)]>>,
+    in_blocks: HashMap<usize, Rc<[Block]>>,
+    /// What principals share, in ways, and its place there by its address.
+    shared: Vec<SharedWays<'g>>,
+    shared_places: HashMap<usize, usize>,
     /// Where wires that start a process arrive: by process, and whether it loops over the queue that the wire begins in.
     started: BTreeMap<(Process, bool, bool), Spot>,
     /// The workloads whose session has rights of its own.
@@ -198,6 +118,8 @@ pub(super) fn flow(graph: &Graph<'_>) -> Flow {
         several: HashMap::new(),
         blocks: HashMap::new(),
         in_blocks: HashMap::new(),
+        shared: Vec::new(),
+        shared_places: HashMap::new(),
         started: BTreeMap::new(),
         apart: BTreeSet::new(),
         rests: HashMap::new(),
@@ -262,6 +184,9 @@ impl<'g> Builder<'g, '_> {
     }
 
     fn rests_on_what_was_read(&mut self, when: &'g Formula) -> bool {
+        if when.is_always() || when.is_never() {
+            return when.is_always();
+        }
         let address = std::ptr::from_ref(when).addr();
         *self
             .rests
@@ -286,11 +211,7 @@ impl<'g> Builder<'g, '_> {
         let Some(principal) = graph.access.principals.get(index) else {
             return;
         };
-        let mut apart: BTreeSet<usize> = BTreeSet::new();
-        for rights in graph.access.rights(index) {
-            let sessions = rights.on_each().sessions();
-            apart.extend(sessions.filter_map(|session| session.workload));
-        }
+        let mut apart = self.workloads_apart(index);
         for right in &graph.channels.rights(index).others {
             apart.extend(right.workloads.iter().map(|(place, _)| *place));
         }
@@ -317,6 +238,7 @@ impl<'g> Builder<'g, '_> {
             let ways = self.ways(process, is_started);
             self.add_process(&ways);
         }
+        self.forget_ways(index);
         let places = apart.into_iter().map(|workload| Place {
             principal: index,
             workload,
@@ -329,29 +251,65 @@ impl<'g> Builder<'g, '_> {
         }));
     }
 
+    /// The workloads of a principal whose rights on queues differ from those of any session, by their place.
+    fn workloads_apart(&self, index: usize) -> BTreeSet<usize> {
+        let access = self.graph.access;
+        let own = access.own_rights(index).map(|rights| rights.on_each());
+        let shared = access.shared_rights(index).into_iter().flat_map(|shared| {
+            // Most groups tell no workload apart: only of the others it matters whether the principal has anything of them.
+            let groups = shared.groups().filter(|(_, on_each)| {
+                let mut sessions = on_each.sessions();
+                sessions.any(|session| session.workload.is_some())
+            });
+            groups
+                .filter(move |(queues, _)| !queues.is_subset(shared.apart))
+                .map(|(_, on_each)| on_each)
+        });
+        own.chain(shared)
+            .flat_map(SessionsOn::sessions)
+            .filter_map(|session| session.workload)
+            .collect()
+    }
+
     fn add_process(&mut self, ways: &Ways<'g>) {
         let mut sending: BTreeMap<usize, Spot> = BTreeMap::new();
+        // What loops on both sides is told unless both rights always hold: with ways of the one sort only these go together.
+        let all: Vec<usize> = (0..ways.sending.len()).collect();
+        let of_loops: Vec<usize> = (0..)
+            .zip(&ways.sending)
+            .filter(|(_, send)| !send.faring.loops || send.faring.when.is_always())
+            .map(|(number, _)| number)
+            .collect();
         for receiving in &ways.receiving {
             let mut received = None;
-            for (number, send) in ways.sending.iter().enumerate() {
-                let sure = receiving.when.is_always() && send.when.is_always();
-                let is_told = if sure {
-                    receiving.loops_surely && send.loops_surely
-                } else {
-                    receiving.loops && send.loops
+            let candidates = if receiving.faring.loops {
+                &of_loops
+            } else {
+                &all
+            };
+            for number in candidates {
+                let Some(send) = ways.sending.get(*number) else {
+                    continue;
                 };
-                if is_told || !self.can_hold_together(receiving.when, send.when) {
+                let (before, behind) = (receiving.faring, send.faring);
+                let sure = before.when.is_always() && behind.when.is_always();
+                let is_told = if sure {
+                    before.loops_surely && behind.loops_surely
+                } else {
+                    before.loops && behind.loops
+                };
+                if is_told || !self.can_hold_together(before.when, behind.when) {
                     continue;
                 }
                 let from = match received {
                     Some(from) => from,
                     None => *received.insert(self.receive(ways.process, receiving)),
                 };
-                let to = if let Some(to) = sending.get(&number) {
+                let to = if let Some(to) = sending.get(number) {
                     *to
                 } else {
                     let to = self.send(ways.process, send);
-                    sending.insert(number, to);
+                    sending.insert(*number, to);
                     to
                 };
                 self.flow.add(from, to, by_itself(sure));
@@ -362,13 +320,15 @@ impl<'g> Builder<'g, '_> {
     /// A node for messages that come in one way, with the edges that lead to it.
     fn receive(&mut self, process: Process, way: &Way<'g>) -> Spot {
         let node = self.flow.add_node(Node::Received(process));
-        if way.started {
-            let key = (process, way.loops, way.loops_surely);
+        let faring = way.faring;
+        if faring.started {
+            let key = (process, faring.loops, faring.loops_surely);
             self.started.insert(key, node);
         }
-        if !way.queues.is_empty() {
-            let several = self.several(&way.queues, Side::Before);
-            self.flow.add(several, node, fetched(way.when.is_always()));
+        if way.has_queues() {
+            let several = self.several(way, Side::Before);
+            let grade = fetched(faring.when.is_always());
+            self.flow.add(several, node, grade);
         }
         node
     }
@@ -376,9 +336,9 @@ impl<'g> Builder<'g, '_> {
     /// A node for messages that leave in one way, with the edges that lead on.
     fn send(&mut self, process: Process, way: &Way<'g>) -> Spot {
         let node = self.flow.add_node(Node::Sending(process));
-        let grade = by_itself(way.when.is_always());
-        if !way.queues.is_empty() {
-            let several = self.several(&way.queues, Side::Behind);
+        let grade = by_itself(way.faring.when.is_always());
+        if way.has_queues() {
+            let several = self.several(way, Side::Behind);
             self.flow.add(node, several, grade);
         }
         if let Some(inlets) = way.all_inlets {
@@ -406,54 +366,79 @@ impl<'g> Builder<'g, '_> {
         several
     }
 
-    /// The node that holds queues together: those before a process, or behind one.
-    fn several(&mut self, sets: &[Kept<'g>], side: Side) -> Spot {
-        let shared = match sets {
-            [Kept { queues, but: None }] => Some((std::ptr::from_ref(*queues).addr(), side)),
+    /// The node that holds the queues of a way together: those before a process, or behind one.
+    fn several(&mut self, way: &Way<'g>, side: Side) -> Spot {
+        // A set as it is kept is the same for all who share it.
+        let by_itself = match way.only_set() {
+            Some(Kept { queues, but: None }) => Some((std::ptr::from_ref(queues).addr(), side)),
             _ => None,
         };
-        if let Some(known) = shared.and_then(|key| self.several.get(&key)) {
+        if let Some(known) = by_itself.and_then(|key| self.several.get(&key)) {
             return *known;
         }
         let several = self.flow.add_node(Node::Several);
-        for (block, members) in self.together(sets) {
-            let count: u32 = members.iter().map(|word| word.count_ones()).sum();
-            if count <= FEW_OF_A_BLOCK {
-                for queue in members_of(block, &members) {
+        for piece in self.together(way, side) {
+            if piece.block.len() <= FEW_OF_A_BLOCK {
+                for queue in piece.block.queues() {
                     self.connect_on(side, Self::queue(queue as usize), several);
                 }
             } else {
-                let block = self.block(block, members, side);
+                let block = match piece
+                    .from
+                    .and_then(|place| self.shared_block(way, side, place))
+                {
+                    Some(known) => known,
+                    None => self.block(piece.block, side),
+                };
+                if let Some(place) = piece.from {
+                    self.keep_shared_block(way, side, place, block);
+                }
                 self.connect_on(side, block, several);
             }
         }
-        if let Some(key) = shared {
+        if let Some(key) = by_itself {
             self.several.insert(key, several);
         }
         several
     }
 
-    /// All queues of several sets, block by block.
-    fn together(&mut self, sets: &[Kept<'g>]) -> BTreeMap<u32, Members> {
-        let mut together: BTreeMap<u32, Members> = BTreeMap::new();
-        for kept in sets {
-            let but = kept.but.map(|but| self.in_blocks(but));
-            for (block, members) in &*self.in_blocks(kept.queues) {
-                let but = but
-                    .iter()
-                    .flat_map(|but| but.iter())
-                    .find(|(left_out, _)| left_out == block)
-                    .map_or_else(Members::default, |(_, members)| *members);
-                let known = together.entry(*block).or_default();
-                for ((known, members), but) in known.iter_mut().zip(members).zip(but) {
-                    *known |= members & !but;
-                }
-            }
+    /// All queues of a way, block by block; of blocks that are the same for all who share them their place among those.
+    fn together(&mut self, way: &Way<'g>, side: Side) -> Pieces<usize> {
+        let class = way.shared.as_ref().and_then(|of| {
+            let shared = self.shared.get(of.shared)?;
+            shared.of(side).classes.get(of.class)
+        });
+        let known = class.into_iter().flat_map(|class| &class.blocks);
+        let mut pieces = Pieces::new(known.map(|(block, _)| *block).zip(0..));
+        if let Some(of) = &way.shared {
+            pieces.remove(&of.but);
         }
-        together
+        for kept in way.queues() {
+            let but = kept.but.map(|but| self.in_blocks(but));
+            let queues = self.in_blocks(kept.queues);
+            pieces.add(&queues, but.as_deref().unwrap_or_default());
+        }
+        pieces
     }
 
-    fn in_blocks(&mut self, queues: &'g QueueSet) -> Rc<[(u32, Members)]> {
+    /// The node that holds a block of shared queues together, once there is one.
+    fn shared_block(&self, way: &Way<'g>, side: Side, place: usize) -> Option<Spot> {
+        let of = way.shared.as_ref()?;
+        let class = self.shared.get(of.shared)?.of(side).classes.get(of.class)?;
+        class.blocks.get(place)?.1
+    }
+
+    fn keep_shared_block(&mut self, way: &Way<'g>, side: Side, place: usize, node: Spot) {
+        let block = way.shared.as_ref().and_then(|of| {
+            let shared = self.shared.get_mut(of.shared)?.of_mut(side);
+            shared.classes.get_mut(of.class)?.blocks.get_mut(place)
+        });
+        if let Some((_, known)) = block {
+            *known = Some(node);
+        }
+    }
+
+    fn in_blocks(&mut self, queues: &'g QueueSet) -> Rc<[Block]> {
         let address = std::ptr::from_ref(queues).addr();
         let known = self.in_blocks.entry(address);
         Rc::clone(known.or_insert_with(|| blocks(queues).into()))
@@ -461,16 +446,15 @@ impl<'g> Builder<'g, '_> {
 
     /// The node that holds those queues of a block together that one set has of it: sets that differ in a few queues share all
     /// other blocks.
-    fn block(&mut self, block: u32, members: Members, side: Side) -> Spot {
-        let key = (block, members, side);
-        if let Some(known) = self.blocks.get(&key) {
+    fn block(&mut self, block: Block, side: Side) -> Spot {
+        if let Some(known) = self.blocks.get(&(block, side)) {
             return *known;
         }
         let node = self.flow.add_node(Node::Several);
-        for queue in members_of(block, &key.1) {
+        for queue in block.queues() {
             self.connect_on(side, Self::queue(queue as usize), node);
         }
-        self.blocks.insert(key, node);
+        self.blocks.insert((block, side), node);
         node
     }
 
@@ -569,79 +553,109 @@ impl<'g> Builder<'g, '_> {
             receiving: Vec::new(),
             sending: Vec::new(),
         };
-        for rights in graph.access.rights(process.principal) {
-            let sessions = rights.on_each();
-            let session = match process.workload {
-                Some(place) => sessions.of_workload(place),
-                None => match sessions.sessions().next() {
-                    Some(any) => any,
-                    None => continue,
-                },
-            };
-            let both = session.both();
-            let loops_surely = both.as_deref().is_some_and(Formula::is_always);
-            for (capability, list) in [
-                (Capability::Receive, &mut ways.receiving),
-                (Capability::Send, &mut ways.sending),
-            ] {
-                let when = session.when(capability);
-                if !when.is_never() && self.rests_on_what_was_read(when) {
-                    let (queues, but) = rights.shared_queues();
-                    let way = Way {
-                        when,
-                        loops: both.is_some(),
-                        loops_surely,
-                        queues: vec![Kept { queues, but }],
-                        inlets: Vec::new(),
-                        all_inlets: None,
-                        started: false,
-                    };
-                    add(list, way);
-                }
-            }
-        }
+        self.add_queues(&mut ways);
         let put = graph.channels.rights(process.principal);
         if !put.surely.is_empty() {
-            let way = Way {
-                when: &Formula::Always,
-                loops: false,
-                loops_surely: false,
-                queues: Vec::new(),
-                inlets: Vec::new(),
-                all_inlets: Some(&put.surely),
-                started: false,
-            };
+            let mut way = Way::new(Faring::without_queues(&Formula::Always));
+            way.all_inlets = Some(&put.surely);
             add(&mut ways.sending, way);
         }
         for right in &put.others {
             let when = right.of(process.workload);
             if !when.is_never() && self.rests_on_what_was_read(when) {
-                let way = Way {
-                    when,
-                    loops: false,
-                    loops_surely: false,
-                    queues: Vec::new(),
-                    inlets: vec![right.inlet],
-                    all_inlets: None,
-                    started: false,
-                };
+                let mut way = Way::new(Faring::without_queues(when));
+                way.inlets.push(right.inlet);
                 add(&mut ways.sending, way);
             }
         }
         if is_started {
             // What starts a process may begin in a queue over which it loops.
             for (loops, loops_surely) in [(false, false), (true, false), (true, true)] {
-                ways.receiving.push(Way {
+                ways.receiving.push(Way::new(Faring {
                     when: &Formula::Always,
                     loops,
                     loops_surely,
-                    queues: Vec::new(),
-                    inlets: Vec::new(),
-                    all_inlets: None,
                     started: true,
-                });
+                }));
             }
         }
         ways
+    }
+
+    /// Adds the ways over queues.
+    fn add_queues(&mut self, ways: &mut Ways<'g>) {
+        let access = self.graph.access;
+        let Process {
+            principal,
+            workload,
+        } = ways.process;
+        let Some(shared) = access.shared_rights(principal) else {
+            return;
+        };
+        // What any session has is sorted once for all who share it.
+        if workload.is_none() {
+            for rights in access.own_rights(principal) {
+                self.add_rights(&rights, ways);
+            }
+            self.add_shared(shared, ways);
+            return;
+        }
+        for rights in access.rights(principal) {
+            self.add_rights(&rights, ways);
+        }
+    }
+
+    /// Adds rights that are alike.
+    fn add_rights(&mut self, rights: &Rights<'g>, ways: &mut Ways<'g>) {
+        let sessions = rights.on_each();
+        let session = match ways.process.workload {
+            Some(place) => sessions.of_workload(place),
+            None => match sessions.sessions().next() {
+                Some(any) => any,
+                None => return,
+            },
+        };
+        for side in [Side::Before, Side::Behind] {
+            let faring = Faring::of(session, side);
+            if !self.rests_on_what_was_read(faring.when) {
+                continue;
+            }
+            let (queues, but) = rights.shared_queues();
+            let mut way = Way::new(faring);
+            way.add_queues(Kept { queues, but });
+            add(ways.of_mut(side), way);
+        }
+    }
+
+    /// Drops the sorted ways of rights that no other principal has: nobody asks for them again.
+    fn forget_ways(&mut self, index: usize) {
+        let rights = self.graph.access.shared_rights(index);
+        let only = rights.filter(|rights| !rights.with_others);
+        let place = only.and_then(|rights| self.shared_places.remove(&rights.address()));
+        // It was the last to ask, so that its ways are the last that were sorted.
+        if place.is_some_and(|place| place + 1 == self.shared.len()) {
+            self.shared.pop();
+        }
+    }
+
+    /// Adds what any session of the principal shares with others.
+    fn add_shared(&mut self, rights: SharedRights<'g>, ways: &mut Ways<'g>) {
+        let address = rights.address();
+        let place = if let Some(known) = self.shared_places.get(&address) {
+            *known
+        } else {
+            let sorted = SharedWays::new(rights, |when| self.rests_on_what_was_read(when));
+            self.shared.push(sorted);
+            self.shared_places.insert(address, self.shared.len() - 1);
+            self.shared.len() - 1
+        };
+        let Some(shared) = self.shared.get(place) else {
+            return;
+        };
+        let but: Rc<[Block]> = blocks(rights.apart).into();
+        for side in [Side::Before, Side::Behind] {
+            let ways = ways.of_mut(side);
+            shared.of(side).add_to(ways, rights.apart, (place, &but));
+        }
     }
 }

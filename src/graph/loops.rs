@@ -1,5 +1,7 @@
 //! Loops of one principal over one queue: it can put in what it takes out.
 
+use std::borrow::Cow;
+
 use super::Graph;
 use crate::access::{Capability, QueueSet, SessionsOn};
 use crate::entity::{Certainty, Grade};
@@ -8,11 +10,11 @@ use crate::policy::Formula;
 
 /// A principal that can both send to and receive from queues, on all of which it fares alike.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loop {
+pub struct Loop<'g> {
     /// The index of the principal.
     pub principal: usize,
     /// The queues.
-    pub queues: QueueSet,
+    pub queues: Cow<'g, QueueSet>,
     /// The workload whose session shows it, by its place among the principal's; any session when none.
     pub workload: Option<usize>,
     /// How close it is to running.
@@ -32,14 +34,14 @@ impl Graph<'_> {
     ///
     /// Administrators could loop over every queue, which says nothing about any; theirs are told only where a delivery
     /// wires one. Rights that rest on nothing but an unreadable policy are no loop: the gap says that they are unknown.
-    pub fn loops(&self) -> impl Iterator<Item = Loop> + '_ {
+    pub fn loops(&self) -> impl Iterator<Item = Loop<'_>> + '_ {
         let principals = 0..self.access.principals.len();
         principals.flat_map(|principal| self.loops_of(principal))
     }
 
     /// What `make` makes of the loops of each principal that has any, on every processor. Where everybody can loop over
     /// everything the loops of all together would fill the memory.
-    pub fn each_with_loops<R: Send>(&self, make: impl Fn(Vec<Loop>) -> R + Sync) -> Vec<R> {
+    pub fn each_with_loops<R: Send>(&self, make: impl Fn(Vec<Loop<'_>>) -> R + Sync) -> Vec<R> {
         let principals: Vec<usize> = (0..self.access.principals.len()).collect();
         let results = in_parallel(&principals, |principal| {
             let loops = self.loops_of(*principal);
@@ -52,42 +54,43 @@ impl Graph<'_> {
     pub fn looped(&self) -> &[QueueSet] {
         self.looped.get_or_init(|| {
             let principals: Vec<usize> = (0..self.access.principals.len()).collect();
-            in_parallel(&principals, |principal| self.looped_by(*principal))
+            let with_loops = self.access.picked(has_loop);
+            in_parallel(&principals, |principal| {
+                self.looped_by(*principal, |principal| with_loops.of(principal))
+            })
         })
     }
 
-    fn looped_by(&self, principal: usize) -> QueueSet {
+    fn looped_by(&self, principal: usize, with_loops: impl Fn(usize) -> QueueSet) -> QueueSet {
         let wired = self.wired.get(&principal);
-        let is_administrator = self.is_administrator(principal);
-        let mut looped = QueueSet::new();
-        if is_administrator && wired.is_none() {
-            return looped;
-        }
-        for rights in self.access.rights(principal) {
-            if rights.on_each().sessions().any(|one| one.both().is_some()) {
-                looped |= &*rights.queues;
-            }
-        }
-        match wired {
-            Some(wired) if is_administrator => looped & wired,
-            _ => looped,
+        match (self.is_administrator(principal), wired) {
+            (true, None) => QueueSet::new(),
+            (true, Some(wired)) => with_loops(principal) & wired,
+            (false, _) => with_loops(principal),
         }
     }
 
-    fn loops_of(&self, principal: usize) -> Vec<Loop> {
+    fn loops_of(&self, principal: usize) -> Vec<Loop<'_>> {
         let wired = self.wired.get(&principal);
         let mut loops = Vec::new();
         for rights in self.access.rights(principal) {
             let sessions = rights.on_each();
+            if !has_loop(sessions) {
+                continue;
+            }
             let wired = wired.map_or_else(QueueSet::new, |wired| &*rights.queues & wired);
             for queue in &wired {
                 let functions: Vec<usize> = self.wired_workloads(principal, queue).collect();
-                let queues = QueueSet::from_iter([queue]);
+                let queues = Cow::Owned(QueueSet::from_iter([queue]));
                 loops.extend(self.gravest_loop(principal, queues, sessions, &functions));
             }
             if !self.is_administrator(principal) {
-                let mut others = rights.queues.into_owned();
-                others -= &wired;
+                // Nearly always all of them: then they stay where they are kept.
+                let others = if wired.is_empty() {
+                    rights.queues
+                } else {
+                    Cow::Owned(&*rights.queues - &wired)
+                };
                 loops.extend(self.gravest_loop(principal, others, sessions, &[]));
             }
         }
@@ -95,13 +98,13 @@ impl Graph<'_> {
     }
 
     /// The gravest loop over queues that deliver to these functions of the principal.
-    fn gravest_loop(
+    fn gravest_loop<'g>(
         &self,
         principal: usize,
-        queues: QueueSet,
+        queues: Cow<'g, QueueSet>,
         sessions: SessionsOn<'_>,
         wired: &[usize],
-    ) -> Option<Loop> {
+    ) -> Option<Loop<'g>> {
         if queues.is_empty() {
             return None;
         }
@@ -111,7 +114,7 @@ impl Graph<'_> {
         let of_any = sessions
             .sessions()
             .map(|session| (session, session.workload, false));
-        let mut gravest: Option<Loop> = None;
+        let mut gravest: Option<Loop<'_>> = None;
         for (session, workload, wired) in of_wired.chain(of_any) {
             let Some(when) = session.both() else {
                 continue;
@@ -124,7 +127,7 @@ impl Graph<'_> {
             if gravest.as_ref().is_none_or(|known| known.grade < grade) {
                 gravest = Some(Loop {
                     principal,
-                    queues: QueueSet::new(),
+                    queues: Cow::Owned(QueueSet::new()),
                     workload,
                     grade,
                     certainty,
@@ -142,4 +145,10 @@ impl Graph<'_> {
         gravest.queues = queues;
         Some(gravest)
     }
+}
+
+/// Whether some session of those with these rights can both send and receive.
+fn has_loop(on_each: SessionsOn<'_>) -> bool {
+    let mut sessions = on_each.sessions();
+    sessions.any(|session| session.both().is_some())
 }

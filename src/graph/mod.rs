@@ -4,11 +4,13 @@
 //! thousand queues costs nothing until somebody looks. Edges point the way messages or rights travel.
 
 mod adjacency;
+mod blocks;
 mod cycles;
 mod edges;
 mod flow;
 mod loops;
 pub mod picture;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -86,6 +88,8 @@ pub enum EdgeKind {
     Start,
     /// Principal → role.
     Assumes,
+    /// Principal → role or user that it can act as without being let in: by what it makes or changes.
+    Escalates,
 }
 
 impl EdgeKind {
@@ -117,7 +121,13 @@ impl EdgeKind {
             Self::Invoke => "invoke",
             Self::Start => "start",
             Self::Assumes => "assumes",
+            Self::Escalates => "escalates",
         }
+    }
+
+    /// Whether it says who can become whom.
+    pub fn becomes(self) -> bool {
+        matches!(self, Self::Assumes | Self::Escalates)
     }
 }
 
@@ -134,6 +144,8 @@ pub struct Edge {
     pub certainty: Certainty,
     /// The conditions of a conditional edge, in words.
     pub conditions: Vec<String>,
+    /// By which actions, for those that escalate: the first is the surest.
+    pub ways: Vec<&'static str>,
 }
 
 impl<'a> Graph<'a> {
@@ -360,6 +372,7 @@ fn certain(from: Entity, to: Entity, kind: EdgeKind) -> Edge {
         kind,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
+        ways: Vec::new(),
     }
 }
 
@@ -378,5 +391,6 @@ fn right(holder: &Entity, queue: &Entity, capability: Capability, when: &Formula
         kind: EdgeKind::of(capability),
         certainty: Certainty::of(when),
         conditions: when.conditions(),
+        ways: Vec::new(),
     })
 }

@@ -67,6 +67,8 @@ pub enum OpenReason {
     OtherAccount,
     /// It depends on which message it is.
     Message,
+    /// It depends on something that patscan does not collect.
+    NotCollected,
     /// An AWS behaviour that is not documented.
     Undocumented(Assumption),
 }

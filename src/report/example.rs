@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::account::{Gap, GapEffect, Note};
 use crate::finding::{Evidence, Grade, Kind, PrincipalRef, ResourceRef, finding_id};
-use crate::triage::triage;
+use crate::triage::{Audience, SinceBaseline, Standing, Status, WaivedBy, WaiverNote, triage};
 
 const ACCOUNT: &str = "111122223333";
 
@@ -290,7 +290,11 @@ pub(super) fn report() -> Report {
         },
         findings: triage(&[], findings()),
         flows: flows(),
+        causes: Vec::new(),
         rules_off: Vec::new(),
+        persona: Audience::default(),
+        waiver_notes: None,
+        since: None,
         more_flows: 0,
     }
 }
@@ -384,8 +388,52 @@ pub(super) fn hostile(texts: &[String]) -> Report {
         for condition in &mut finding.conditions {
             *condition = text();
         }
+        for evidence in &mut finding.evidence {
+            evidence.policy = text().into();
+            evidence.statement = text().into();
+        }
     }
+    known(&mut report, text);
     report
+}
+
+/// Adds what is known of findings, in texts that come from outside.
+fn known(report: &mut Report, mut text: impl FnMut() -> String) {
+    report.waiver_notes = Some(
+        [true, false]
+            .map(|is_alarm| WaiverNote {
+                number: 1,
+                is_alarm,
+                text: text(),
+            })
+            .into(),
+    );
+    let standings = [Standing::Holds, Standing::Expired, Standing::Lapsed];
+    for (finding, standing) in report.findings.iter_mut().zip(standings) {
+        finding.first_seen = Some(text());
+        finding.waiver = Some(WaivedBy {
+            standing,
+            owner: text(),
+            reason: text(),
+            expires: None,
+        });
+        if standing == Standing::Holds {
+            finding.status = Status::Waived;
+        }
+    }
+    let mut gone = || {
+        serde_json::from_value(serde_json::json!({
+            "id": text(), "rule": text(), "severity": text(), "title": text(), "account": text(), "region": text(),
+            "subject": {"kind": text(), "arn": text()}, "principals": [], "resources": [], "verdict": text(),
+            "conditions": []
+        }))
+        .unwrap()
+    };
+    report.since = Some(SinceBaseline {
+        gone: vec![gone()],
+        not_covered: vec![gone()],
+        made_at: text(),
+    });
 }
 
 /// Names that try to break out of a line, a cell or a string.

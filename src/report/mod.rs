@@ -4,6 +4,7 @@
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
 mod coverage;
+mod diff;
 mod explain;
 mod graph;
 mod json;
@@ -24,12 +25,13 @@ use chrono::{DateTime, Utc};
 use crate::account::Account;
 use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Finding, Severity};
-use crate::triage::Triaged;
+use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote};
 
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
+pub use self::diff::{AccountsDifference, Difference};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
 pub use self::text::sanitise;
-pub use self::who_can::WhoCan;
+pub use self::who_can::{Deed, WhoCan};
 
 /// Queues of which a report tells who sends and who receives, those with loops first: as many as people read. `patscan
 /// who-can` tells it of any.
@@ -50,8 +52,16 @@ pub struct Report {
     pub flows: Vec<QueueFlow>,
     /// How many queues there are besides.
     pub more_flows: usize,
+    /// Statements that many findings rest on; the places of [`Report::findings`] that each explains.
+    pub causes: Vec<Cause>,
     /// The ids of rules that were switched off, sorted.
     pub rules_off: Vec<&'static str>,
+    /// For whom the report is: what people read leaves out what only an auditor wants to see, and says how much that is.
+    pub persona: Audience,
+    /// What is the matter with waivers; none without a file of them.
+    pub waiver_notes: Option<Vec<WaiverNote>>,
+    /// What a comparison with an earlier report told besides; none without one.
+    pub since: Option<SinceBaseline>,
 }
 
 /// One account that was scanned, in numbers.
@@ -169,8 +179,22 @@ impl Report {
             findings,
             flows,
             more_flows: 0,
+            causes: Vec::new(),
             rules_off: Vec::new(),
+            persona: Audience::default(),
+            waiver_notes: None,
+            since: None,
         }
+    }
+
+    /// The findings that whoever the report is for should act on: not accepted, and theirs to mend.
+    pub fn open(&self) -> impl Iterator<Item = &Triaged> {
+        self.findings.iter().filter(|finding| self.is_open(finding))
+    }
+
+    /// Whether whoever the report is for should act on a finding.
+    pub fn is_open(&self, finding: &Triaged) -> bool {
+        finding.status == Status::Open && finding.audience <= self.persona
     }
 
     /// Whether nothing was left unread that could hide a finding.

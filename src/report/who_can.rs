@@ -14,12 +14,41 @@ use crate::entity::{Certainty, Entity};
 pub struct WhoCan {
     /// The queue.
     pub queue: Entity,
-    /// The capability.
-    pub capability: Capability,
+    /// What they can do with it.
+    pub deed: Deed,
     /// Who has it, in the order in which they are printed.
     pub holders: Vec<Holder>,
     /// What could not be read.
     pub coverage: Coverage,
+}
+
+/// What somebody can do with a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// One of the capabilities.
+    Capability(Capability),
+    /// Move the messages of a dead-letter queue back to where they come from.
+    Redrive,
+}
+
+impl Deed {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Capability(Capability::Send),
+        Self::Capability(Capability::Receive),
+        Self::Capability(Capability::Delete),
+        Self::Capability(Capability::Purge),
+        Self::Capability(Capability::Administer),
+        Self::Redrive,
+    ];
+
+    /// The word of the JSON contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Capability(capability) => capability.as_str(),
+            Self::Redrive => "redrive",
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -67,7 +96,7 @@ impl WhoCan {
         WhoCanView {
             schema: "patscan.who-can/v1",
             queue: &self.queue.arn,
-            capability: self.capability.as_str(),
+            capability: self.deed.as_str(),
             principals: self.holders.iter().map(HolderView::of).collect(),
             coverage: CoverageView::of(&self.coverage),
         }

@@ -71,6 +71,10 @@ fn principals_were_read(account: &Account) -> bool {
 /// The queues on which nobody who is known, and nobody who could be, has the capability.
 fn queues(audit: &Audit<'_>, capability: Capability) -> QueueSet {
     let access = audit.access;
+    let held = access.picked(|on_each| {
+        let mut sessions = on_each.sessions();
+        sessions.any(|session| !session.when(capability).is_never())
+    });
     let (mut by_many, mut by_administrators) = (QueueSet::new(), QueueSet::new());
     for index in 0..access.principals.len() {
         let holders = if audit.graph.is_administrator(index) {
@@ -78,12 +82,7 @@ fn queues(audit: &Audit<'_>, capability: Capability) -> QueueSet {
         } else {
             &mut by_many
         };
-        for rights in access.rights(index) {
-            let mut sessions = rights.on_each().sessions();
-            if sessions.any(|session| !session.when(capability).is_never()) {
-                *holders |= &*rights.queues;
-            }
-        }
+        *holders |= held.of(index);
     }
     access
         .queues

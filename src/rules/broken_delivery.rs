@@ -114,7 +114,7 @@ fn finding(
         conditions: Vec::new(),
         evidence,
         more_evidence: 0,
-        remedy: remedy(subject),
+        remedy: remedy(subject, wires),
     })
 }
 
@@ -146,8 +146,10 @@ fn detail(wires: &[&Wire]) -> String {
     sentences.join(" ")
 }
 
-fn remedy(subject: &Entity) -> String {
+fn remedy(subject: &Entity, wires: &[&Wire]) -> String {
+    let of_key = |action: &&str| action.starts_with("kms:");
     match subject.kind {
+        _ if wires.iter().flat_map(|wire| &wire.lacks).all(of_key) => "Let the service use the key by a statement of the key policy with kms:GenerateDataKey and kms:Decrypt; a key that AWS manages lets no other service in, so name a customer managed key instead.",
         Kind::Role => "Give the role what it lacks on that one resource, or take the delivery away if nobody misses it.",
         _ => "Let the service in by a statement with aws:SourceArn and aws:SourceAccount, or take the delivery away if nobody misses it.",
     }

@@ -8,6 +8,7 @@ mod assumable_loop;
 mod breadth;
 mod broken_delivery;
 mod can_self_grant;
+mod can_take_over;
 mod direct_user_policy;
 mod exposure;
 mod external_access;
@@ -101,6 +102,7 @@ pub const RULES: &[Rule] = &[
     rule!(assumable_loop, "assumable-loop"),
     rule!(broken_delivery, "broken-delivery"),
     rule!(can_self_grant, "can-self-grant"),
+    rule!(can_take_over, "can-take-over"),
     rule!(direct_user_policy, "direct-user-policy"),
     rule!(external_access, "external-access"),
     rule!(message_cycle, "message-cycle"),

@@ -36,7 +36,7 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     findings
 }
 
-fn severity(principal: &Principal<'_>, found: &Loop) -> Severity {
+fn severity(principal: &Principal<'_>, found: &Loop<'_>) -> Severity {
     if found.grade == Grade::Conditional {
         return Severity::Low;
     }
@@ -49,7 +49,7 @@ fn severity(principal: &Principal<'_>, found: &Loop) -> Severity {
     base.lowered(u8::from(found.deletes != Some(Certainty::Allowed)))
 }
 
-fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop]) -> Option<Finding> {
+fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop<'_>]) -> Option<Finding> {
     let index = loops.first()?.principal;
     let principal = audit.access.principals.get(index)?;
     let account = audit.access.account(principal.account)?;
@@ -117,7 +117,10 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop]) -> Option<F
 }
 
 /// The queues that a finding names, with the loop over each: the gravest, and of those the first.
-fn named<'a>(audit: &Audit<'a>, loops: &'a [Loop]) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop)> {
+fn named<'a>(
+    audit: &Audit<'a>,
+    loops: &'a [Loop<'a>],
+) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop<'a>)> {
     let mut named: Vec<_> = loops
         .iter()
         .flat_map(|found| {
@@ -131,7 +134,7 @@ fn named<'a>(audit: &Audit<'a>, loops: &'a [Loop]) -> Vec<(usize, &'a AuditedQue
 }
 
 /// The workloads that can loop over any of the queues, sorted.
-fn workloads(principal: &Principal<'_>, loops: &[Loop]) -> Vec<Entity> {
+fn workloads(principal: &Principal<'_>, loops: &[Loop<'_>]) -> Vec<Entity> {
     let places: BTreeSet<usize> = loops
         .iter()
         .flat_map(|found| found.workloads.iter().copied())
@@ -144,7 +147,7 @@ fn workloads(principal: &Principal<'_>, loops: &[Loop]) -> Vec<Entity> {
 
 fn words(
     principal: &Principal<'_>,
-    loops: &[Loop],
+    loops: &[Loop<'_>],
     resources: &[ResourceRef],
     number: u64,
     certainty: Certainty,
@@ -159,7 +162,7 @@ fn words(
         Certainty::Allowed => "can both send to and receive from",
         Certainty::Conditional => "can, under conditions, both send to and receive from",
     };
-    let queues_of = |is_meant: fn(&Loop) -> bool| -> u64 {
+    let queues_of = |is_meant: fn(&Loop<'_>) -> bool| -> u64 {
         let meant = loops.iter().filter(|found| is_meant(found));
         meant.map(|found| found.queues.len()).sum()
     };

@@ -1,5 +1,7 @@
 //! For whom a finding is: a team that can act on it, or an auditor who wants to see everything.
 
+use std::str::FromStr;
+
 use crate::finding::{Entity, Finding, Kind};
 
 /// Who can do something about a finding.
@@ -10,6 +12,23 @@ pub enum Audience {
     Team,
     /// Nobody in the account: AWS made the roles, and only AWS changes them.
     Auditor,
+}
+
+/// A word that names no audience.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no persona `{0}`; use team or auditor")]
+pub struct UnknownAudience(String);
+
+impl FromStr for Audience {
+    type Err = UnknownAudience;
+
+    /// Reads an audience in any letter case.
+    fn from_str(word: &str) -> Result<Self, UnknownAudience> {
+        Self::ALL
+            .into_iter()
+            .find(|audience| audience.as_str().eq_ignore_ascii_case(word))
+            .ok_or_else(|| UnknownAudience(word.to_owned()))
+    }
 }
 
 impl Audience {

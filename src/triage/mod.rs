@@ -3,8 +3,14 @@
 //! Rules find; this tells what became of what they found. It never changes a finding and never drops one.
 
 mod audience;
+mod baseline;
+mod cause;
+mod changes;
+mod difference;
 mod fingerprint;
 mod policies;
+mod waiver;
+mod waiver_file;
 
 use std::ops::Deref;
 
@@ -12,9 +18,18 @@ use crate::account::Account;
 use crate::finding::Finding;
 use crate::parallel::in_parallel;
 
-pub use self::audience::Audience;
+pub use self::audience::{Audience, UnknownAudience};
+pub use self::baseline::{
+    Baseline, BaselineError, FindingsDifference, OldEntity, OldFinding, Scanned, Scope,
+    SinceBaseline, Skipped,
+};
+pub use self::cause::{Cause, causes};
+pub use self::changes::{AccountChange, How, changes};
+pub use self::difference::{AccessChange, Turn, access_changes};
 pub use self::fingerprint::Fingerprint;
 pub use self::policies::PolicyTexts;
+pub use self::waiver::{Selector, Standing, WaivedBy, Waiver, WaiverNote, waive};
+pub use self::waiver_file::{WaiverError, read_waivers, waiver_schema};
 
 /// A finding with what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +40,12 @@ pub struct Triaged {
     pub fingerprint: Fingerprint,
     /// Whether it is accepted.
     pub status: Status,
+    /// What the waiver that is meant for it says, whether or not it holds.
+    pub waiver: Option<WaivedBy>,
     /// What became of it since the baseline; new without one.
     pub change: Change,
+    /// When the account was scanned in which it was first seen, RFC 3339; none without a baseline.
+    pub first_seen: Option<String>,
     /// Who can do something about it.
     pub audience: Audience,
 }
@@ -80,6 +99,17 @@ impl Deref for Triaged {
     }
 }
 
+/// What is known of findings before a run.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// What is accepted; none without a file of waivers.
+    pub waivers: Option<Vec<Waiver>>,
+    /// Days before its last day from which on a waiver is told of.
+    pub warn_days: u64,
+    /// An earlier report.
+    pub baseline: Option<Baseline>,
+}
+
 /// Findings as they are when nothing is known of them yet: open and new.
 pub fn triage(accounts: &[Account], findings: Vec<Finding>) -> Vec<Triaged> {
     let policies = PolicyTexts::of(accounts);
@@ -90,7 +120,9 @@ pub fn triage(accounts: &[Account], findings: Vec<Finding>) -> Vec<Triaged> {
         .map(|(finding, fingerprint)| Triaged {
             fingerprint,
             status: Status::Open,
+            waiver: None,
             change: Change::New,
+            first_seen: None,
             audience: Audience::of(&finding),
             finding,
         })

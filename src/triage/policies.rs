@@ -77,6 +77,12 @@ impl<'a> PolicyTexts<'a> {
         self.texts.entry(name.to_owned()).or_default().push(text);
     }
 
+    /// Every policy with its texts.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &[&'a str])> {
+        let texts = self.texts.iter();
+        texts.map(|(name, texts)| (name.as_str(), texts.as_slice()))
+    }
+
     /// The texts of the policies of a name; empty when there is none.
     pub fn texts(&self, name: &str) -> &[&'a str] {
         self.texts.get(name).map_or(&[], Vec::as_slice)

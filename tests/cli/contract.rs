@@ -18,6 +18,12 @@ pub(crate) struct Report {
     pub(crate) summary: Summary,
     #[serde(default)]
     pub(crate) rules_off: Vec<String>,
+    #[serde(default)]
+    pub(crate) causes: Vec<Cause>,
+    #[serde(default)]
+    pub(crate) waiver_notes: Option<Vec<WaiverNote>>,
+    #[serde(default)]
+    pub(crate) baseline: Option<Baseline>,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -132,7 +138,60 @@ pub(crate) struct Finding {
     #[serde(default)]
     pub(crate) audience: Option<String>,
     pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) waiver: Option<Waiver>,
     pub(crate) change: String,
+    #[serde(default)]
+    pub(crate) first_seen: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Waiver {
+    pub(crate) standing: String,
+    pub(crate) owner: String,
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) expires: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cause {
+    pub(crate) policy: String,
+    pub(crate) statement: String,
+    pub(crate) principals: usize,
+    pub(crate) most_queues: u64,
+    pub(crate) findings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WaiverNote {
+    pub(crate) waiver: usize,
+    pub(crate) alarm: bool,
+    pub(crate) text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Baseline {
+    pub(crate) generated_at: String,
+    pub(crate) gone: Vec<OldFinding>,
+    pub(crate) not_covered: Vec<OldFinding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what is read is what is checked")]
+pub(crate) struct OldFinding {
+    pub(crate) id: String,
+    rule: String,
+    severity: String,
+    title: String,
+    account: String,
+    region: String,
+    subject: Entity,
 }
 
 #[derive(Deserialize)]
@@ -210,6 +269,8 @@ struct Edge {
     kind: String,
     verdict: Verdict,
     conditions: Vec<String>,
+    #[serde(default)]
+    ways: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -356,6 +417,12 @@ fn every_report_keeps_the_contract() {
         );
         report.findings.iter().for_each(check_finding);
         assert!(report.rules_off.is_empty());
+        for cause in &report.causes {
+            assert!(!cause.policy.is_empty() && !cause.statement.is_empty());
+            assert!(cause.findings.len() >= 3 && cause.findings.iter().all(|id| ids.contains(id)));
+            assert!(cause.principals > 0 && cause.most_queues > 0, "{scenario}");
+        }
+        assert!(report.waiver_notes.is_none() && report.baseline.is_none());
         for gap in &report.coverage.gaps {
             for text in [
                 &gap.account,
@@ -434,6 +501,7 @@ fn every_graph_keeps_the_contract() {
                 "administer",
                 "runs-as",
                 "assumes",
+                "escalates",
                 "delivers",
                 "redrives",
                 "publish",
@@ -443,6 +511,7 @@ fn every_graph_keeps_the_contract() {
                 "start",
             ];
             assert!(kinds.contains(&&*edge.kind), "{}", edge.kind);
+            assert_eq!(edge.kind == "escalates", !edge.ways.is_empty());
             assert_eq!(
                 edge.verdict == Verdict::Conditional,
                 !edge.conditions.is_empty()

@@ -397,3 +397,34 @@ fn what_was_checked_is_told_for_every_layer_and_what_was_not_read_as_well() {
         .collect();
     assert_eq!(layers, BTreeSet::from(["identity", "kms"]));
 }
+
+#[test]
+fn a_baseline_tells_since_when_a_finding_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let report = Patscan::new(["demo", "-f", "json"]).run().stdout;
+    std::fs::write(&file, report).unwrap();
+    let run = Patscan::new([
+        "explain",
+        "queue-feedback-loop-f4e8",
+        "--demo",
+        "--baseline",
+    ])
+    .arg(&file)
+    .run();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        run.stdout.contains("first seen 2026-11-01 08:00 UTC"),
+        "{}",
+        run.stdout
+    );
+    let run = Patscan::new([
+        "explain",
+        "queue-feedback-loop-f4e8",
+        "--demo",
+        "--baseline",
+        "none.json",
+    ])
+    .run();
+    assert!(run.failure().contains("none.json"), "{run:?}");
+}

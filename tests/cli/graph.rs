@@ -48,6 +48,49 @@ fn every_format_draws_the_example_account_with_its_loops() {
 }
 
 #[test]
+fn what_surrounds_a_topic_a_bucket_or_a_bus_is_drawn_by_its_name() {
+    let around = |place: &str| {
+        Patscan::new(["graph", "--snapshot"])
+            .arg(fixture("message-cycles"))
+            .args(["-q", "--queue", place])
+            .run()
+    };
+    for (place, others) in [
+        ("image-events", ["images", "resizer"]),
+        ("eu-west-1/image-events", ["images", "resizer"]),
+        (
+            "arn:aws:sns:eu-west-1:111122223333:image-events",
+            ["images", "resizer"],
+        ),
+        ("shop-uploads", ["uploads", "thumbnailer"]),
+        ("work", ["jobs", "scheduler"]),
+        ("eu-west-1/work", ["jobs", "scheduler"]),
+    ] {
+        let run = around(place);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{place}");
+        let drawn = names(&run.json());
+        for name in others {
+            assert!(drawn.contains(name), "{place}: {drawn:?}");
+        }
+        assert!(!drawn.contains("pong"), "{place}: {drawn:?}");
+    }
+    // A queue outranks a topic of its name.
+    let run = around("news");
+    let graph = run.json();
+    let nodes = graph["nodes"].as_array().unwrap();
+    let queue = nodes
+        .iter()
+        .any(|node| node["kind"] == "queue" && node["label"] == "news");
+    assert!(queue, "{nodes:?}");
+    let run = around("us-east-1/image-events");
+    let unknown = run.failure();
+    assert!(
+        unknown.starts_with("there is no queue `us-east-1/image-events`"),
+        "{unknown}"
+    );
+}
+
+#[test]
 fn a_picture_is_the_same_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("graph.svg");
@@ -411,5 +454,70 @@ fn pictures_tell_the_new_kinds_and_ways_in_words() {
                 "{format}: {word}"
             );
         }
+    }
+}
+
+#[test]
+fn whom_one_could_act_as_is_an_edge_of_its_own_with_its_actions() {
+    let graph = Patscan::new(["graph", "--snapshot"])
+        .arg(fixture("can-take-over"))
+        .run()
+        .json();
+    assert_eq!(
+        edges(&graph, "escalates"),
+        set(&[
+            "dora > consumer",
+            "kira > sender",
+            "olaf > host if aws:MultiFactorAuthPresent Bool true (in the call to SSM)",
+            "pipeline > consumer",
+            "pipeline > generator",
+            "planner > generator",
+        ])
+    );
+    let ways: BTreeSet<(&str, &str)> = graph["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|edge| {
+            let from = edge["from"].as_str().unwrap().rsplit('/').next().unwrap();
+            let ways = edge["ways"].as_array().into_iter().flatten();
+            ways.map(move |way| (from, way.as_str().unwrap()))
+        })
+        .collect();
+    assert_eq!(
+        ways,
+        BTreeSet::from([
+            ("dora", "lambda:UpdateFunctionCode"),
+            ("kira", "iam:CreateAccessKey"),
+            ("olaf", "ssm:StartSession"),
+            ("pipeline", "lambda:CreateFunction"),
+            ("planner", "scheduler:CreateSchedule"),
+        ])
+    );
+    // It is no right: nobody of them sends or receives.
+    let rights = &(&edges(&graph, "send") | &edges(&graph, "receive"));
+    for name in ["dora", "kira", "olaf", "pipeline", "planner"] {
+        assert!(rights.iter().all(|edge| !edge.contains(name)), "{name}");
+    }
+}
+
+#[test]
+fn a_trust_policy_that_one_may_rewrite_is_a_way_as_well() {
+    let graph = Patscan::new(["graph", "--snapshot"])
+        .arg(fixture("can-self-grant"))
+        .run()
+        .json();
+    assert_eq!(edges(&graph, "escalates"), set(&["gatekeeper > generator"]));
+}
+
+#[test]
+fn pictures_tell_whom_one_could_act_as_and_how() {
+    for format in ["svg", "html", "dot", "mermaid"] {
+        let run = Patscan::new(["graph", "-f", format, "--snapshot"])
+            .arg(fixture("can-take-over"))
+            .run();
+        assert!(run.stdout.contains("escalates"), "{format}");
+        let by = run.stdout.contains("escalates by scheduler:CreateSchedule");
+        assert_eq!(by, format != "mermaid", "{format}");
     }
 }

@@ -102,6 +102,58 @@ fn two_reports_for_one_place_are_refused() {
 }
 
 #[test]
+fn nothing_takes_the_place_of_the_snapshot_that_it_is_made_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let snapshot = path("a.json");
+    std::fs::copy(demo(), &snapshot).unwrap();
+    std::fs::create_dir(path("sub")).unwrap();
+    let mut other_names = vec![snapshot.clone(), path("./a.json"), path("sub/../a.json")];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(folder.path(), path("linked")).unwrap();
+        std::os::unix::fs::symlink(&snapshot, path("link.json")).unwrap();
+        other_names.extend([path("linked/a.json"), path("link.json")]);
+    }
+    for place in other_names {
+        let output = format!("json={place}");
+        let message = format!(
+            "what comes out would take the place of `{place}`, which it is made from; give it a path of its own"
+        );
+        for arguments in [
+            &["graph", "--snapshot", &snapshot, "-f", &output][..],
+            &["analyze", &snapshot, "-f", &output],
+            &["analyze", &demo(), &snapshot, "-f", "table", "-f", &output],
+            &["scan", "--snapshot", &snapshot, "-f", &output],
+            &[
+                "who-can",
+                "send",
+                "orders",
+                "--snapshot",
+                &snapshot,
+                "-f",
+                &output,
+            ],
+        ] {
+            let run = Patscan::new(arguments).run();
+            assert_eq!(run.code, 2, "{arguments:?}");
+            assert_eq!(run.failure(), message, "{arguments:?}");
+        }
+        assert_eq!(
+            std::fs::read(&snapshot).unwrap(),
+            std::fs::read(demo()).unwrap()
+        );
+    }
+    let elsewhere = format!("json={}", path("b.json"));
+    assert_eq!(
+        Patscan::new(["graph", "--snapshot", &snapshot, "-f", &elsewhere])
+            .run()
+            .code,
+        0
+    );
+}
+
+#[test]
 fn what_the_parser_refuses_exits_2_and_names_the_help() {
     for (arguments, named) in [
         (&["demo", "--colour"][..], "--colour"),

@@ -220,7 +220,86 @@ fn a_capability_that_does_not_exist_is_answered_with_those_that_do() {
     let message = run.failure();
     let known = message.strip_prefix("there is no capability `recieve`; use receive, ");
     let known = known.unwrap_or_else(|| panic!("{message}"));
-    assert_eq!(known.split(", ").count(), CAPABILITIES.len() - 1);
+    assert_eq!(known.split(", ").count(), CAPABILITIES.len());
+}
+
+/// Two queues of which one takes the dead letters of the other, and users who may do so much with them.
+fn with_dead_letters() -> Value {
+    let mut account = account(
+        "111122223333",
+        &["eu-west-1/orders", "eu-west-1/orders-dlq"],
+    );
+    account["queues"][0]["attributes"]["redrive"] = json!({
+        "dead_letter_queue": "arn:aws:sqs:eu-west-1:111122223333:orders-dlq", "max_receive_count": 3});
+    let dead = "arn:aws:sqs:eu-west-1:111122223333:orders-dlq";
+    let source = "arn:aws:sqs:eu-west-1:111122223333:orders";
+    let task = [
+        "sqs:StartMessageMoveTask",
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    ];
+    let allow = |sid: &str, actions: &[&str], on: &str| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on});
+    let user = |name: &str, statements: Vec<Value>| {
+        json!({"arn": format!("arn:aws:iam::111122223333:user/{name}"), "id": format!("AIDA{name}"), "inline": [
+            {"name": "own", "document": {"Version": "2012-10-17", "Statement": statements}}]})
+    };
+    let mut from_office = allow("Office", &task, dead);
+    from_office["Condition"] = json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}});
+    let back = || allow("Back", &["sqs:SendMessage"], source);
+    account["users"] = json!([
+        user("operator", vec![allow("Task", &task, dead), back()]),
+        user("office", vec![from_office, back()]),
+        user("reader", vec![allow("Task", &task[1..], dead), back()]),
+        user("starter", vec![allow("Task", &task, dead)]),
+        user(
+            "halfway",
+            vec![allow("Task", &[task[0], task[1], task[3]], dead), back()]
+        ),
+    ]);
+    account
+}
+
+#[test]
+fn who_can_redrive_needs_every_right_on_both_queues() {
+    let (_folder, file) = saved(&with_dead_letters());
+    let answer = ask("redrive", "orders-dlq", &file);
+    assert_eq!(answer.capability, "redrive");
+    let found: Vec<_> = answer
+        .principals
+        .iter()
+        .map(|principal| (principal.arn.rsplit('/').next().unwrap(), principal.verdict))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("operator", Verdict::Allowed),
+            ("office", Verdict::Conditional)
+        ]
+    );
+    let because: Vec<_> = answer.principals[0]
+        .because
+        .iter()
+        .map(|proof| proof.statement.as_str())
+        .collect();
+    assert_eq!(because, ["Task", "Back"]);
+    let table = who_can("redrive", "orders-dlq", &file).run();
+    assert_eq!(table.code, 0);
+    assert!(
+        table.stdout.contains("2 principals can redrive it"),
+        "{}",
+        table.stdout
+    );
+}
+
+#[test]
+fn only_a_dead_letter_queue_can_be_redriven() {
+    let (_folder, file) = saved(&with_dead_letters());
+    let run = who_can("redrive", "orders", &file).run();
+    assert_eq!(
+        run.failure(),
+        "no queue of what was read moves its messages to `orders`, so that there is nothing to redrive; name a dead-letter queue"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What works around queues besides functions and instances: read where there are queues, to the last page, each refusal said.
 
+use std::collections::BTreeSet;
+
 use patscan::account::{Account, Delivery, Sender, Tag};
 use patscan::collect::{CALLS, Call, Skippable, collect};
 use serde_json::{Value, json};
@@ -221,15 +223,25 @@ fn senders(request: &Request) -> Option<Answer> {
             };
             json(
                 &json!({"item": [{"id": "r1", "path": "/", "resourceMethods": {
-                "POST": integration(&format!("{ROLE}api")), "PUT": integration("arn:aws:iam::*:user/*"), "GET": {}}}]}),
+                "POST": integration(&format!("{ROLE}api")), "PUT": integration("arn:aws:iam::*:user/*"), "GET": {}}},
+                {"id": "r2", "path": "/orders/{id}", "resourceMethods": {
+                    "ANY": {"methodIntegration": {"type": "AWS_PROXY", "uri": format!(
+                        "arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{}/invocations",
+                        arn("lambda", "function:f:live"))}},
+                    "GET": {"methodIntegration": {"type": "AWS", "credentials": format!("{ROLE}api"),
+                        "uri": format!("arn:aws:apigateway:{REGION}:states:action/StartExecution"),
+                        "requestTemplates": {"application/json": json!({"stateMachineArn": machine}).to_string()}}}}}]}),
             )
         }
         "apigateway:GetApis" => json(&json!({"items": [{"apiId": "http"}]})),
-        "apigateway:GetIntegrations" => json(
-            &json!({"items": [{"integrationId": "i1", "integrationType": "AWS_PROXY",
+        "apigateway:GetIntegrations" => json(&json!({"items": [
+            {"integrationId": "i1", "integrationType": "AWS_PROXY",
             "integrationSubtype": "SQS-SendMessage", "credentialsArn": format!("{ROLE}api"),
-            "requestParameters": {"QueueUrl": url("dead"), "MessageBody": "$request.body"}}]}),
-        ),
+            "requestParameters": {"QueueUrl": url("dead"), "MessageBody": "$request.body"}},
+            {"integrationId": "i2", "integrationType": "AWS_PROXY", "integrationUri": arn("lambda", "function:f")},
+            {"integrationId": "i3", "integrationType": "AWS_PROXY",
+            "integrationSubtype": "EventBridge-PutEvents", "credentialsArn": format!("{ROLE}api"),
+            "requestParameters": {"Detail": "$request.body", "EventBusName": "shop"}}]})),
         "iot:ListTopicRules" => json(&json!({"rules": [{"ruleName": "sensors"}]})),
         "iot:GetTopicRule" => json(&json!({"ruleArn": arn("iot", "rule/sensors"), "rule": {
             "ruleName": "sensors", "ruleDisabled": true,
@@ -318,7 +330,11 @@ async fn workloads_and_senders_are_read_with_their_roles() {
             "task: states/stateMachine:flow -> sqs/orders as flow",
             "task: states/stateMachine:flow -> states/stateMachine:flow as flow",
             "integration: outside -> sqs/dead as api",
+            "integration: outside -> lambda/function:f as apigateway.amazonaws.com for execute-api/http/*",
+            "integration: outside -> events/event-bus/shop as api",
             "integration: outside -> sqs/orders as api",
+            "integration: outside -> lambda/function:f:live as apigateway.amazonaws.com for execute-api/rest/*/*/orders/*",
+            "integration: outside -> states/stateMachine:flow as api",
             "iot-rule: outside -> lambda/function:f:live as iot.amazonaws.com for iot/rule/sensors",
             "iot-rule: outside -> sns/errors as iot",
             "iot-rule: outside -> sqs/orders as iot",
@@ -337,20 +353,24 @@ async fn workloads_and_senders_are_read_with_their_roles() {
             "{delivery:?}"
         );
     }
-    let integrations: Vec<_> = account
+    let integrations: BTreeSet<_> = account
         .deliveries
         .iter()
         .map(|delivery| delivery.configured_by.as_str())
         .filter(|arn| arn.contains("apigateway"))
+        .map(str::to_owned)
         .collect();
     assert_eq!(
-        integrations,
+        integrations.into_iter().collect::<Vec<_>>(),
         [
-            format!("arn:aws:apigateway:{REGION}::/apis/http/integrations/i1"),
-            format!(
-                "arn:aws:apigateway:{REGION}::/restapis/rest/resources/r1/methods/POST/integration"
-            ),
+            "/apis/http/integrations/i1",
+            "/apis/http/integrations/i2",
+            "/apis/http/integrations/i3",
+            "/restapis/rest/resources/r1/methods/POST/integration",
+            "/restapis/rest/resources/r2/methods/ANY/integration",
+            "/restapis/rest/resources/r2/methods/GET/integration",
         ]
+        .map(|path| format!("arn:aws:apigateway:{REGION}::{path}"))
     );
     assert_eq!(account.coverage.gaps, []);
     let notes: Vec<_> = account

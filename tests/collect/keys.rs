@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use patscan::account::{Account, GapEffect, Key, KeyManager};
+use patscan::account::{Account, Encryption, GapEffect, Key, KeyManager};
 use serde_json::{Value, json};
 
+use super::messaging::{of_everything, sns_attributes};
 use super::{REGION, attributes, gaps, queues_page, scan};
 use crate::emulator::{ACCOUNT, Answer, Canned, Request};
 
 const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 const OTHER_ACCOUNT: &str = "210987654321";
-const UNKNOWN: &str = "access to queues that the key encrypts can only be smaller than shown";
+const UNKNOWN: &str = "access to what the key encrypts can only be smaller than shown";
 
 fn arn(account: &str) -> String {
     format!("arn:aws:kms:{REGION}:{account}:key/{ID}")
@@ -372,4 +373,137 @@ async fn a_key_without_a_state_is_not_taken_for_a_disabled_one() {
     let account = scan(&aws).await.unwrap();
     assert!(account.keys.is_empty());
     assert_eq!(gaps(&account)[0].error, "MalformedResponse");
+}
+
+/// The default encryption of a bucket with this key, or with the one that AWS manages for S3.
+fn encrypted_bucket(key: Option<&str>) -> Answer {
+    let key = key.map_or(String::new(), |key| {
+        format!("<KMSMasterKeyID>{key}</KMSMasterKeyID>")
+    });
+    Answer::ok(format!(
+        "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+         <SSEAlgorithm>aws:kms</SSEAlgorithm>{key}</ApplyServerSideEncryptionByDefault></Rule>\
+         </ServerSideEncryptionConfiguration>"
+    ))
+}
+
+/// A topic and a bucket on the way to a queue, encrypted with keys of these names.
+fn channels_with(
+    topic: &'static str,
+    bucket: Option<&'static str>,
+    request: &Request,
+) -> Option<Answer> {
+    match request.call().as_str() {
+        "sns:ListSubscriptions" | "s3:ListBuckets" if request.mentions("page-") => None,
+        "sns:GetTopicAttributes" => Some(sns_attributes(
+            "GetTopicAttributes",
+            &[("Policy", "{}"), ("KmsMasterKeyId", topic)],
+        )),
+        "s3:GetBucketEncryption" => Some(encrypted_bucket(bucket)),
+        "kms:DescribeKey" => Some(key(&arn(ACCOUNT), "CUSTOMER")),
+        _ => of_everything(request),
+    }
+}
+
+/// How topics and buckets are encrypted, each setting once.
+fn settings(account: &Account) -> Vec<(String, Encryption)> {
+    let channels = account.channels.iter();
+    let mut settings: Vec<_> = channels
+        .filter(|channel| ["s3", "sns"].contains(&channel.arn.service()))
+        .map(|channel| (channel.arn.service().to_owned(), channel.encryption.clone()))
+        .collect();
+    settings.dedup();
+    settings
+}
+
+fn kms(key: &str) -> Encryption {
+    Encryption::Kms {
+        key: key.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn topics_and_buckets_name_keys_as_well_and_one_key_is_read_once() {
+    let aws = Canned::start(|request| channels_with("alias/orders", Some(ID), request));
+    let account = scan(&aws).await.unwrap();
+    assert_eq!(only_key(&account).arn.as_str(), arn(ACCOUNT));
+    assert_eq!(
+        settings(&account),
+        [
+            // The ARN of a bucket does not tell where an id means a key.
+            ("s3".to_owned(), kms(&arn(ACCOUNT))),
+            ("sns".to_owned(), kms("alias/orders")),
+        ]
+    );
+    assert_eq!(aws.count("kms:DescribeKey"), 2, "once for each name");
+    assert_eq!(aws.count("kms:GetKeyPolicy"), 1);
+    assert!(gaps(&account).is_empty(), "{:?}", account.coverage.gaps);
+}
+
+#[tokio::test]
+async fn a_key_that_a_queue_names_too_is_not_read_again() {
+    let aws = Canned::start(|request| match request.operation.as_str() {
+        "GetQueueAttributes" => Some(attributes(
+            "orders",
+            json!({"KmsMasterKeyId": "alias/orders"}),
+        )),
+        _ => channels_with("alias/orders", Some(ID), request),
+    });
+    let account = scan(&aws).await.unwrap();
+    only_key(&account);
+    for call in ["GetKeyPolicy", "ListGrants"] {
+        assert_eq!(aws.count(&format!("kms:{call}")), 1, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn of_the_keys_that_aws_manages_nothing_is_asked() {
+    let aws = Canned::start(|request| channels_with("alias/aws/sns", None, request));
+    let account = scan(&aws).await.unwrap();
+    assert_eq!(
+        settings(&account),
+        [
+            (
+                "s3".to_owned(),
+                kms("arn:aws:kms:eu-west-1:123456789012:alias/aws/s3")
+            ),
+            ("sns".to_owned(), kms("alias/aws/sns")),
+        ]
+    );
+    let asked = aws.received();
+    assert!(asked.iter().all(|request| request.service != "kms"));
+}
+
+#[tokio::test]
+async fn a_key_of_a_topic_that_is_refused_is_a_gap_that_only_overstates() {
+    let aws = Canned::start(|request| match request.operation.as_str() {
+        "GetKeyPolicy" => Some(Answer::denied(request)),
+        _ => channels_with("alias/orders", None, request),
+    });
+    let account = scan(&aws).await.unwrap();
+    let [gap] = gaps(&account)[..] else {
+        panic!("{:?}", account.coverage.gaps);
+    };
+    assert_eq!(gap.operation, "GetKeyPolicy");
+    assert_eq!(gap.effect, GapEffect::MayOverstate);
+    assert!(gap.detail.contains(UNKNOWN), "{gap:?}");
+}
+
+#[tokio::test]
+async fn the_encryption_of_a_bucket_is_none_where_it_has_no_configuration() {
+    for (answer, expected) in [
+        (None, Encryption::SqsManaged),
+        (
+            Some("ServerSideEncryptionConfigurationNotFoundError"),
+            Encryption::None,
+        ),
+    ] {
+        let aws = Canned::start(move |request| match (request.operation.as_str(), answer) {
+            ("GetBucketEncryption", Some(code)) => Some(Answer::error(request, 404, code)),
+            _ => of_everything(request),
+        });
+        let account = scan(&aws).await.unwrap();
+        assert!(settings(&account).contains(&("s3".to_owned(), expected)));
+        assert!(gaps(&account).is_empty());
+    }
 }

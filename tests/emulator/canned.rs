@@ -137,11 +137,13 @@ impl Answer {
                 let arn = format!("arn:aws:events:{}:{ACCOUNT}:event-bus/default", request.region);
                 format!(r#"{{"EventBuses":[{{"Name":"default","Arn":"{arn}"}}]}}"#)
             }
+            "events:DescribeEventBus" => r#"{"Name":"default"}"#.to_owned(),
             "events:ListRules" => r#"{"Rules":[]}"#.to_owned(),
             "pipes:ListPipes" => r#"{"Pipes":[]}"#.to_owned(),
             "scheduler:ListSchedules" => r#"{"Schedules":[]}"#.to_owned(),
             "s3:ListBuckets" => "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>".to_owned(),
             "s3:GetBucketNotificationConfiguration" => "<NotificationConfiguration/>".to_owned(),
+            "s3:GetBucketEncryption" => "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>".to_owned(),
             "s3:GetBucketPolicy" => return Self::error(request, 404, "NoSuchBucketPolicy"),
             "kms:GetKeyPolicy" => r#"{"Policy":"{}"}"#.to_owned(),
             "kms:ListGrants" => r#"{"Grants":[],"Truncated":false}"#.to_owned(),
@@ -277,6 +279,7 @@ fn operation_of_path(service: &str, path: &str, query: &str) -> Option<&'static 
         ("s3", [""]) => "ListBuckets",
         ("s3", _) if asks_for("location") => "GetBucketLocation",
         ("s3", _) if asks_for("notification") => "GetBucketNotificationConfiguration",
+        ("s3", _) if asks_for("encryption") => "GetBucketEncryption",
         ("s3", _) if asks_for("policy") => "GetBucketPolicy",
         ("scheduler", ["schedules"]) => "ListSchedules",
         ("scheduler", _) => "GetSchedule",

@@ -2,7 +2,9 @@
 
 mod abandoned;
 mod assumable_loop;
+mod broken_delivery;
 mod can_self_grant;
+mod can_take_over;
 mod message_cycle;
 
 use std::collections::BTreeSet;

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use patscan::account::{
-    Channel, Delivery, DeliveryKind, EventSourceMapping, Filter, Function, InlinePolicy,
-    PolicyText, Queue, Role, Sender, Workload, WorkloadKind,
+    Channel, Delivery, DeliveryKind, Encryption, EventSourceMapping, Filter, Function,
+    InlinePolicy, PolicyText, Queue, Role, Sender, Workload, WorkloadKind,
 };
 use patscan::arn::Arn;
 use serde_json::{Value, json};
@@ -95,6 +95,7 @@ pub(super) fn channels(count: usize, around: &mut Surroundings<'_>) -> Channels 
 
 fn channel(arn: Arn, policy: Option<PolicyText>) -> Channel {
     Channel {
+        encryption: Encryption::None,
         arn,
         policy,
         policy_unread: false,

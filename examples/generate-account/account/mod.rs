@@ -70,6 +70,7 @@ pub(crate) fn generate(size: &Size) -> Generated {
     let mut queues = queues::queues(&land, &roles);
     let keys = queues::keys(&land, &roles);
     let workloads = workloads::workloads(&land, size.functions, &roles);
+    workloads::let_failures_through(&land, &workloads.functions, &mut roles);
     let channels = channels::channels(
         size.channels,
         &mut channels::Surroundings {

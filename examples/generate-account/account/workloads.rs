@@ -1,11 +1,17 @@
 //! What runs as the roles: functions, most with a role of their own, instances, and the polling of queues.
 
-use patscan::account::{EventSourceMapping, Function, Instance};
+use std::collections::{BTreeMap, BTreeSet};
+
+use patscan::account::{EventSourceMapping, Function, InlinePolicy, Instance};
 use patscan::arn::Arn;
 
+use super::document::{Statement, text};
 use super::landscape::Landscape;
 use super::roles::{PlannedRole, Trusted};
 use super::{REGIONS, arn};
+
+/// Functions in a thousand whose role may not send to their dead-letter queue.
+const FORGOTTEN: usize = 10;
 
 #[derive(Default)]
 pub(super) struct Workloads {
@@ -24,6 +30,54 @@ pub(super) fn workloads(land: &Landscape, functions: usize, roles: &[PlannedRole
         workloads.add_instances(land, number, planned);
     }
     workloads
+}
+
+/// Lets functions send what they failed on to their dead-letter queues, but for a few where that was forgotten, and where the
+/// role takes from such queues: it would feed itself.
+pub(super) fn let_failures_through(
+    land: &Landscape,
+    functions: &[Function],
+    roles: &mut [PlannedRole],
+) {
+    let mut targets: BTreeMap<&Arn, BTreeSet<&str>> = BTreeMap::new();
+    for (number, function) in functions.iter().enumerate() {
+        if let Some(target) = &function.dead_letter_target
+            && !land.random("failures", number).chance(FORGOTTEN)
+        {
+            targets
+                .entry(&function.role)
+                .or_default()
+                .insert(target.as_str());
+        }
+    }
+    let encrypted = land.queues.iter().filter_map(|queue| {
+        let key = land.keys.get(queue.key?)?;
+        Some((queue.arn.as_str(), key.as_str()))
+    });
+    let keys: BTreeMap<&str, &str> = encrypted.collect();
+    for planned in roles {
+        let takes_failures = |policy: &InlinePolicy| policy.name == "dead-letters";
+        if planned.role.inline.iter().any(takes_failures) {
+            continue;
+        }
+        if let Some(targets) = targets.get(&planned.role.arn) {
+            let keys: BTreeSet<&str> = targets
+                .iter()
+                .filter_map(|target| keys.get(target).copied())
+                .collect();
+            let targets: Vec<&str> = targets.iter().copied().collect();
+            let mut statements = vec![Statement::allow(&["sqs:SendMessage"]).on(&targets)];
+            if !keys.is_empty() {
+                let keys: Vec<&str> = keys.into_iter().collect();
+                statements
+                    .push(Statement::allow(&["kms:GenerateDataKey", "kms:Decrypt"]).on(&keys));
+            }
+            planned.role.inline.push(InlinePolicy {
+                name: "failures".to_owned(),
+                document: text(&statements),
+            });
+        }
+    }
 }
 
 fn trusting(roles: &[PlannedRole], trusted: Trusted) -> impl Iterator<Item = &PlannedRole> {

@@ -4,13 +4,14 @@
 //! Documents are shared, so each is compared with the inlets once. What plain statements say together is a union of sets, and
 //! only the rest is decided inlet by inlet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::super::Access;
 use super::super::control::ControlsAbout;
 use super::super::decide::{Candidates, Policy};
 use super::super::principal::Principal;
+use super::super::sides::Own;
 use super::InletSet;
 use super::inlet::Inlet;
 use crate::policy::{
@@ -29,9 +30,11 @@ pub(super) struct Door<'a> {
     /// Those of each account id whose policies refuse nobody.
     unguarded: HashMap<String, InletSet>,
     /// What each document says, by its address.
-    documents: HashMap<usize, Says>,
+    documents: HashMap<usize, Known<'a>>,
     /// For each audited account what its control policies say.
     pub(super) controls: Vec<ControlsAbout<'a>>,
+    /// The inlets before which a key stands, in sets that are locked alike, with one of each.
+    locks: Vec<(u32, InletSet)>,
 }
 
 /// What a document says about an action.
@@ -43,6 +46,15 @@ struct Says {
     perhaps: InletSet,
     /// Where it may be denied.
     denied: InletSet,
+}
+
+/// A document as far as it has to do with inlets.
+#[derive(Debug)]
+struct Known<'a> {
+    says: Says,
+    /// The statements that may mean an inlet: the others never match a request of this sort, so that nobody has to ask them. None
+    /// where the document has to be taken as a whole, as it cannot be read or can be read in two ways.
+    statements: Option<Vec<&'a Statement>>,
 }
 
 /// The inlets that a principal may have to do with.
@@ -71,6 +83,7 @@ impl<'a> Door<'a> {
             unguarded: HashMap::new(),
             documents: HashMap::new(),
             controls: Vec::new(),
+            locks: Vec::new(),
         };
         if door.inlets.is_empty() {
             return door;
@@ -80,12 +93,23 @@ impl<'a> Door<'a> {
         for (number, inlet) in of_action() {
             door.add_policy(access, number, inlet);
         }
+        let mut locks: BTreeMap<_, (u32, InletSet)> = BTreeMap::new();
+        for (number, inlet) in of_action().filter(|(_, inlet)| inlet.is_locked()) {
+            let arn = &inlet.id.arn;
+            let only = access.contexts_matter.then_some(number);
+            locks
+                .entry((inlet.lock, arn.region(), &inlet.owner, only))
+                .or_insert_with(|| (number, InletSet::new()))
+                .1
+                .insert(number);
+        }
+        door.locks = locks.into_values().collect();
         for principal in &access.principals {
             for policy in principal.policies.iter().chain(&principal.boundary) {
                 let address = address(&policy.document);
                 if !door.documents.contains_key(&address) {
-                    let says = door.says(&policy.document, inlets);
-                    door.documents.insert(address, says);
+                    let known = door.known(&policy.document, inlets);
+                    door.documents.insert(address, known);
                 }
             }
         }
@@ -119,12 +143,16 @@ impl<'a> Door<'a> {
         }
     }
 
-    fn says(&self, document: &Document, inlets: &[Inlet]) -> Says {
+    fn known(&self, document: &'a Document, inlets: &[Inlet]) -> Known<'a> {
         let mut says = Says::default();
+        let mut statements = Vec::new();
         if !document.readable {
             says.perhaps.clone_from(&self.inlets);
             says.denied.clone_from(&self.inlets);
-            return says;
+            return Known {
+                says,
+                statements: None,
+            };
         }
         let twice = document.readings.len() > 1;
         for statement in document.readings.iter().flatten() {
@@ -132,6 +160,10 @@ impl<'a> Door<'a> {
                 continue;
             }
             let (surely, perhaps) = self.reached(statement, inlets);
+            if perhaps.is_empty() {
+                continue;
+            }
+            statements.push(statement);
             if statement.effect == Effect::Deny {
                 says.denied |= perhaps;
                 continue;
@@ -141,7 +173,30 @@ impl<'a> Door<'a> {
             }
             says.perhaps |= perhaps;
         }
-        says
+        Known {
+            says,
+            statements: (!twice).then_some(statements),
+        }
+    }
+
+    /// What a principal's own policies say about the action, but for statements that mean none of the inlets.
+    pub(super) fn own<'s>(&self, principal: &'s Principal<'_>) -> Own<'s>
+    where
+        'a: 's,
+    {
+        let mut own = Own::of(principal, [], self.action);
+        for policy in &principal.policies {
+            let known = self.documents.get(&address(&policy.document));
+            match known.and_then(|known| known.statements.as_ref()) {
+                Some(statements) => {
+                    for statement in statements {
+                        own.identity.add_statement(policy, statement);
+                    }
+                }
+                None => own.identity.add(policy, self.action),
+            }
+        }
+        own
     }
 
     /// The inlets that the resources of a statement surely mean, and those that they may.
@@ -202,18 +257,37 @@ impl<'a> Door<'a> {
             .filter(|(_, inlet)| inlet.id.action == self.action)
     }
 
-    /// The inlets with which a principal may have to do.
-    pub(super) fn reach(&self, index: usize, principal: &Principal<'_>) -> Reach {
+    /// The inlets with which a principal may have to do. `is_unlocked` tells of one of those that are locked alike whether keys
+    /// always let the principal.
+    pub(super) fn reach(
+        &self,
+        index: usize,
+        principal: &Principal<'_>,
+        is_unlocked: impl Fn(u32) -> bool,
+    ) -> Reach {
+        let mut reach = self.reach_without_keys(index, principal);
+        for (model, locked) in &self.locks {
+            let within = &reach.surely & locked;
+            if !within.is_empty() && !is_unlocked(*model) {
+                reach.surely -= &within;
+                reach.perhaps |= within;
+            }
+        }
+        reach
+    }
+
+    fn reach_without_keys(&self, index: usize, principal: &Principal<'_>) -> Reach {
         let mut all = Says::default();
         for policy in &principal.policies {
-            if let Some(says) = self.documents.get(&address(&policy.document)) {
+            if let Some(Known { says, .. }) = self.documents.get(&address(&policy.document)) {
                 all.surely |= &says.surely;
                 all.perhaps |= &says.perhaps;
                 all.denied |= &says.denied;
             }
         }
         if let Some(policy) = &principal.boundary {
-            let Some(limit) = self.documents.get(&address(&policy.document)) else {
+            let Some(Known { says: limit, .. }) = self.documents.get(&address(&policy.document))
+            else {
                 all.surely.clear();
                 return self.with_guests(index, all);
             };

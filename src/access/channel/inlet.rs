@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::decide::Policy;
+use super::super::key::Lock;
 use crate::account::{Account, Filter};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
@@ -19,10 +20,11 @@ pub(super) const PUT_EVENTS: &str = "events:putevents";
 pub(super) const PUT_OBJECT: &str = "s3:putobject";
 pub(super) const PUT_TAGS: &str = "s3:putobjecttagging";
 pub(super) const START: &str = "states:startexecution";
+pub(super) const START_SYNC: &str = "states:startsyncexecution";
 
 /// Every action that puts something into an inlet, in lower case.
-pub(super) const ACTIONS: [&str; 7] = [
-    INVOKE, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_TAGS, START,
+pub(super) const ACTIONS: [&str; 8] = [
+    INVOKE, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_TAGS, START, START_SYNC,
 ];
 
 /// What an object key begins and ends with, for a delivery to take it.
@@ -72,6 +74,8 @@ pub struct Inlet {
     pub(super) policy: Option<Policy>,
     /// Whether it was asked for a policy at all.
     pub(super) collected: bool,
+    /// What encrypts what is put in.
+    pub(super) lock: Lock,
     /// What a request to put something in can be about, whatever statements say; of a bucket one object.
     pub(super) plain: Vec<String>,
 }
@@ -121,7 +125,7 @@ impl Inlet {
             PUBLISH => "publish",
             PUT_EVENTS => "put-events",
             PUT_OBJECT | PUT_TAGS | PUT_ACL => "put-object",
-            START => "start",
+            START | START_SYNC => "start",
             _ => "invoke",
         }
     }
@@ -135,6 +139,7 @@ impl Inlet {
             PUT_TAGS => "s3:PutObjectTagging",
             PUT_ACL => "s3:PutObjectAcl",
             START => "states:StartExecution",
+            START_SYNC => "states:StartSyncExecution",
             _ => "lambda:InvokeFunction",
         }
     }
@@ -305,6 +310,9 @@ pub(super) fn kind(arn: &Arn) -> Kind {
         "autoscaling" => Kind::AutoScalingGroup,
         "lambda" => Kind::Function,
         // Of EventBridge only rules and schedules of a clock are left.
-        _ => Kind::Schedule,
+        "events" | "scheduler" => Kind::Schedule,
+        "kafka" | "mq" => Kind::Broker,
+        // What else is polled.
+        _ => Kind::Stream,
     }
 }

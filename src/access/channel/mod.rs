@@ -8,6 +8,7 @@ mod configured;
 mod door;
 mod event;
 mod inlet;
+mod lock;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,16 +19,18 @@ pub use wire::{Stop, Wire, WireKind};
 
 use self::door::{Door, is_right, patterns};
 use self::inlet::{ACTIONS, InletId, Keys};
-use super::asker::Comer;
+use self::lock::KeysOf;
+use super::asker::{Asker, Comer};
 use super::assume::StepProof;
 use super::choices::without_choices;
-use super::context::{Caller, RequestContext, Target};
-use super::decide::{Candidates, Layers, Matched, Policy, decide};
+use super::context::{Caller, RequestContext, Sealed, Target};
+use super::decide::{Candidates, Layer, Layers, Matched, Policy, reborrowed, when_allowed};
 use super::index::QueueSet;
+use super::key::{Lock, lock_of};
 use super::principal::Principal;
 use super::sides::Own;
 use super::{Access, AuditedQueue};
-use crate::account::GapEffect;
+use crate::account::{Channel, GapEffect};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
 use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester};
@@ -39,6 +42,8 @@ pub type InletSet = QueueSet;
 #[derive(Debug)]
 pub struct Channels<'a> {
     access: &'a Access<'a>,
+    /// Decides about keys.
+    asker: Asker<'a>,
     /// Where something can be put, sorted.
     pub inlets: Vec<Inlet>,
     /// What AWS delivers, sorted.
@@ -128,6 +133,7 @@ impl<'a> Channels<'a> {
         });
         let mut channels = Self {
             access,
+            asker: Asker::new(access),
             inlets: Vec::new(),
             wires: Vec::new(),
             numbers: BTreeMap::new(),
@@ -170,22 +176,29 @@ impl<'a> Channels<'a> {
     /// Functions and state machines, which whoever may can start.
     fn started_by_callers(&self) -> impl Iterator<Item = InletId> {
         let entities = self.workloads.keys();
-        entities.filter_map(|entity| {
-            let action = match entity.kind {
-                Kind::Function => inlet::INVOKE,
-                Kind::StateMachine => inlet::START,
-                _ => return None,
+        entities.flat_map(|entity| {
+            let actions: &[&'static str] = match entity.kind {
+                Kind::Function => &[inlet::INVOKE],
+                Kind::StateMachine => &[inlet::START, inlet::START_SYNC],
+                _ => &[],
             };
-            Some(InletId {
-                arn: Arn::parse(&entity.arn).ok()?,
-                action,
-                keys: Keys::default(),
+            actions.iter().filter_map(|action| {
+                Some(InletId {
+                    arn: Arn::parse(&entity.arn).ok()?,
+                    action,
+                    keys: Keys::default(),
+                })
             })
         })
     }
 
     fn add_inlets(&mut self, ids: BTreeSet<InletId>) {
         let policies = inlet::policies(self.access.accounts);
+        let accounts = self.access.accounts.iter();
+        let channels: HashMap<&Arn, &Channel> = accounts
+            .flat_map(|account| &account.channels)
+            .map(|channel| (&channel.arn, channel))
+            .collect();
         for id in ids {
             let entity = Entity::new(inlet::kind(&id.arn), configured::plain(&id.arn).shared());
             let collected_in =
@@ -208,6 +221,17 @@ impl<'a> Channels<'a> {
             }
             .to_owned();
             let collected = policies.contains_key(&id.arn);
+            let lock = channels.get(&id.arn).map_or(Lock::Open, |channel| {
+                if Inlet::key_uses(id.action).is_empty() {
+                    return Lock::Open;
+                }
+                let sealed = Sealed {
+                    arn: &id.arn,
+                    account: &owner,
+                };
+                let access = self.access;
+                lock_of(&channel.encryption, sealed, access.accounts, &access.keys)
+            });
             let policy = match policies.get(&id.arn) {
                 Some(policy) => policy.clone(),
                 None => not_collected(&id.arn, entity.kind),
@@ -222,6 +246,7 @@ impl<'a> Channels<'a> {
                 account,
                 policy,
                 collected,
+                lock,
             });
         }
     }
@@ -289,18 +314,21 @@ impl<'a> Channels<'a> {
         };
         let mut surely = InletSet::new();
         let mut others = Vec::new();
+        let keys = KeysOf::principal(principal);
         for door in &self.by_action {
             if door.inlets.is_empty() {
                 continue;
             }
-            let reach = door.reach(index, principal);
+            let reach = door.reach(index, principal, |model| {
+                self.is_unlocked(principal, &keys, model)
+            });
             surely |= reach.surely;
             if reach.perhaps.is_empty() {
                 continue;
             }
-            let own = Own::of(principal, &principal.policies, door.action);
+            let own = door.own(principal);
             for number in &reach.perhaps {
-                others.extend(self.right(principal, &own, door, number as usize));
+                others.extend(self.right(principal, (&own, &keys), door, number as usize));
             }
         }
         others.sort_by_key(|right| right.inlet);
@@ -318,10 +346,11 @@ impl<'a> Channels<'a> {
             return Vec::new();
         };
         let mut rights = Vec::new();
+        let keys = KeysOf::principal(of);
         for door in &self.by_action {
             let own = Own::of(of, &of.policies, door.action);
             for number in &door.inlets {
-                rights.extend(self.right(of, &own, door, number as usize));
+                rights.extend(self.right(of, (&own, &keys), door, number as usize));
             }
         }
         rights.sort_by_key(|right| right.inlet);
@@ -342,22 +371,55 @@ impl<'a> Channels<'a> {
         }
     }
 
+    /// Whether keys always let a principal put something into an inlet, in every session.
+    fn is_unlocked(&self, principal: &Principal<'_>, keys: &KeysOf<'_>, inlet: u32) -> bool {
+        let Some(inlet) = self.inlets.get(inlet as usize) else {
+            return false;
+        };
+        let any = callers(principal)
+            .into_iter()
+            .map(|caller| {
+                let comer = Comer {
+                    requester: &principal.requester,
+                    caller,
+                    account: Some(principal.account),
+                };
+                self.when_unlocked(comer, keys, inlet, &mut |_| ())
+            })
+            .fold(Formula::Never, Formula::or);
+        any.settled().is_always()
+    }
+
+    /// Whether some session of a principal could put something into an inlet, were it not for the key.
+    fn lacks_key_only(&self, principal: &Principal<'_>, inlet: &Inlet) -> bool {
+        let mut doors = self.by_action.iter();
+        let Some(door) = doors.find(|door| door.action == inlet.id.action) else {
+            return false;
+        };
+        let own = Own::of(principal, &principal.policies, door.action);
+        let policy = inlet_policy(inlet, door.action);
+        inlet.is_locked()
+            && callers(principal).into_iter().any(|caller| {
+                let comer = Comer {
+                    requester: &principal.requester,
+                    caller,
+                    account: Some(principal.account),
+                };
+                let about = (door, inlet, &policy);
+                let when = self.ask_without_key(comer, &own, about, None);
+                is_right(&when.settled())
+            })
+    }
+
     fn right(
         &self,
         principal: &Principal<'_>,
-        own: &Own<'_>,
+        (own, keys): (&Own<'_>, &KeysOf<'_>),
         door: &Door<'_>,
         number: usize,
     ) -> Option<InletRight> {
         let inlet = self.inlets.get(number)?;
-        // A user chooses between access key and session (E.3).
-        let callers = match principal.kind {
-            Kind::User => vec![
-                Caller::UserWithKey(principal),
-                Caller::UserWithSession(principal),
-            ],
-            _ => vec![Caller::Role(principal)],
-        };
+        let callers = callers(principal);
         let policy = inlet_policy(inlet, door.action);
         let mut any = Formula::Never;
         for caller in callers {
@@ -366,7 +428,7 @@ impl<'a> Channels<'a> {
                 caller,
                 account: Some(principal.account),
             };
-            any = any.or(self.ask(comer, own, (door, inlet, &policy), &mut |_| ()));
+            any = any.or(self.ask(comer, (own, keys), (door, inlet, &policy), None));
             if any.is_always() {
                 break;
             }
@@ -388,7 +450,7 @@ impl<'a> Channels<'a> {
                     caller,
                     account: Some(principal.account),
                 };
-                let when = self.ask(comer, own, (door, inlet, &policy), &mut |_| ());
+                let when = self.ask(comer, (own, keys), (door, inlet, &policy), None);
                 let when = when.settled();
                 if when != any {
                     workloads.push((place, when));
@@ -402,8 +464,13 @@ impl<'a> Channels<'a> {
         })
     }
 
-    /// When a service may put something into an inlet.
-    fn when_service(&self, inlet: &Inlet, requester: &Requester, caller: Caller<'_>) -> Formula {
+    /// When a service may put something into an inlet: at all, and but for the key.
+    fn when_service(
+        &self,
+        inlet: &Inlet,
+        requester: &Requester,
+        caller: Caller<'_>,
+    ) -> (Formula, Formula) {
         let own = Own {
             identity: Candidates::default(),
             boundary: None,
@@ -413,15 +480,19 @@ impl<'a> Channels<'a> {
             .by_action
             .iter()
             .find(|door| door.action == inlet.id.action);
-        door.map_or(Formula::Never, |door| {
+        door.map_or((Formula::Never, Formula::Never), |door| {
             let policy = inlet_policy(inlet, door.action);
             let comer = Comer {
                 requester,
                 caller,
                 account: None,
             };
-            self.ask(comer, &own, (door, inlet, &policy), &mut |_| ())
-                .settled()
+            let without_key = self
+                .ask_without_key(comer, &own, (door, inlet, &policy), None)
+                .settled();
+            let keys = KeysOf::nobody();
+            let unlocked = self.when_unlocked(comer, &keys, inlet, &mut |_| ());
+            (without_key.clone().and(unlocked).settled(), without_key)
         })
     }
 
@@ -429,9 +500,29 @@ impl<'a> Channels<'a> {
     fn ask<'s>(
         &'s self,
         comer: Comer<'_>,
+        (own, keys): (&'s Own<'s>, &'s KeysOf<'_>),
+        about: (&'s Door<'_>, &Inlet, &'s Candidates<'s>),
+        mut record: Option<&mut dyn FnMut(Matched<'s>)>,
+    ) -> Formula {
+        let (_, inlet, _) = about;
+        let any = self.ask_without_key(comer, own, about, reborrowed(&mut record));
+        if any.is_never() {
+            return any;
+        }
+        let unlocked = match record {
+            Some(record) => self.when_unlocked(comer, keys, inlet, record),
+            None => self.when_unlocked(comer, keys, inlet, &mut |_| ()),
+        };
+        any.and(unlocked)
+    }
+
+    /// The same but for the key.
+    fn ask_without_key<'s>(
+        &'s self,
+        comer: Comer<'_>,
         own: &'s Own<'s>,
         (door, inlet, policy): (&'s Door<'_>, &Inlet, &'s Candidates<'s>),
-        record: &mut dyn FnMut(Matched<'s>),
+        mut record: Option<&mut dyn FnMut(Matched<'s>)>,
     ) -> Formula {
         let Comer {
             requester,
@@ -476,8 +567,9 @@ impl<'a> Channels<'a> {
         let chosen = |key: &str| is_chosen(key, &inlet.id.arn);
         let mut any = Formula::Never;
         for resource in &resources {
-            let decision = decide(&request(resource), &inlet.owner, &layers, record);
-            any = any.or(without_choices(&decision.verdict.formula(), chosen));
+            let record = reborrowed(&mut record);
+            let when = when_allowed(&request(resource), &inlet.owner, &layers, record);
+            any = any.or(without_choices(&when, chosen));
             if any.is_always() {
                 return any;
             }
@@ -492,8 +584,8 @@ impl<'a> Channels<'a> {
             };
             let resource = inlet.plain.first().map_or("*", String::as_str);
             let request = request(resource);
-            let decision = decide(&request, &inlet.owner, &limits, &mut |_| ());
-            let limits = without_choices(&decision.verdict.formula(), chosen);
+            let when = when_allowed(&request, &inlet.owner, &limits, None);
+            let limits = without_choices(&when, chosen);
             any = any.or(limits.and(Formula::open(
                 OpenReason::Message,
                 format!(
@@ -540,9 +632,13 @@ impl<'a> Channels<'a> {
             account: Some(principal.account),
         };
         let policy = inlet_policy(inlet, door.action);
-        self.ask(comer, &own, (door, inlet, &policy), &mut |matched| {
-            // The policy of the own account's resource that names the account gives nothing (B.3).
-            if matched.by_account && matched.statement.effect == Effect::Allow {
+        let own = (&own, &KeysOf::principal(principal));
+        let mut note = |matched: Matched<'_>| {
+            // The policy of the own account's resource that names the account gives nothing (B.3), unless that is a key.
+            if matched.by_account
+                && matched.statement.effect == Effect::Allow
+                && matched.layer != Layer::Kms
+            {
                 return;
             }
             let proof = StepProof {
@@ -554,13 +650,25 @@ impl<'a> Channels<'a> {
             if !proofs.contains(&proof) {
                 proofs.push(proof);
             }
-        });
+        };
+        self.ask(comer, own, (door, inlet, &policy), Some(&mut note));
         proofs
     }
 
     /// The queue at an index.
     pub fn queue_at(&self, queue: usize) -> Option<&'a AuditedQueue<'a>> {
         self.access.queues.get(queue)
+    }
+}
+
+/// The ways in which a principal can come: a user chooses between access key and session (E.3).
+fn callers<'p>(principal: &'p Principal<'p>) -> Vec<Caller<'p>> {
+    match principal.kind {
+        Kind::User => vec![
+            Caller::UserWithKey(principal),
+            Caller::UserWithSession(principal),
+        ],
+        _ => vec![Caller::Role(principal)],
     }
 }
 
@@ -575,8 +683,10 @@ fn wire_order(wire: &Wire) -> impl Ord + '_ {
     )
 }
 
-/// Of what no policy was collected: functions are taken to have none that lets in users or roles (only of those that services
-/// invoke it is asked for); of topics and buckets elsewhere nothing is known.
+/// Of what no policy was collected: functions are taken to have none that lets in users or roles. Only of those that services
+/// invoke it is asked for: a call for every function, of which Lambda answers few in a second, would add those principals
+/// alone that a function names and that have no right of their own, which those of its account seldom need and others
+/// have a part in the flow only when their account is audited as well. Of topics and buckets elsewhere nothing is known.
 fn not_collected(arn: &Arn, kind: Kind) -> Option<Policy> {
     if matches!(kind, Kind::Function | Kind::StateMachine) {
         return None;

@@ -10,9 +10,10 @@ use super::super::action::Capability;
 use super::super::asker::{Asker, Comer};
 use super::super::context::{Caller, Source as Behalf};
 use super::super::decide::Candidates;
+use super::super::principal::Principal;
 use super::super::sides::{QueueSide, RequesterSide};
 use super::configured::{Configured, action_of, plain};
-use super::inlet::{InletId, Keys, kind};
+use super::inlet::{InletId, Keys, START_SYNC, kind};
 use super::{Channels, Place};
 use crate::account::{DeliveryKind, Sender};
 use crate::arn::Arn;
@@ -66,6 +67,7 @@ impl WireKind {
             Self::Delivery(kind) => match kind {
                 DeliveryKind::Subscription => "subscription",
                 DeliveryKind::EventRule => "rule",
+                DeliveryKind::EventBus => "delivery of dead letters",
                 DeliveryKind::Notification => "notification",
                 DeliveryKind::Pipe => "pipe",
                 DeliveryKind::Schedule => "schedule",
@@ -95,6 +97,7 @@ impl WireKind {
                 DeliveryKind::LifecycleHook => Some("autoscaling.amazonaws.com"),
                 DeliveryKind::Crawler => Some("glue.amazonaws.com"),
                 DeliveryKind::Subscription
+                | DeliveryKind::EventBus
                 | DeliveryKind::Notification
                 | DeliveryKind::MoveTask => None,
             },
@@ -130,6 +133,17 @@ impl Decided {
     fn always() -> Self {
         Self {
             when: Formula::Always,
+            lacks: Vec::new(),
+        }
+    }
+
+    /// What hangs on rights that are not part of the audit.
+    fn unless_refused(what: &Arn) -> Self {
+        Self {
+            when: Formula::open(
+                OpenReason::OtherAccount,
+                format!("rights on {what}, which are not part of the audit, let it happen"),
+            ),
             lacks: Vec::new(),
         }
     }
@@ -192,7 +206,13 @@ impl<'c, 'a> Decider<'c, 'a> {
             Some(Sender::Service { name, source }) => {
                 self.as_service(configured, name, source, target)
             }
-            Some(Sender::Role(role)) => self.as_role(configured, role, target, polls),
+            Some(Sender::Role(role)) => match &configured.from {
+                // Rights on streams and brokers are not decided; who polls needs none on what it invokes.
+                Some(polled) if matches!(from.kind, Kind::Stream | Kind::Broker) => {
+                    Decided::unless_refused(polled)
+                }
+                _ => self.as_role(configured, role, target, polls),
+            },
         };
         let asker = match configured.sender.as_deref() {
             None | Some(Sender::Internal) => None,
@@ -228,6 +248,15 @@ impl<'c, 'a> Decider<'c, 'a> {
             keys: Keys::default(),
         };
         self.channels.inlet(&id).map(Stop::Inlet)
+    }
+
+    /// Waiting for a state machine to end is an action of its own; what configures a delivery does not tell which it takes.
+    fn started_otherwise(&self, to: &Arn) -> Option<usize> {
+        self.channels.inlet(&InletId {
+            arn: to.clone(),
+            action: START_SYNC,
+            keys: Keys::default(),
+        })
     }
 
     /// As a service principal on behalf of a resource: the policy of the target must allow it.
@@ -292,11 +321,80 @@ impl<'c, 'a> Decider<'c, 'a> {
                 if inlet.entity.kind == Kind::Function && !inlet.collected {
                     return unknown(&configured.to);
                 }
-                let when = self.channels.when_service(inlet, &requester, caller);
-                Decided::all([(inlet.action(), when)])
+                let (when, without_key) = self.channels.when_service(inlet, &requester, caller);
+                let is_locked_out = when.is_never() && !without_key.is_never();
+                let action = if is_locked_out {
+                    "kms:GenerateDataKey"
+                } else {
+                    inlet.action()
+                };
+                Decided::all([(action, when)])
             }
             Some(Stop::Workload(_)) | None => unknown(&configured.to),
         }
+    }
+
+    /// As a session of a role that polls a queue.
+    fn as_poller(
+        &'c self,
+        configured: &Configured<'_>,
+        role: &Arn,
+        principal: &Principal<'_>,
+        on_queue: impl Fn(usize, Capability) -> Formula,
+    ) -> Decided {
+        let access = self.channels.access;
+        let queue = configured
+            .from
+            .as_ref()
+            .and_then(|from| self.channels.queue(from));
+        let Some((queue, audited)) =
+            queue.and_then(|queue| Some((queue, access.queues.get(queue)?)))
+        else {
+            return unknown(configured.from.as_ref().unwrap_or(role));
+        };
+        let comer = Comer {
+            requester: &principal.requester,
+            caller: Caller::Role(principal),
+            account: Some(principal.account),
+        };
+        let attributes = self.asker.action(
+            comer,
+            principal,
+            audited,
+            "sqs:getqueueattributes",
+            &mut |_| (),
+        );
+        // Whoever may receive is fed; without the other two rights it is fed badly: again and again, or not for long.
+        let receive = on_queue(queue, Capability::Receive);
+        let all = Decided::all([
+            ("sqs:ReceiveMessage", receive.clone()),
+            ("sqs:DeleteMessage", on_queue(queue, Capability::Delete)),
+            ("sqs:GetQueueAttributes", attributes),
+        ]);
+        Decided {
+            when: receive,
+            lacks: all.lacks,
+        }
+    }
+
+    /// What a role lacks that cannot send to a queue.
+    fn lack_of_role(&'c self, principal: &Principal<'_>, queue: usize) -> &'static str {
+        let access = self.channels.access;
+        let Some(audited) = access.queues.get(queue) else {
+            return "sqs:SendMessage";
+        };
+        let comer = Comer {
+            requester: &principal.requester,
+            caller: Caller::Role(principal),
+            account: Some(principal.account),
+        };
+        let policies = principal.policies.iter();
+        let side = RequesterSide::of(principal, &policies, access.tags_matter);
+        let queue_side = QueueSide::of(audited, access.tags_matter);
+        let [without_key, ..] = self
+            .asker
+            .formulas_without_key(comer, &side, audited, &queue_side);
+        sending(&without_key)
     }
 
     /// As a session of a role.
@@ -351,46 +449,33 @@ impl<'c, 'a> Decider<'c, 'a> {
             })
         };
         if polls {
-            let queue = configured
-                .from
-                .as_ref()
-                .and_then(|from| self.channels.queue(from));
-            let Some((queue, audited)) =
-                queue.and_then(|queue| Some((queue, access.queues.get(queue)?)))
-            else {
-                return unknown(configured.from.as_ref().unwrap_or(role));
-            };
-            let comer = Comer {
-                requester: &principal.requester,
-                caller: Caller::Role(principal),
-                account: Some(principal.account),
-            };
-            let attributes = self
-                .asker
-                .action(comer, principal, audited, "sqs:getqueueattributes");
-            // Whoever may receive is fed; without the other two rights it is fed badly: again and again, or not for long.
-            let receive = on_queue(queue, Capability::Receive);
-            let all = Decided::all([
-                ("sqs:ReceiveMessage", receive.clone()),
-                ("sqs:DeleteMessage", on_queue(queue, Capability::Delete)),
-                ("sqs:GetQueueAttributes", attributes),
-            ]);
-            return Decided {
-                when: receive,
-                lacks: all.lacks,
-            };
+            return self.as_poller(configured, role, principal, on_queue);
         }
         match target {
             Some(Stop::Queue(queue)) => {
-                Decided::all([("sqs:SendMessage", on_queue(queue, Capability::Send))])
+                let when = on_queue(queue, Capability::Send);
+                let lacks = if when.is_never() {
+                    self.lack_of_role(principal, queue)
+                } else {
+                    "sqs:SendMessage"
+                };
+                Decided::all([(lacks, when)])
             }
             Some(Stop::Inlet(number)) => {
-                let action = self
-                    .channels
-                    .inlets
-                    .get(number)
-                    .map_or("", |inlet| inlet.action());
+                let inlet = self.channels.inlets.get(number);
                 let when = self.channels.when(index, workload, number);
+                let action = match inlet {
+                    Some(inlet)
+                        if when.is_never() && self.channels.lacks_key_only(principal, inlet) =>
+                    {
+                        "kms:GenerateDataKey"
+                    }
+                    inlet => inlet.map_or("", |inlet| inlet.action()),
+                };
+                let otherwise = self.started_otherwise(&configured.to);
+                let when = otherwise.map_or(when.clone(), |number| {
+                    when.or(self.channels.when(index, workload, number))
+                });
                 Decided::all([(action, when)])
             }
             Some(Stop::Workload(_)) => Decided::always(),
@@ -399,7 +484,7 @@ impl<'c, 'a> Decider<'c, 'a> {
     }
 }
 
-/// What a service lacks that cannot send: the right to, or the queue's key.
+/// What somebody lacks who cannot send: the right to, or the queue's key.
 fn sending(without_key: &Formula) -> &'static str {
     if without_key.is_never() {
         "sqs:SendMessage"

@@ -87,6 +87,8 @@ pub struct Right<'a> {
     pub certainty: Certainty,
     /// The conditions of a conditional edge, in words.
     pub conditions: &'a [String],
+    /// By which actions, for those that escalate.
+    pub ways: &'a [&'static str],
 }
 
 /// A loop as it is drawn.
@@ -136,7 +138,9 @@ impl Part {
             | Kind::Crawler
             | Kind::Api
             | Kind::IotRule => Self::Workload,
-            Kind::Queue | Kind::Topic | Kind::Bucket | Kind::Bus => Self::Resource,
+            Kind::Queue | Kind::Topic | Kind::Bucket | Kind::Bus | Kind::Stream | Kind::Broker => {
+                Self::Resource
+            }
         }
     }
 }
@@ -208,7 +212,7 @@ impl<'a> Drawing<'a> {
         let edges = picture.edges.iter().filter(is_news);
         let mut drawn: Vec<&Arrow> = edges.filter(is_drawn).collect();
         let lead_somewhere = Self::assumptions_of_use(picture, &drawn);
-        drawn.retain(|arrow| arrow.kind != EdgeKind::Assumes || lead_somewhere.contains(&arrow.to));
+        drawn.retain(|arrow| !arrow.kind.becomes() || lead_somewhere.contains(&arrow.to));
         drawn
     }
 
@@ -219,7 +223,7 @@ impl<'a> Drawing<'a> {
         let mut become_from: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for arrow in arrows {
             match arrow.kind {
-                EdgeKind::Assumes => become_from.entry(arrow.to).or_default().push(arrow.from),
+                kind if kind.becomes() => become_from.entry(arrow.to).or_default().push(arrow.from),
                 kind if is_configured(kind) => {}
                 _ => of_use.extend([arrow.from, arrow.to]),
             }
@@ -280,7 +284,11 @@ impl<'a> Drawing<'a> {
         for line in &mut self.lines {
             if !matches!(
                 line.kind,
-                EdgeKind::Delete | EdgeKind::Purge | EdgeKind::Administer | EdgeKind::Assumes
+                EdgeKind::Delete
+                    | EdgeKind::Purge
+                    | EdgeKind::Administer
+                    | EdgeKind::Assumes
+                    | EdgeKind::Escalates
             ) {
                 line.grade = grades.get(&(line.from, line.to)).copied();
             }
@@ -467,6 +475,7 @@ fn right(arrow: &Arrow) -> Right<'_> {
         kind: arrow.kind,
         certainty: arrow.certainty,
         conditions: &arrow.conditions,
+        ways: &arrow.ways,
     }
 }
 

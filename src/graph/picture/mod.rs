@@ -69,6 +69,8 @@ pub struct Arrow {
     pub certainty: Certainty,
     /// The conditions of a conditional edge, in words.
     pub conditions: Vec<String>,
+    /// By which actions, for those that escalate.
+    pub ways: Vec<&'static str>,
     /// Whether edges of what is delivered say the same: a service that sends on behalf of what it delivers from.
     pub is_told: bool,
 }
@@ -168,6 +170,7 @@ impl Picture {
                     certainty: edge.certainty,
                     is_told: edge.kind == EdgeKind::Send && told.contains(&ends),
                     conditions: edge.conditions,
+                    ways: edge.ways,
                 });
             }
         }
@@ -294,6 +297,7 @@ pub(crate) mod example {
                 kind: *kind,
                 certainty: Certainty::Allowed,
                 conditions: Vec::new(),
+                ways: Vec::new(),
                 is_told: false,
             });
         }

@@ -8,7 +8,7 @@ use crate::entity::Entity;
 use crate::graph::{EdgeKind, Edges, Graph};
 
 /// A principal is said to reach nearly everything when it has a right on this many queues, or on this many queues and channels,
-/// or can become this many roles …
+/// or can become this many roles, or act as this many besides …
 const FEWEST_FOR_WIDE: u64 = 10;
 /// … and on one of so many of all. Principals made for a purpose stay far below, those of patterns far above.
 const SHARE_FOR_WIDE: u64 = 5;
@@ -21,6 +21,8 @@ const FEWEST_FOR_OPEN: u64 = 50;
 struct Further<'e> {
     channels: BTreeSet<&'e Entity>,
     roles: u64,
+    /// Whom it could act as besides.
+    others: u64,
     /// Channels that are counted but not made.
     undrawn: u64,
 }
@@ -34,6 +36,7 @@ pub(super) fn reaches(graph: &Graph<'_>, edges: &Edges) -> BTreeMap<Arc<str>, Re
     for edge in &edges.edges {
         match edge.kind {
             EdgeKind::Assumes => further.entry(&edge.from.arn).or_default().roles += 1,
+            EdgeKind::Escalates => further.entry(&edge.from.arn).or_default().others += 1,
             kind if puts(kind) => {
                 channels.insert(&edge.to);
                 let known = further.entry(&edge.from.arn).or_default();
@@ -46,6 +49,7 @@ pub(super) fn reaches(graph: &Graph<'_>, edges: &Edges) -> BTreeMap<Arc<str>, Re
         let known = further.entry(&holder.arn).or_default();
         match kind {
             EdgeKind::Assumes => known.roles += number,
+            EdgeKind::Escalates => known.others += number,
             _ => known.undrawn += number,
         }
     }
@@ -71,6 +75,7 @@ pub(super) fn reaches(graph: &Graph<'_>, edges: &Edges) -> BTreeMap<Arc<str>, Re
         } else if is_wide(number, all_queues)
             || is_wide(number + put_into, all_queues + all_channels)
             || is_wide(further.roles, all_roles)
+            || is_wide(further.others, all_roles)
         {
             reaches.insert(principal.arn.shared(), Reach::Wide);
         } else {

@@ -58,7 +58,7 @@ impl Picture {
                 || on_loops.contains(&(arrow.from, arrow.to))
                 || (from == 0 && to == 0)
                 // Among those who are there anyway, who can become whom takes no room.
-                || arrow.kind == EdgeKind::Assumes
+                || arrow.kind.becomes()
         };
         let edges: Vec<&Arrow> = self.edges.iter().filter(|arrow| is_drawn(arrow)).collect();
         let drawn: BTreeSet<(usize, usize)> =
@@ -124,7 +124,7 @@ impl Picture {
                 .entry(arrow.from)
                 .or_default()
                 .push((arrow.to, cost));
-            if arrow.kind == EdgeKind::Assumes && !self.chosen.contains(&arrow.to) {
+            if arrow.kind.becomes() && !self.chosen.contains(&arrow.to) {
                 continue;
             }
             neighbours

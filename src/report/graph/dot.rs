@@ -57,7 +57,7 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
             style(line.kind, line.certainty),
             arrow(line.kind)
         )?;
-        if matches!(line.kind, EdgeKind::RunsAs | EdgeKind::Assumes) {
+        if line.kind == EdgeKind::RunsAs || line.kind.becomes() {
             // What runs as a consumer, or may become one, does not feed it.
             write!(out, ", constraint=false")?;
         }
@@ -84,6 +84,7 @@ fn shape(kind: Kind) -> &'static str {
         (Kind::Topic, _) => "cds",
         (Kind::Bucket, _) => "invtrapezium",
         (Kind::Bus, _) => "parallelogram",
+        (Kind::Stream | Kind::Broker, _) => "box3d",
         (Kind::Pipe, _) => "rarrow",
         (Kind::Schedule | Kind::Api | Kind::IotRule, _) => "house",
         (_, Part::Principal) => "box",
@@ -95,7 +96,7 @@ fn shape(kind: Kind) -> &'static str {
 fn style(kind: EdgeKind, certainty: Certainty) -> &'static str {
     match (certainty, words::style(kind)) {
         (Certainty::Conditional, _) => "dashed",
-        (_, "manage" | "redrives" | "runs-as" | "assumes") => "dotted",
+        (_, "manage" | "redrives" | "runs-as" | "assumes" | "escalates") => "dotted",
         (_, "delivers") => "bold",
         _ => "solid",
     }
@@ -107,6 +108,7 @@ fn arrow(kind: EdgeKind) -> &'static str {
         "manage" => "odiamond",
         "runs-as" | "redrives" => "vee",
         "assumes" => "odotvee",
+        "escalates" => "dotvee",
         _ => "normal",
     }
 }

@@ -11,13 +11,17 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::super::sanitise;
+use super::blocks::Blocks;
 use super::layout::Layout;
-use super::svg::{self, DEFINITIONS, STYLE, escaped};
+use super::legend::legend;
+use super::numbers::MOST_NUMBERED;
+use super::scene::scene;
+use super::svg::{DEFINITIONS, STYLE, escaped, listed};
 use super::words;
 use crate::entity::Certainty;
 use crate::graph::EdgeKind;
-use crate::graph::picture::Reach;
 use crate::graph::picture::fold::{Drawing, Line};
+use crate::graph::picture::{Picture, Reach};
 
 const PAGE_STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -26,6 +30,12 @@ const SCRIPT: &str = include_str!("page.js");
 #[derive(Serialize)]
 struct Data<'a> {
     nodes: Vec<NodeData>,
+    /// For each node that is drawn again in another block, after the others: which one it is, and the block.
+    again: Vec<(usize, usize)>,
+    /// For each line that is drawn again, after the others: which one it is.
+    lines_again: &'a [usize],
+    /// What big drawings are cut into.
+    blocks: Vec<BlockData<'a>>,
     /// Every node of the picture: kind, name, full name.
     members: Vec<(&'static str, String, String)>,
     lines: Vec<LineData>,
@@ -39,8 +49,20 @@ struct Data<'a> {
 }
 
 #[derive(Serialize)]
+struct BlockData<'a> {
+    title: &'a str,
+    caption: String,
+    loops: usize,
+    x: i64,
+    y: i64,
+    width: i64,
+    height: i64,
+}
+
+#[derive(Serialize)]
 struct NodeData {
     name: String,
+    block: usize,
     caption: String,
     note: String,
     members: Vec<usize>,
@@ -56,12 +78,13 @@ struct LineData {
     to: usize,
     grade: Option<&'static str>,
     /// Kind and the places of its conditions; none when it holds always.
-    rights: Vec<(&'static str, Option<Vec<usize>>)>,
+    rights: Vec<(String, Option<Vec<usize>>)>,
 }
 
 /// Writes the page.
 pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let layout = Layout::new(drawing);
+    let blocks = Blocks::new(drawing);
+    let layout = Layout::new(&blocks);
     let style = format!("\n{STYLE}{PAGE_STYLE}");
     let script = format!("\n{SCRIPT}");
     let summary = words::summary(drawing);
@@ -88,12 +111,12 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(out, "<style>{style}</style>\n</head>\n<body>")?;
     writeln!(
         out,
-        r#"<svg id="picture" class="picture" data-width="{}" data-height="{}" role="img" aria-label="The graph"><defs>"#,
-        layout.width, layout.height
+        r#"<div id="view"><svg id="picture" class="picture" data-width="{}" data-height="{}" data-title="{}" role="img" aria-label="The graph"><defs>"#,
+        layout.width, layout.height, layout.title
     )?;
     writeln!(out, "{DEFINITIONS}</defs>\n<g id=\"scene\">")?;
-    out.write_all(svg::scene(drawing, &layout).as_bytes())?;
-    writeln!(out, "</g>\n</svg>")?;
+    out.write_all(scene(&blocks, &layout).as_bytes())?;
+    writeln!(out, "</g>\n</svg></div>")?;
     writeln!(
         out,
         "<aside>\n<h1>Who sends to and receives from which queue</h1>"
@@ -111,15 +134,33 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
         out,
         "<div id=\"told\" aria-live=\"polite\"></div>\n<div id=\"start\">"
     )?;
-    let listed = svg::listed(drawing);
-    if !listed.is_empty() {
+    let loops = listed(drawing, &blocks, MOST_NUMBERED, usize::MAX);
+    if !loops.is_empty() {
         writeln!(out, "<h2>Loops</h2>\n<ul id=\"loops\">")?;
-        for line in listed {
-            writeln!(out, "<li>{}</li>", escaped(&line))?;
+        let numbered = drawing.loops.len().min(MOST_NUMBERED);
+        for (place, line) in loops.iter().enumerate() {
+            let class = if place < numbered { "found" } else { "more" };
+            writeln!(out, "<li class=\"{class}\">{}</li>", escaped(line))?;
         }
         writeln!(out, "</ul>")?;
     }
-    let legend = svg::legend(drawing, 2);
+    if blocks.is_cut() {
+        writeln!(out, "<h2>Parts</h2>\n<ul id=\"parts\">")?;
+        for block in &blocks.list {
+            let loops = match block.loops {
+                0 => String::new(),
+                number => format!(" <b class=\"red\">⟲ {number}</b>"),
+            };
+            writeln!(
+                out,
+                "<li>{}{loops} <span class=\"small\">{}</span></li>",
+                escaped(&block.title),
+                block.caption()
+            )?;
+        }
+        writeln!(out, "</ul>")?;
+    }
+    let legend = legend(&blocks, 2);
     writeln!(
         out,
         "<h2>Legend</h2>\n<svg class=\"picture legend\" viewBox=\"-4 -4 290 {height}\" width=\"290\" height=\"{height}\" role=\"img\" aria-label=\"Legend\">{}</svg>",
@@ -129,10 +170,10 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(
         out,
         "<p>Drag to move, turn the wheel to zoom. A click on a node shows its lines with their conditions, and opens it where \
-         several are folded into one.</p>\n</div>\n</aside>"
+         several are folded into one. The arrow keys move, + and - zoom, 0 shows all.</p>\n</div>\n</aside>"
     )?;
     write!(out, "<script id=\"data\" type=\"application/json\">")?;
-    write_data(&data(drawing, &layout), out)?;
+    write_data(&data(drawing, &blocks, &layout), out)?;
     writeln!(
         out,
         "</script>\n<script>{script}</script>\n</body>\n</html>"
@@ -159,7 +200,7 @@ fn write_data(data: &Data<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(safe.as_bytes())
 }
 
-fn data<'a>(drawing: &'a Drawing<'_>, layout: &Layout) -> Data<'a> {
+fn data<'a>(drawing: &'a Drawing<'_>, blocks: &'a Blocks<'_>, layout: &Layout) -> Data<'a> {
     let picture = drawing.picture;
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut conditions = Vec::new();
@@ -168,6 +209,69 @@ fn data<'a>(drawing: &'a Drawing<'_>, layout: &Layout) -> Data<'a> {
         .iter()
         .map(|line| line_data(line, &mut places, &mut conditions))
         .collect();
+    let nodes = drawing.nodes.iter().zip(&layout.places);
+    let own = drawing.nodes.len();
+    let copies = blocks.origin.iter().zip(&blocks.block_of).skip(own);
+    Data {
+        again: copies.map(|(node, block)| (*node, *block)).collect(),
+        lines_again: blocks
+            .line_origin
+            .get(drawing.lines.len()..)
+            .unwrap_or_default(),
+        blocks: blocks
+            .list
+            .iter()
+            .zip(&layout.frames)
+            .map(|(block, frame)| BlockData {
+                title: &block.title,
+                caption: block.caption(),
+                loops: block.loops,
+                x: frame.x,
+                y: frame.y,
+                width: frame.width,
+                height: frame.height,
+            })
+            .collect(),
+        nodes: nodes
+            .zip(&blocks.block_of)
+            .map(|((node, place), block)| NodeData {
+                block: *block,
+                name: words::name(picture, node),
+                caption: words::caption(picture, node),
+                note: words::undrawn_loops(node).unwrap_or_default(),
+                members: node.members.clone(),
+                x: place.x,
+                y: place.y + place.height / 2,
+                height: place.height,
+            })
+            .collect(),
+        members: picture
+            .nodes
+            .iter()
+            .map(|node| {
+                let full = sanitise(&node.id).into_owned();
+                (node.kind.as_str(), words::label(node).into_owned(), full)
+            })
+            .collect(),
+        lines,
+        conditions,
+        loops: drawing
+            .loops
+            .iter()
+            .map(|found| (words::loop_number(found), found.path.as_slice()))
+            .collect(),
+        rights: rights_of_many(picture),
+        runs: picture
+            .edges
+            .iter()
+            .filter(|arrow| arrow.kind == EdgeKind::RunsAs)
+            .map(|arrow| (arrow.from, arrow.to))
+            .collect(),
+    }
+}
+
+/// For each node that reaches much its rights by kind: on how many, and on how many of them under conditions.
+fn rights_of_many(picture: &Picture) -> BTreeMap<usize, Vec<(&'static str, u64, u64)>> {
     let reaches_much = |node: usize| {
         let node = picture.nodes.get(node);
         node.is_some_and(|node| node.reach != Reach::Some)
@@ -195,51 +299,12 @@ fn data<'a>(drawing: &'a Drawing<'_>, layout: &Layout) -> Data<'a> {
             known.entry(kind).or_default().0 += more.number;
         }
     }
-    Data {
-        nodes: drawing
-            .nodes
-            .iter()
-            .zip(&layout.places)
-            .map(|(node, place)| NodeData {
-                name: words::name(picture, node),
-                caption: words::caption(picture, node),
-                note: words::undrawn_loops(node).unwrap_or_default(),
-                members: node.members.clone(),
-                x: place.x,
-                y: place.y + place.height / 2,
-                height: place.height,
-            })
-            .collect(),
-        members: picture
-            .nodes
-            .iter()
-            .map(|node| {
-                let full = sanitise(&node.id).into_owned();
-                (node.kind.as_str(), words::label(node).into_owned(), full)
-            })
-            .collect(),
-        lines,
-        conditions,
-        loops: drawing
-            .loops
-            .iter()
-            .map(|found| (words::loop_number(found), found.path.as_slice()))
-            .collect(),
-        rights: rights
-            .into_iter()
-            .map(|(node, kinds)| {
-                let kinds = kinds.into_iter();
-                let told = kinds.map(|(kind, (number, some))| (kind.as_str(), number, some));
-                (node, told.collect())
-            })
-            .collect(),
-        runs: picture
-            .edges
-            .iter()
-            .filter(|arrow| arrow.kind == EdgeKind::RunsAs)
-            .map(|arrow| (arrow.from, arrow.to))
-            .collect(),
-    }
+    let rights = rights.into_iter().map(|(node, kinds)| {
+        let kinds = kinds.into_iter();
+        let told = kinds.map(|(kind, (number, some))| (kind.as_str(), number, some));
+        (node, told.collect())
+    });
+    rights.collect()
 }
 
 fn line_data<'a>(
@@ -256,7 +321,9 @@ fn line_data<'a>(
     let rights = line.rights.iter().map(|right| {
         let when = (right.certainty == Certainty::Conditional)
             .then(|| right.conditions.iter().map(|text| place_of(text)).collect());
-        (right.kind.as_str(), when)
+        let kind = words::by_ways(right);
+        let kind = kind.unwrap_or_else(|| right.kind.as_str().to_owned());
+        (kind, when)
     });
     LineData {
         from: line.from,

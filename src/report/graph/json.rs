@@ -32,6 +32,9 @@ struct EdgeView<'a> {
     kind: &'static str,
     verdict: &'static str,
     conditions: &'a [String],
+    /// By which actions, for those that escalate.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ways: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -70,6 +73,7 @@ pub(super) fn write(picture: &Picture, out: &mut dyn Write) -> io::Result<()> {
                 kind: arrow.kind.as_str(),
                 verdict: arrow.certainty.as_str(),
                 conditions: &arrow.conditions,
+                ways: &arrow.ways,
             })
             .collect(),
         loops: picture

@@ -47,9 +47,8 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
             red.push(place.to_string());
         }
         let arrow = match (line.certainty, words::style(line.kind)) {
-            (Certainty::Conditional, _) | (_, "manage" | "redrives" | "runs-as" | "assumes") => {
-                "-.->"
-            }
+            (Certainty::Conditional, _)
+            | (_, "manage" | "redrives" | "runs-as" | "assumes" | "escalates") => "-.->",
             (_, "delivers") => "==>",
             _ => "-->",
         };

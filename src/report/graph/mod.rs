@@ -3,13 +3,24 @@
 //! JSON is the whole [`Picture`]; the others draw what [`Drawing`] folds it to. Names and conditions come from AWS, so each
 //! format first makes hidden characters visible and then escapes what it gives a meaning to.
 
+mod blocks;
 mod columns;
+mod communities;
+mod cutting;
 mod dot;
+mod families;
+mod heights;
 mod html;
 mod json;
 mod layout;
+mod legend;
 mod mermaid;
 mod numbers;
+mod order;
+mod packing;
+mod piece;
+mod scene;
+mod shapes;
 mod svg;
 mod words;
 

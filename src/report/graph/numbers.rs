@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use super::blocks::Blocks;
 use super::layout::{Layout, Point};
-use super::svg::{LISTED_COLUMNS, MOST_LISTED, add, escaped};
+use super::svg::{LISTED_COLUMNS, add, escaped};
 use super::words;
 use crate::graph::EdgeKind;
 use crate::graph::picture::fold::{Drawing, DrawnLoop, Part};
 
+/// Loops that have a number.
+pub(super) const MOST_NUMBERED: usize = 200;
 /// Numbers that stand at one line; more are told by its title.
 const MOST_AT_A_LINE: usize = 4;
 /// The room that one number takes, and half the height of all.
@@ -28,16 +31,17 @@ impl Plate {
     }
 }
 
-/// The numbers of the loops that are listed.
-pub(super) fn numbers(drawing: &Drawing<'_>, layout: &Layout) -> String {
+/// The numbers of loops, each with the line that it stands at.
+pub(super) fn numbers(blocks: &Blocks<'_>, layout: &Layout) -> Vec<(usize, String)> {
+    let drawing = &blocks.drawing;
     let mut at: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let by_ends = red_lines(drawing);
-    for (found, number) in drawing.loops.iter().take(MOST_LISTED).zip(1..) {
+    let by_ends = red_lines(blocks);
+    for (found, number) in drawing.loops.iter().take(MOST_NUMBERED).zip(1..) {
         for line in numbered_lines(drawing, found, &by_ends) {
             at.entry(line).or_default().push(number);
         }
     }
-    let mut numbers = String::new();
+    let mut numbers = Vec::new();
     let mut placed: Vec<Plate> = Vec::new();
     for (line, loops) in at {
         let Some(route) = layout.routes.get(line) else {
@@ -68,8 +72,9 @@ pub(super) fn numbers(drawing: &Drawing<'_>, layout: &Layout) -> String {
             })
             .collect();
         let Point { x, y } = plate.at;
+        let mut number = String::new();
         add(
-            &mut numbers,
+            &mut number,
             format_args!(
                 r#"<g class="number"><rect x="{}" y="{}" width="{}" height="{}" rx="{HALF_HEIGHT}"/><text x="{x}" y="{}">{text}</text><title>{}</title></g>"#,
                 x - half,
@@ -80,17 +85,19 @@ pub(super) fn numbers(drawing: &Drawing<'_>, layout: &Layout) -> String {
                 escaped(&titles.join("\n"))
             ),
         );
+        numbers.push((line, number));
         placed.push(plate);
     }
     numbers
 }
 
 /// The red lines by their ends, those that carry messages first.
-fn red_lines(drawing: &Drawing<'_>) -> BTreeMap<(usize, usize), usize> {
+fn red_lines(blocks: &Blocks<'_>) -> BTreeMap<(usize, usize), usize> {
     let mut lines = BTreeMap::new();
-    for (place, line) in drawing.lines.iter().enumerate() {
+    for (place, line) in blocks.drawing.lines.iter().enumerate() {
         if line.grade.is_some() && line.kind != EdgeKind::RunsAs {
-            lines.entry((line.from, line.to)).or_insert(place);
+            let ends = (blocks.repeats(line.from), blocks.repeats(line.to));
+            lines.entry(ends).or_insert(place);
         }
     }
     lines

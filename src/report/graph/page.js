@@ -1,14 +1,25 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
+  const view = document.getElementById("view");
   const picture = document.getElementById("picture");
   const scene = document.getElementById("scene");
   const told = document.getElementById("told");
   const start = document.getElementById("start");
   const search = document.getElementById("search");
   const size = { width: +picture.dataset.width, height: +picture.dataset.height };
-  const nodes = data.nodes.map((_, place) => document.getElementById("n" + place));
-  const lines = data.lines.map((_, place) => document.getElementById("l" + place));
+  const byId = id => document.getElementById(id);
+  const isThere = element => element !== null;
+  // What a node or line is drawn as: once, and again in other parts of a big picture. What stands below what it runs as has
+  // no line.
+  const own = data.nodes.length;
+  const drawnNodes = data.nodes.map((_, place) => [byId("n" + place)]);
+  const drawnLines = data.lines.map((_, place) => [byId("l" + place)].filter(isThere));
+  data.again.forEach(([node], at) => drawnNodes[node].push(byId("n" + (own + at))));
+  data.lines_again.forEach((line, at) => drawnLines[line].push(...[byId("l" + (data.lines.length + at))].filter(isThere)));
+  const nodeAt = place => place < own ? place : data.again[place - own][0];
+  const lineAt = place => place < data.lines.length ? place : data.lines_again[place - data.lines.length];
+  const parts = data.blocks.map((_, place) => byId("b" + place));
   const linesOf = data.nodes.map(() => []);
   data.lines.forEach((line, place) => {
     linesOf[line.from].push(place);
@@ -18,40 +29,74 @@
   data.nodes.forEach((node, place) => node.members.forEach(member => { nodeOf[member] = place; }));
   const mostShown = 200;
 
-  // Where the picture is seen from. What is too small to be read is not drawn, nor are names in big pictures while the
-  // scale changes: browsers lay out every text again for each scale.
-  const readable = 0.4, isBig = data.nodes.length > 600;
+  // Where the picture is seen from. What is too small to be read is not drawn, nor parts that are out of sight. While the
+  // picture moves it is not drawn again but moved as it is, for which it is larger than its window; it is drawn again when
+  // it comes to rest, or when that is not enough.
+  const readable = 0.4, legible = 0.22, near = 0.45, margin = 0.25, farthest = 0.45, closest = 2.6, rest = 150;
   let x = 0, y = 0, scale = 1, asked = false, resting;
+  const at = { x: 0, y: 0, scale: 0 };
+  const away = parts.map(() => false);
+  // Titles are of a size that can be read when all is seen; from near they are smaller.
+  scene.style.setProperty("--title", Math.min(1, 36 / Math.max(1, +picture.dataset.title)));
+  const beyond = () => [view.clientWidth * margin, view.clientHeight * margin];
+  const isOutOfSight = part => {
+    const [wide, high] = beyond();
+    const [left, top] = [x + part.x * scale, y + part.y * scale];
+    return left > view.clientWidth + wide || top > view.clientHeight + high
+      || left + part.width * scale < -wide || top + part.height * scale < -high;
+  };
+  const settle = () => {
+    clearTimeout(resting);
+    const [wide, high] = beyond();
+    scene.classList.toggle("far", scale < readable);
+    scene.classList.toggle("map", scale < legible);
+    scene.classList.toggle("near", scale > near);
+    parts.forEach((part, place) => {
+      const now = isOutOfSight(data.blocks[place]);
+      if (now === away[place]) return;
+      away[place] = now;
+      part.classList.toggle("away", now);
+    });
+    scene.setAttribute("transform", `translate(${x + wide} ${y + high}) scale(${scale})`);
+    picture.style.transformOrigin = `${wide}px ${high}px`;
+    picture.style.transform = "none";
+    [at.x, at.y, at.scale] = [x, y, scale];
+  };
+  const move = () => {
+    const [wide, high] = beyond();
+    const by = scale / at.scale;
+    const [left, top] = [x - by * at.x, y - by * at.y];
+    // Whether the edges of what is drawn would be seen; for a moment, while one moves away, they may.
+    const part = by < 0.98 ? 0.3 : 0;
+    const isSeen = left - wide * by > part * view.clientWidth || top - high * by > part * view.clientHeight
+      || left + (view.clientWidth + wide) * by < (1 - part) * view.clientWidth
+      || top + (view.clientHeight + high) * by < (1 - part) * view.clientHeight;
+    if (!(by > farthest && by < closest) || isSeen) { settle(); return; }
+    picture.style.transform = `translate(${left}px, ${top}px) scale(${by})`;
+    clearTimeout(resting);
+    resting = setTimeout(settle, rest);
+  };
   const draw = () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      scene.classList.toggle("far", scale < readable);
-      scene.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
-    });
+    requestAnimationFrame(() => { asked = false; move(); });
   };
   const zoom = (factor, atX, atY) => {
     const next = Math.min(4, Math.max(0.01, scale * factor));
     x = atX - (atX - x) * next / scale;
     y = atY - (atY - y) * next / scale;
     scale = next;
-    if (isBig) {
-      scene.classList.add("zooming");
-      clearTimeout(resting);
-      resting = setTimeout(() => scene.classList.remove("zooming"), 160);
-    }
     draw();
   };
-  const middle = () => [picture.clientWidth / 2, picture.clientHeight / 2];
+  const middle = () => [view.clientWidth / 2, view.clientHeight / 2];
   const showAll = () => {
-    const room = 50;
-    const fits = Math.min((picture.clientWidth - room) / size.width, (picture.clientHeight - 2 * room) / size.height);
+    const room = parts.length > 0 ? 20 : 50;
+    const fits = Math.min((view.clientWidth - room) / size.width, (view.clientHeight - 2 * room) / size.height);
     // What is much higher than the window is shown from its top, as wide as it can be.
-    const wide = (picture.clientWidth - room) / size.width;
-    scale = Math.min(1.2, fits < 0.2 ? Math.max(fits, Math.min(wide, 0.6)) : fits);
-    x = Math.max(room / 2, (picture.clientWidth - size.width * scale) / 2);
-    y = Math.max(room, (picture.clientHeight - size.height * scale) / 2);
+    const wide = (view.clientWidth - room) / size.width;
+    scale = Math.min(1.2, parts.length === 0 && fits < 0.2 ? Math.max(fits, Math.min(wide, 0.6)) : fits);
+    x = Math.max(room / 2, (view.clientWidth - size.width * scale) / 2);
+    y = Math.max(room, (view.clientHeight - size.height * scale) / 2);
     draw();
   };
   const showNode = place => {
@@ -59,6 +104,14 @@
     scale = Math.max(scale, 0.8);
     x = midX - (data.nodes[place].x + 108) * scale;
     y = midY - data.nodes[place].y * scale;
+    draw();
+  };
+  const showPart = place => {
+    const [midX, midY] = middle();
+    const part = data.blocks[place];
+    scale = Math.min(1.2, (view.clientWidth - 40) / part.width, (view.clientHeight - 40) / part.height);
+    x = midX - (part.x + part.width / 2) * scale;
+    y = midY - (part.y + part.height / 2) * scale;
     draw();
   };
 
@@ -156,17 +209,23 @@
   };
   const select = (place, move) => {
     const node = data.nodes[place];
-    const around = new Set([nodes[place]]);
+    const around = new Set(drawnNodes[place]);
     linesOf[place].forEach(line => {
-      around.add(lines[line]);
-      around.add(nodes[data.lines[line].from]);
-      around.add(nodes[data.lines[line].to]);
+      drawnLines[line].forEach(drawn => around.add(drawn));
+      [data.lines[line].from, data.lines[line].to].forEach(end => drawnNodes[end].forEach(drawn => around.add(drawn)));
     });
     light([...around]);
-    nodes[place].classList.add("selected");
+    drawnNodes[place].forEach(drawn => drawn.classList.add("selected"));
     open(place);
     begin(node.name);
     told.append(element("p", node.caption, "small"));
+    if (parts.length > 0) {
+      const where = element("p", "stands in ", "small");
+      where.append(link(data.blocks[node.block].title, () => select(place, true)));
+      const others = drawnNodes[place].length - 1;
+      if (others > 0) where.append(`, and is drawn again in ${others} ${others === 1 ? "other part" : "other parts"}`);
+      told.append(where);
+    }
     if (node.note) told.append(element("p", node.note, "red"));
     const several = node.members.length > 1;
     if (!several) list("Full name", [memberItem(node.members[0])]);
@@ -179,15 +238,15 @@
   };
   const selectLine = place => {
     const line = data.lines[place];
-    light([lines[place], nodes[line.from], nodes[line.to]]);
+    light([...drawnLines[place], ...drawnNodes[line.from], ...drawnNodes[line.to]]);
     begin(`${data.nodes[line.from].name} → ${data.nodes[line.to].name}`);
     list("Rights", [lineItem(place, line.to, "→")]);
   };
   const selectLoop = place => {
     const [words, path] = data.loops[place];
-    const passed = path.map(node => nodes[node]);
+    const passed = path.flatMap(node => drawnNodes[node]);
     data.lines.forEach((line, at) => {
-      if (line.grade && path.some((node, step) => node === line.from && path[step + 1] === line.to)) passed.push(lines[at]);
+      if (line.grade && path.some((node, step) => node === line.from && path[step + 1] === line.to)) passed.push(...drawnLines[at]);
     });
     light([...new Set(passed)]);
     begin(`Loop: ${words}`);
@@ -208,66 +267,103 @@
       if (name.toLowerCase().includes(wanted) || full.toLowerCase().includes(wanted)) found.push(member);
     });
     begin(`${found.length} found`);
-    light([...new Set(found.map(member => nodes[nodeOf[member]]))]);
+    light([...new Set(found.flatMap(member => drawnNodes[nodeOf[member]]))]);
     list("Names", found.map(member => {
       const item = element("li");
       item.append(link(`${data.members[member][0]} ${data.members[member][1]}`, () => select(nodeOf[member], true)));
       return item;
     }));
   });
-  document.querySelectorAll("#loops li").forEach((item, place) => {
-    if (place < data.loops.length) item.addEventListener("click", () => selectLoop(place));
-  });
+  const press = (item, action) => {
+    item.tabIndex = 0;
+    item.addEventListener("click", action);
+    item.addEventListener("keydown", event => { if (event.key === "Enter") action(); });
+  };
+  const listedLoops = document.querySelectorAll("#loops li.found");
+  listedLoops.forEach((item, place) => press(item, () => selectLoop(place)));
+  document.querySelectorAll("#parts li").forEach((item, place) => press(item, () => showPart(place)));
   document.getElementById("closer").addEventListener("click", () => zoom(1.4, ...middle()));
   document.getElementById("farther").addEventListener("click", () => zoom(1 / 1.4, ...middle()));
   document.getElementById("all").addEventListener("click", showAll);
-  picture.addEventListener("wheel", event => {
+  view.addEventListener("wheel", event => {
     event.preventDefault();
-    const box = picture.getBoundingClientRect();
+    const box = view.getBoundingClientRect();
     zoom(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.03 : 0.0015)), event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
 
   // A press that moves drags; one that does not selects what it is on.
   let pressed = null;
-  picture.addEventListener("pointerdown", event => {
+  view.addEventListener("pointerdown", event => {
     pressed = { x: event.clientX, y: event.clientY, moved: false, on: event.target };
-    picture.setPointerCapture(event.pointerId);
+    view.setPointerCapture(event.pointerId);
   });
-  picture.addEventListener("pointermove", event => {
+  view.addEventListener("pointermove", event => {
     if (!pressed) return;
     const [byX, byY] = [event.clientX - pressed.x, event.clientY - pressed.y];
     if (!pressed.moved && Math.hypot(byX, byY) < 4) return;
     pressed.moved = true;
-    picture.classList.add("dragged");
+    view.classList.add("dragged");
     x += byX;
     y += byY;
     pressed.x = event.clientX;
     pressed.y = event.clientY;
     draw();
   });
-  picture.addEventListener("pointerup", () => {
-    picture.classList.remove("dragged");
+  view.addEventListener("pointerup", () => {
+    view.classList.remove("dragged");
     const was = pressed;
     pressed = null;
     if (!was || was.moved) return;
-    const on = was.on.closest(".node, .line");
+    const on = was.on.closest(".node, .line, .title");
     if (!on) return clear();
     const place = +on.id.slice(1);
-    if (on.classList.contains("node")) select(place, false); else selectLine(place);
+    if (on.classList.contains("title")) showPart(place);
+    else if (on.classList.contains("node")) select(nodeAt(place), false);
+    else selectLine(lineAt(place));
   });
-  picture.addEventListener("pointercancel", () => { pressed = null; });
-  nodes.forEach((node, place) => {
+  view.addEventListener("pointercancel", () => { pressed = null; });
+  drawnNodes.forEach(([node], place) => {
     node.setAttribute("tabindex", "0");
     node.addEventListener("keydown", event => { if (event.key === "Enter") select(place, false); });
   });
-  addEventListener("keydown", event => { if (event.key === "Escape") { search.value = ""; clear(); } });
-  addEventListener("resize", draw);
+  const step = 90;
+  const keys = {
+    ArrowLeft: () => { x += step; draw(); },
+    ArrowRight: () => { x -= step; draw(); },
+    ArrowUp: () => { y += step; draw(); },
+    ArrowDown: () => { y -= step; draw(); },
+    "+": () => zoom(1.25, ...middle()),
+    "-": () => zoom(1 / 1.25, ...middle()),
+    "0": showAll,
+  };
+  addEventListener("keydown", event => {
+    if (event.key === "Escape") { search.value = ""; clear(); return; }
+    const inText = event.target === search || event.target.closest("aside");
+    if (inText || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  addEventListener("resize", () => { settle(); });
+  // On paper the whole picture, whatever is seen of it.
+  addEventListener("beforeprint", () => {
+    picture.setAttribute("viewBox", `-10 -40 ${size.width + 20} ${size.height + 50}`);
+    scene.removeAttribute("transform");
+    picture.style.transform = "none";
+    scene.classList.remove("far", "map", "near");
+    parts.forEach(part => part.classList.remove("away"));
+  });
+  addEventListener("afterprint", () => {
+    picture.removeAttribute("viewBox");
+    away.fill(false);
+    settle();
+  });
   showAll();
   // What does not fit the window is opened at the gravest loop.
-  if (size.height * scale > 2 * picture.clientHeight && data.loops.length > 0) {
+  if (parts.length === 0 && size.height * scale > 2 * view.clientHeight && data.loops.length > 0) {
     y = middle()[1] - data.nodes[data.loops[0][1][0]].y * scale;
   }
-  // A page is opened at a node by its place, as in `#n12`.
-  const wanted = /^#n(\d+)$/.exec(location.hash);
-  if (wanted && nodes[+wanted[1]]) select(+wanted[1], true);
+  // A page is opened at a node by its place, as in `#n12`, or at a part, as in `#b3`.
+  const wanted = /^#([nb])(\d+)$/.exec(location.hash);
+  if (wanted && wanted[1] === "n" && drawnNodes[+wanted[2]]) select(+wanted[2], true);
+  if (wanted && wanted[1] === "b" && parts[+wanted[2]]) showPart(+wanted[2]);
 })();

@@ -206,6 +206,51 @@ fn a_page_runs_and_loads_nothing_but_what_its_policy_names() {
 }
 
 #[test]
+fn a_page_finds_everything_that_is_drawn_again_in_other_blocks() {
+    let html = text(&super::blocks::example::teams(), GraphFormat::Html);
+    let (_, data) = html.split_once(r#"type="application/json">"#).unwrap();
+    let (data, _) = data.split_once("</script>").unwrap();
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let number = |list: &str| data[list].as_array().unwrap().len();
+    assert!(number("again") > 10 && number("blocks") > 10);
+    for node in 0..number("nodes") + number("again") {
+        let id = format!(r#"id="n{node}""#);
+        assert_eq!(html.matches(&id).count(), 1, "{id}");
+    }
+    for block in 0..number("blocks") {
+        let id = format!(r#"id="b{block}""#);
+        assert_eq!(html.matches(&id).count(), 1, "{id}");
+    }
+    assert_eq!(html.matches(r#"<li class="found">"#).count(), 3);
+    let (scene, _) = html.split_once("</svg></div>").unwrap();
+    let (_, scene) = scene.split_once("<g id=\"scene\">").unwrap();
+    assert_well_formed(scene.trim_end().strip_suffix("</g>").unwrap());
+}
+
+#[test]
+fn blocks_tell_their_name_and_how_many_loops_begin_in_them() {
+    let svg = text(&super::blocks::example::teams(), GraphFormat::Svg);
+    assert_well_formed(&svg);
+    assert_eq!(
+        svg,
+        text(&super::blocks::example::teams(), GraphFormat::Svg)
+    );
+    assert_eq!(svg.matches(r#"<g class="plate">"#).count(), 3);
+    assert!(svg.contains("queue team-t3-queue-0  (in team-t3-queue)"));
+    let long = "organisation-transport";
+    let mut renamed = super::blocks::example::teams();
+    for node in &mut renamed.nodes {
+        node.id = node.id.replace("team-t3", long).into();
+    }
+    let svg = text(&renamed, GraphFormat::Svg);
+    assert!(svg.contains(">…-0</text>") && svg.contains(">…-3</text>"));
+    let full = format!("<title>queue {long}-queue-0</title>");
+    assert!(svg.contains(&full));
+    assert!(svg.contains("dashed frame: stands in another part"));
+    assert!(!text(&way_back(), GraphFormat::Svg).contains("dashed frame"));
+}
+
+#[test]
 fn hostile_names_stay_quoted_in_dot() {
     let dot = text(&hostile(), GraphFormat::Dot);
     let mut statements = 0;
@@ -310,6 +355,8 @@ fn every_kind() -> Picture {
         Kind::Bus,
         Kind::Api,
         Kind::IotRule,
+        Kind::Stream,
+        Kind::Broker,
     ];
     let ids: Vec<String> = (0..)
         .zip(kinds)
@@ -367,6 +414,7 @@ fn what_messages_pass_through_is_told_apart_by_shape() {
         dot_shapes,
         BTreeSet::from([
             "box",
+            "box3d",
             "cds",
             "component",
             "cylinder",

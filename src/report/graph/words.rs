@@ -73,6 +73,8 @@ fn many(kind: Kind) -> &'static str {
         Kind::Bus => "buses",
         Kind::Api => "apis",
         Kind::IotRule => "iot-rules",
+        Kind::Stream => "streams",
+        Kind::Broker => "brokers",
     }
 }
 
@@ -174,8 +176,15 @@ pub(super) fn line_title(drawing: &Drawing<'_>, line: &Line<'_>) -> Vec<String> 
     if let Some(grade) = line.grade {
         lines.push(format!("part of a loop: {}", grade.as_str()));
     }
+    lines.extend(line.rights.iter().filter_map(by_ways));
     lines.extend(line.rights.iter().filter_map(condition));
     lines
+}
+
+/// By which actions, where that is told.
+pub(super) fn by_ways(right: &Right<'_>) -> Option<String> {
+    (!right.ways.is_empty())
+        .then(|| format!("{} by {}", right.kind.as_str(), right.ways.join(", ")))
 }
 
 fn condition(right: &Right<'_>) -> Option<String> {
@@ -283,5 +292,6 @@ pub(super) fn style(kind: EdgeKind) -> &'static str {
         EdgeKind::Redrives => "redrives",
         EdgeKind::RunsAs => "runs-as",
         EdgeKind::Assumes => "assumes",
+        EdgeKind::Escalates => "escalates",
     }
 }

@@ -17,7 +17,7 @@ use super::{AccountGap, AccountNote, AccountSummary, Coverage, Report, SkippedSe
 use crate::account::Gap;
 use crate::finding::{Entity, Evidence, PrincipalRef, ResourceRef};
 use crate::parallel::each_in_order;
-use crate::triage::{Audience, Triaged};
+use crate::triage::{Audience, Cause, OldFinding, SinceBaseline, Triaged, WaivedBy, WaiverNote};
 
 const SCHEMA: &str = "patscan.report/v1";
 
@@ -91,6 +91,15 @@ struct ReportView<'a> {
     /// Only where some are.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     rules_off: &'a [&'static str],
+    /// Only where many findings rest on one statement.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<CauseView<'a>>,
+    /// Only with a file of waivers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver_notes: Option<Each<'a, WaiverNote, WaiverNoteView<'a>>>,
+    /// Only where an earlier report was compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineView<'a>>,
     findings: Each<'a, Triaged, FindingView<'a>>,
 }
 
@@ -192,7 +201,62 @@ pub(super) struct FindingView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     audience: Option<&'static str>,
     status: &'static str,
+    /// Only where a waiver is meant for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<WaiverView<'a>>,
     change: &'static str,
+    /// Only where an earlier report was compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seen: Option<&'a str>,
+}
+
+#[derive(serde::Serialize)]
+struct WaiverView<'a> {
+    standing: &'static str,
+    owner: &'a str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+}
+
+#[derive(serde::Serialize)]
+struct CauseView<'a> {
+    policy: &'a str,
+    statement: &'a str,
+    principals: usize,
+    most_queues: u64,
+    findings: Vec<&'a str>,
+}
+
+#[derive(serde::Serialize)]
+struct WaiverNoteView<'a> {
+    waiver: usize,
+    alarm: bool,
+    text: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct BaselineView<'a> {
+    generated_at: &'a str,
+    gone: Each<'a, OldFinding, OldFindingView<'a>>,
+    not_covered: Each<'a, OldFinding, OldFindingView<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct OldFindingView<'a> {
+    id: &'a str,
+    rule: &'a str,
+    severity: &'a str,
+    title: &'a str,
+    account: &'a str,
+    region: &'a str,
+    subject: OldEntityView<'a>,
+}
+
+#[derive(serde::Serialize)]
+struct OldEntityView<'a> {
+    kind: &'a str,
+    arn: &'a str,
 }
 
 #[derive(serde::Serialize)]
@@ -277,6 +341,16 @@ impl<'a> ReportView<'a> {
                 info: summary.info,
             },
             rules_off: &report.rules_off,
+            causes: report
+                .causes
+                .iter()
+                .map(|cause| CauseView::of(cause, &report.findings))
+                .collect(),
+            waiver_notes: report
+                .waiver_notes
+                .as_deref()
+                .map(|notes| Each::of(notes, WaiverNoteView::of)),
+            baseline: report.since.as_ref().map(BaselineView::of),
             findings: Each::of(&report.findings, FindingView::of),
         }
     }
@@ -392,7 +466,73 @@ impl<'a> FindingView<'a> {
             fingerprint: triaged.fingerprint.to_string(),
             audience: (triaged.audience != Audience::Team).then(|| triaged.audience.as_str()),
             status: triaged.status.as_str(),
+            waiver: triaged.waiver.as_ref().map(WaiverView::of),
             change: triaged.change.as_str(),
+            first_seen: triaged.first_seen.as_deref(),
+        }
+    }
+}
+
+impl<'a> WaiverView<'a> {
+    fn of(waiver: &'a WaivedBy) -> Self {
+        Self {
+            standing: waiver.standing.as_str(),
+            owner: &waiver.owner,
+            reason: &waiver.reason,
+            expires: waiver.expires.map(|last| last.to_string()),
+        }
+    }
+}
+
+impl<'a> CauseView<'a> {
+    fn of(cause: &'a Cause, findings: &'a [Triaged]) -> Self {
+        let places = cause.findings.iter();
+        Self {
+            policy: &cause.policy,
+            statement: &cause.statement,
+            principals: cause.principals,
+            most_queues: cause.most_queues,
+            findings: places
+                .filter_map(|place| findings.get(*place))
+                .map(|finding| finding.id.as_str())
+                .collect(),
+        }
+    }
+}
+
+impl<'a> WaiverNoteView<'a> {
+    fn of(note: &'a WaiverNote) -> Self {
+        Self {
+            waiver: note.number,
+            alarm: note.is_alarm,
+            text: &note.text,
+        }
+    }
+}
+
+impl<'a> BaselineView<'a> {
+    fn of(since: &'a SinceBaseline) -> Self {
+        Self {
+            generated_at: &since.made_at,
+            gone: Each::of(&since.gone, OldFindingView::of),
+            not_covered: Each::of(&since.not_covered, OldFindingView::of),
+        }
+    }
+}
+
+impl<'a> OldFindingView<'a> {
+    fn of(finding: &'a OldFinding) -> Self {
+        Self {
+            id: &finding.id,
+            rule: &finding.rule,
+            severity: &finding.severity,
+            title: &finding.title,
+            account: &finding.account,
+            region: &finding.region,
+            subject: OldEntityView {
+                kind: &finding.subject.kind,
+                arn: &finding.subject.arn,
+            },
         }
     }
 }

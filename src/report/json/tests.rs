@@ -13,7 +13,49 @@ struct Read {
     accounts: Vec<ReadAccount>,
     coverage: ReadCoverage,
     summary: std::collections::BTreeMap<String, usize>,
+    #[serde(default)]
+    waiver_notes: Vec<ReadNoteOnWaiver>,
+    baseline: Option<ReadBaseline>,
     findings: Vec<ReadFinding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadNoteOnWaiver {
+    waiver: usize,
+    alarm: bool,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadBaseline {
+    generated_at: String,
+    gone: Vec<ReadOldFinding>,
+    not_covered: Vec<ReadOldFinding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what is read is what is checked")]
+struct ReadOldFinding {
+    id: String,
+    rule: String,
+    severity: String,
+    title: String,
+    account: String,
+    region: String,
+    subject: ReadEntity,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what is read is what is checked")]
+struct ReadWaiver {
+    standing: String,
+    owner: String,
+    reason: String,
+    expires: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +138,9 @@ struct ReadFinding {
     #[serde(default)]
     audience: Option<String>,
     status: String,
+    waiver: Option<ReadWaiver>,
     change: String,
+    first_seen: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -355,6 +399,16 @@ fn hidden_characters_are_escaped_and_read_back_as_they_were() {
         let read: Read = serde_json::from_str(&text).unwrap();
         assert_eq!(read.findings[0].title, name);
         assert_eq!(read.accounts[0].alias.as_deref(), Some(&*name));
+        let [alarm, quiet] = &read.waiver_notes[..] else {
+            panic!("{text}")
+        };
+        assert_eq!((alarm.waiver, alarm.alarm, quiet.alarm), (1, true, false));
+        assert_eq!(alarm.text, name);
+        let baseline = read.baseline.unwrap();
+        assert_eq!(baseline.generated_at, name);
+        assert_eq!((baseline.gone.len(), baseline.not_covered.len()), (1, 1));
+        assert_eq!(read.findings[0].first_seen.as_ref(), Some(&name));
+        assert!(read.findings[0].waiver.is_some());
     }
     let report = example::hostile(&["a\u{7f}\u{202e}\u{e0041}z".to_owned()]);
     assert!(json(&report).contains(r#""title": "a\u007f\u202e\udb40\udc41z""#));

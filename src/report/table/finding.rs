@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
-use super::many;
 use super::name::Names;
 use super::page::{Page, Tone};
+use super::{known, many};
 use crate::finding::{Certainty, Entity, Finding, Grade, Kind, ResourceRef, Severity};
 use crate::report::Report;
+use crate::triage::Triaged;
 
 /// Findings of one rule and severity that are shown; the rest is counted.
 const MOST_FINDINGS: usize = 20;
@@ -18,8 +19,8 @@ const MOST_CONDITIONS: usize = 5;
 /// Every severity that has findings, the gravest first.
 pub(super) fn findings(report: &Report, names: &Names, page: &mut Page) -> io::Result<()> {
     for severity in Severity::ALL {
-        let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-        for finding in &report.findings {
+        let mut rules: BTreeMap<&str, Vec<&Triaged>> = BTreeMap::new();
+        for finding in report.open() {
             if finding.severity == severity {
                 rules.entry(finding.rule).or_default().push(finding);
             }
@@ -49,7 +50,7 @@ pub(super) fn findings(report: &Report, names: &Names, page: &mut Page) -> io::R
     Ok(())
 }
 
-fn card(finding: &Finding, names: &Names, page: &mut Page) -> io::Result<()> {
+fn card(finding: &Triaged, names: &Names, page: &mut Page) -> io::Result<()> {
     page.title(&names.full(&finding.subject), finding.rule)?;
     // The heading has said which account this is about.
     let names = &Names::within(&finding.account);
@@ -66,6 +67,7 @@ fn card(finding: &Finding, names: &Names, page: &mut Page) -> io::Result<()> {
     if !finding.remedy.is_empty() {
         page.row("fix", &finding.remedy)?;
     }
+    known::of(finding, page)?;
     page.row("id", &finding.id)
 }
 

@@ -4,10 +4,13 @@
 //! colour repeats it. What is cut says how much was cut and that JSON has it all.
 
 mod coverage;
+mod difference;
 mod explain;
 mod finding;
 mod flow;
+mod known;
 mod name;
+mod overview;
 mod page;
 mod who_can;
 
@@ -23,7 +26,9 @@ use self::name::Names;
 use self::page::{Page, Tone};
 use super::{AccountSummary, Counts, Report, Style};
 use crate::finding::Severity;
+use crate::triage::{Audience, Change, Status};
 
+pub(super) use difference::write as write_difference;
 pub(super) use explain::write as write_explanation;
 pub(super) use who_can::write as write_who_can;
 
@@ -39,8 +44,19 @@ pub(super) fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::R
     header(report, &mut page)?;
     let meaning = "Findings may be missing: what is not reported below is not known to be fine.";
     coverage::what_may_be_missing(&report.coverage, meaning, &names, &mut page)?;
-    finding::findings(report, &names, &mut page)?;
-    flow::flows(report, &names, &mut page)?;
+    known::waivers_in_need(report, &mut page)?;
+    // An auditor wants every card, however many there are.
+    let is_long = report.open().count() > overview::MOST_CARDS;
+    let is_overview = is_long && report.persona == Audience::Team;
+    if is_overview {
+        overview::overview(report, &names, &mut page)?;
+    } else {
+        finding::findings(report, &names, &mut page)?;
+    }
+    known::accepted_and_gone(report, &mut page)?;
+    if !is_overview {
+        flow::flows(report, &names, &mut page)?;
+    }
     coverage::what_else_to_know(&report.coverage, &names, &mut page)?;
     conclusion(report, &mut page)
 }
@@ -136,6 +152,12 @@ fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
             ),
         )?;
     }
+    if report.open().count() > overview::MOST_CARDS && report.persona == Audience::Team {
+        page.prose(
+            0,
+            "Who sends to and receives from which queue: patscan graph -f html=graph.html",
+        )?;
+    }
     page.prose(
         0,
         "Everything in full, for programs: the same with -f json=report.json",
@@ -145,14 +167,60 @@ fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
 /// `4 findings: 1 critical, 3 high`; an incomplete scan knows a lower bound only.
 fn tally(report: &Report, page: &mut Page) -> io::Result<()> {
     let at_least = if report.complete() { "" } else { "At least " };
-    let lead = format!("{at_least}{}:", many(report.findings.len(), "finding"));
-    let summary = report.summary();
+    let number_of = |severity| {
+        let of = report.open().filter(|finding| finding.severity == severity);
+        of.count()
+    };
     let parts: Vec<(usize, Severity)> = Severity::ALL
         .into_iter()
-        .map(|severity| (summary.of(severity), severity))
+        .map(|severity| (number_of(severity), severity))
         .filter(|(number, _)| *number > 0)
         .collect();
-    page.tally(&lead, &parts)
+    let total = parts.iter().map(|(number, _)| number).sum();
+    if total > 0 {
+        let lead = format!("{at_least}{}:", many(total, "finding"));
+        page.tally(&lead, &parts)?;
+    }
+    besides(report, page)
+}
+
+/// What is left out of the findings above.
+fn besides(report: &Report, page: &mut Page) -> io::Result<()> {
+    let with = |status: Status| {
+        let of = report
+            .findings
+            .iter()
+            .filter(move |one| one.status == status);
+        of.partition::<Vec<_>, _>(|one| one.audience <= report.persona)
+    };
+    let (waived, waived_of_aws) = with(Status::Waived);
+    if !waived.is_empty() {
+        page.prose(
+            0,
+            &format!("Accepted by waivers: {}", many(waived.len(), "finding")),
+        )?;
+    }
+    let (_, open_of_aws) = with(Status::Open);
+    let hidden = open_of_aws.len() + waived_of_aws.len();
+    if hidden > 0 {
+        let text = format!(
+            "Not shown: {} that only AWS can act on (--persona auditor shows them)",
+            many(hidden, "finding")
+        );
+        page.prose(0, &text)?;
+    }
+    if let Some(since) = &report.since {
+        let changed = |change| report.open().filter(|one| one.change == change).count();
+        let text = format!(
+            "Since {}: {} new, {} changed, {} gone",
+            since.made_at,
+            changed(Change::New),
+            changed(Change::Changed),
+            since.gone.len()
+        );
+        page.prose(0, &text)?;
+    }
+    Ok(())
 }
 
 /// `1 queue`, `2 queues`.

@@ -81,6 +81,17 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// A policy as evidence names it: `AWS policy ReadOnlyAccess`, `policy of eu-west-1/orders`, `inline policy A of role b`.
+    pub(super) fn policy(&self, name: &str) -> String {
+        match Arn::parse(name) {
+            Ok(arn) if arn.service() == "iam" && arn.resource().starts_with("policy/") => {
+                self.full(&Entity::new(Kind::Policy, arn.shared()))
+            }
+            Ok(arn) => format!("policy of {}", self.resource(arn.as_str())),
+            Err(_) => name.to_owned(),
+        }
+    }
+
     fn placed(&self, arn: &Arn, name: &str) -> String {
         let region = arn.region();
         let account = arn.account();

@@ -1,11 +1,12 @@
 use super::*;
 use crate::arn::AccountId;
-use crate::finding::Certainty;
+use crate::finding::{Certainty, Evidence, Grade, ResourceRef};
 use crate::report::QueueFlow;
 use crate::report::example::{
     self, clean, end, finding, hostile, hostile_names, queue, report, role,
 };
 use crate::report::text::is_hidden;
+use crate::triage::{causes, triage};
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
@@ -105,12 +106,69 @@ fn the_first_twenty_findings_of_a_rule_are_shown() {
             role(&format!("role-{number:03}")),
         )
     };
-    report.findings = crate::triage::triage(&[], (0..300).map(of).collect());
+    report.findings = triage(&[], (0..300).map(of).collect());
+    report.persona = Audience::Auditor;
     let table = table(&report, 80);
     assert!(table.contains("LOW · 300 findings"));
     assert!(table.contains("role role-019"));
     assert!(!table.contains("role role-020"));
     assert!(table.contains("… and 280 more of unused-role (low)"));
+}
+
+/// Many findings, some of which rest on one statement of `wide`, one of these wired.
+fn long_report() -> Report {
+    let mut report = report();
+    let of = |number: usize| {
+        let mut found = finding(
+            "queue-feedback-loop",
+            Severity::High,
+            role(&format!("role-{number:03}")),
+        );
+        if number.is_multiple_of(2) {
+            found.evidence.push(Evidence {
+                capability: "send".into(),
+                resource: "*".into(),
+                layer: "identity",
+                policy: "arn:aws:iam::111122223333:policy/wide".into(),
+                statement: "Everything".into(),
+                effect: "Allow",
+            });
+        }
+        if number == 90 {
+            found.resources.push(ResourceRef {
+                entity: queue("orders"),
+                certainty: Certainty::Allowed,
+                grade: Some(Grade::Wired),
+            });
+        }
+        found
+    };
+    report.findings = triage(&[], (0..100).map(of).collect());
+    report.causes = causes(&report.findings);
+    report
+}
+
+#[test]
+fn a_long_report_begins_with_causes_and_fits_on_two_screens() {
+    let report = long_report();
+    let table = table(&report, 80);
+    assert!(table.contains("OVERVIEW · 100 findings"), "{table}");
+    assert!(table.contains("policy wide"), "{table}");
+    assert!(
+        table.contains("50 findings\n  statement Everything reaches"),
+        "{table}"
+    );
+    let wired = &report
+        .findings
+        .iter()
+        .find(|one| one.subject.arn.ends_with("090"));
+    assert!(
+        table.contains(&format!("such as  {}", wired.unwrap().id)),
+        "{table}"
+    );
+    assert!(table.contains("On their own, the most urgent first · 50 findings"));
+    assert!(table.contains("and 40 more"));
+    assert!(table.lines().count() <= 100, "{}", table.lines().count());
 }
 
 #[test]
@@ -192,6 +250,14 @@ fn a_writer_that_fails_is_reported_as_it_is() {
 }
 
 fn assert_fits(report: &Report) -> Result<(), TestCaseError> {
+    fits(report)?;
+    let mut long = report.clone();
+    long.findings = report.findings.iter().cycle().take(60).cloned().collect();
+    long.causes = causes(&long.findings);
+    fits(&long)
+}
+
+fn fits(report: &Report) -> Result<(), TestCaseError> {
     for width in [60, 80, 120] {
         for line in table(report, width).lines() {
             prop_assert!(line.width() <= width, "{} > {width}: {line}", line.width());
@@ -211,6 +277,7 @@ fn hostile_names_neither_break_the_width_nor_reach_the_terminal() {
 
 #[test]
 fn realistic_reports_fit() {
+    assert_fits(&long_report()).unwrap();
     assert_fits(&report()).unwrap();
     assert_fits(&clean()).unwrap();
 }

@@ -7,9 +7,9 @@ use super::page::Page;
 use super::{coverage, many};
 use crate::access::{Capability, Holder, Proof};
 use crate::arn::{AccountId, Arn};
-use crate::entity::{Certainty, Entity, Kind};
+use crate::entity::Certainty;
 use crate::policy::Effect;
-use crate::report::{Style, WhoCan};
+use crate::report::{Deed, Style, WhoCan};
 
 const MOST_WORKLOADS: usize = 5;
 const MOST_CONDITIONS: usize = 6;
@@ -25,7 +25,7 @@ pub(in crate::report) fn write(
         .and_then(|queue| AccountId::parse(queue.account()).ok());
     let names = Names::around(home.as_ref());
     let mut page = Page::new(out, style);
-    let (can, queue) = (words(who_can.capability), names.full(&who_can.queue));
+    let (can, queue) = (words(who_can.deed), names.full(&who_can.queue));
     page.title(&format!("Who can {can} {queue}"), "")?;
     page.row("arn", &who_can.queue.arn)?;
     page.blank()?;
@@ -39,13 +39,14 @@ pub(in crate::report) fn write(
     page.prose(0, &conclusion(who_can))
 }
 
-fn words(capability: Capability) -> &'static str {
-    match capability {
-        Capability::Send => "send to",
-        Capability::Receive => "receive from",
-        Capability::Delete => "delete from",
-        Capability::Purge => "purge",
-        Capability::Administer => "administer",
+fn words(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Capability(Capability::Send) => "send to",
+        Deed::Capability(Capability::Receive) => "receive from",
+        Deed::Capability(Capability::Delete) => "delete from",
+        Deed::Capability(Capability::Purge) => "purge",
+        Deed::Capability(Capability::Administer) => "administer",
+        Deed::Redrive => "redrive",
     }
 }
 
@@ -79,22 +80,16 @@ fn card(holder: &Holder, names: &Names, page: &mut Page) -> io::Result<()> {
 
 /// `kms: key eu-west-1/key/…, statement Consumers`.
 fn statement(proof: &Proof, names: &Names) -> String {
-    let policy = match Arn::parse(&proof.policy) {
-        Ok(arn) if arn.service() == "iam" && arn.resource().starts_with("policy/") => {
-            names.full(&Entity::new(Kind::Policy, arn.shared()))
-        }
-        Ok(arn) => format!("policy of {}", names.resource(arn.as_str())),
-        Err(_) => proof.policy.to_string(),
-    };
     format!(
-        "{}: {policy}, statement {}",
+        "{}: {}, statement {}",
         proof.layer.as_str(),
+        names.policy(&proof.policy),
         proof.statement
     )
 }
 
 fn conclusion(who_can: &WhoCan) -> String {
-    let can = words(who_can.capability);
+    let can = words(who_can.deed);
     let number = who_can.holders.len();
     let sure = who_can
         .holders

@@ -21,6 +21,7 @@ async fn every_list_is_read_to_the_last_page() {
         ("sns:GetSubscriptionAttributes", 3),
         ("sns:GetTopicAttributes", 3),
         ("events:ListEventBuses", 3),
+        ("events:DescribeEventBus", 3),
         ("events:ListRules", 9),
         ("events:ListTargetsByRule", 27),
         ("pipes:ListPipes", 3),
@@ -33,12 +34,14 @@ async fn every_list_is_read_to_the_last_page() {
         ("s3:GetBucketLocation", 1),
         ("s3:GetBucketNotificationConfiguration", 3),
         ("s3:GetBucketPolicy", 3),
+        ("s3:GetBucketEncryption", 3),
     ] {
         assert_eq!(aws.count(call), times, "{call}");
     }
     for (kind, number) in [
         (DeliveryKind::Subscription, 3),
         (DeliveryKind::EventRule, 27),
+        (DeliveryKind::EventBus, 3),
         (DeliveryKind::Pipe, 3),
         (DeliveryKind::Schedule, 3),
         (DeliveryKind::Notification, 3),

@@ -1,7 +1,7 @@
 //! What could not be read, was deleted in between or does not exist.
 
-use patscan::account::{DeliveryKind, GapEffect};
-use patscan::collect::CALLS;
+use patscan::account::DeliveryKind;
+use patscan::collect::{CALLS, IfDenied};
 
 use super::super::{REGION, gaps, scan};
 use super::{channel, lines_of, of_everything, sns_attributes};
@@ -32,13 +32,13 @@ async fn each_refused_call_is_a_gap_that_names_the_action_to_allow() {
                 (gap.service.as_str(), gap.operation.as_str()),
                 (call.service, call.operation)
             );
-            assert_eq!(gap.effect, GapEffect::MayHide);
+            assert_eq!(IfDenied::Gap(gap.effect), call.if_denied);
             let allow = format!("allow {}", call.iam_action.unwrap());
             assert!(gap.detail.ends_with(&allow), "{gap:?}");
         }
         tried += 1;
     }
-    assert_eq!(tried, 16);
+    assert_eq!(tried, 18);
 }
 
 #[tokio::test]
@@ -67,6 +67,22 @@ async fn a_policy_that_is_refused_is_told_from_one_that_does_not_exist() {
             assert_eq!(account.coverage.is_complete(), !refused, "{call}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_bus_that_refuses_to_be_described_keeps_its_rules() {
+    let aws = Canned::start(|request| match request.operation.as_str() {
+        "DescribeEventBus" => Some(Answer::denied(request)),
+        _ => of_everything(request),
+    });
+    let account = scan(&aws).await.unwrap();
+    assert_eq!(lines_of(&account, DeliveryKind::EventRule).len(), 27);
+    assert!(lines_of(&account, DeliveryKind::EventBus).is_empty());
+    let named: Vec<_> = gaps(&account)
+        .iter()
+        .map(|gap| gap.resource.as_deref().unwrap().rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(named, ["n1", "n2", "n3"]);
 }
 
 #[tokio::test]
@@ -100,6 +116,7 @@ async fn what_is_deleted_while_the_scan_runs_is_a_note() {
     for (call, code) in [
         ("sns:GetSubscriptionAttributes", "NotFound"),
         ("sns:GetTopicAttributes", "NotFound"),
+        ("events:DescribeEventBus", "ResourceNotFoundException"),
         ("events:ListRules", "ResourceNotFoundException"),
         ("events:ListTargetsByRule", "ResourceNotFoundException"),
         ("pipes:DescribePipe", "NotFoundException"),
@@ -111,6 +128,7 @@ async fn what_is_deleted_while_the_scan_runs_is_a_note() {
         ("s3:GetBucketLocation", "NoSuchBucket"),
         ("s3:GetBucketNotificationConfiguration", "NoSuchBucket"),
         ("s3:GetBucketPolicy", "NoSuchBucket"),
+        ("s3:GetBucketEncryption", "NoSuchBucket"),
     ] {
         let aws = Canned::start(move |request| {
             if request.call() == call {

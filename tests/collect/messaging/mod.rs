@@ -113,7 +113,7 @@ fn subscriptions_page(request: &Request, token: Option<String>, name: &str) -> A
     ))
 }
 
-fn sns_attributes(operation: &str, attributes: &[(&str, &str)]) -> Answer {
+pub(super) fn sns_attributes(operation: &str, attributes: &[(&str, &str)]) -> Answer {
     let entries: Vec<_> = attributes
         .iter()
         .map(|(key, value)| format!("<entry><key>{key}</key><value>{value}</value></entry>"))
@@ -156,6 +156,7 @@ pub(super) fn of_everything(request: &Request) -> Option<Answer> {
             json(json!({"NextToken": next, "EventBuses": [
                 {"Name": name, "Arn": arn("events", &format!("event-bus/{name}"))}]}))
         }
+        "events:DescribeEventBus" => json(json!({"DeadLetterConfig": {"Arn": queue("dead")}})),
         "events:ListRules" => {
             assert!(request.mentions(r#""Limit":100"#));
             json(json!({"NextToken": next, "Rules": [

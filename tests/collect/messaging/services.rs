@@ -274,3 +274,33 @@ async fn a_schedule_may_send_by_an_api_call() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_bus_hands_dead_letters_to_its_own_queue_as_the_service() {
+    for (config, expected) in [
+        (
+            json!({"Arn": queue("dead")}),
+            vec![
+                "EventBus events:event-bus/n1 -> sqs:dead as events.amazonaws.com for events:event-bus/n1, failures",
+            ],
+        ),
+        (json!({}), vec![]),
+        (json!(null), vec![]),
+    ] {
+        let aws = Canned::start(move |request| match request.call().as_str() {
+            "events:ListEventBuses" => Some(Answer::ok(
+                json!({"EventBuses": [{"Name": "n1", "Arn": arn("events", "event-bus/n1")}]})
+                    .to_string(),
+            )),
+            "events:DescribeEventBus" => {
+                assert!(request.mentions(r#""Name":"n1""#));
+                Some(Answer::ok(json!({"DeadLetterConfig": config}).to_string()))
+            }
+            "events:ListRules" => None,
+            _ => of_everything(request),
+        });
+        let account = scan(&aws).await.unwrap();
+        assert_eq!(lines_of(&account, DeliveryKind::EventBus), expected);
+        assert_eq!(account.coverage.gaps, []);
+    }
+}

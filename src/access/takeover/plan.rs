@@ -1,0 +1,75 @@
+//! The ways with their actions by number, so that what a document allows is a set.
+
+use super::way::{PASS_ROLE, WAYS, Way};
+use crate::policy::{Document, Effect};
+
+/// Actions by their place, one bit each.
+pub(super) type Actions = u128;
+
+/// An action as AWS writes it, and in lower case.
+pub(super) struct Action {
+    pub(super) name: &'static str,
+    pub(super) lower: String,
+}
+
+/// A way with the places of its actions.
+pub(super) struct Plan {
+    pub(super) way: &'static Way,
+    /// For each of its needs.
+    pub(super) needs: Vec<usize>,
+    /// All of them, and passing the role.
+    pub(super) all: Actions,
+}
+
+/// The actions of all ways, and the ways with their places among them.
+pub(super) fn plans() -> (Vec<Action>, Vec<Plan>) {
+    let mut actions: Vec<Action> = Vec::new();
+    let mut place = |name: &'static str| {
+        let known = actions.iter().position(|action| action.name == name);
+        known.unwrap_or_else(|| {
+            actions.push(Action {
+                name,
+                lower: name.to_ascii_lowercase(),
+            });
+            actions.len() - 1
+        })
+    };
+    let pass_role = place(PASS_ROLE);
+    let plans = WAYS
+        .iter()
+        .map(|way| {
+            let needs: Vec<usize> = way.needs.iter().map(|need| place(need.action)).collect();
+            let passes = way.passes_to().map(|_| pass_role);
+            let all = needs.iter().copied().chain(passes);
+            Plan {
+                way,
+                all: all.fold(0, |all, place| all | bit(place)),
+                needs,
+            }
+        })
+        .collect();
+    (actions, plans)
+}
+
+fn bit(place: usize) -> Actions {
+    u32::try_from(place)
+        .ok()
+        .and_then(|place| Actions::from(1_u8).checked_shl(place))
+        .unwrap_or(0)
+}
+
+/// The actions of ways that a document allows on something.
+pub(super) fn allowed_by(document: &Document, actions: &[Action]) -> Actions {
+    let mut allowed = 0;
+    for statement in document.readings.iter().flatten() {
+        if statement.effect != Effect::Allow {
+            continue;
+        }
+        for (place, action) in actions.iter().enumerate() {
+            if allowed & bit(place) == 0 && statement.actions.contains(&action.lower) {
+                allowed |= bit(place);
+            }
+        }
+    }
+    allowed
+}

@@ -1,0 +1,133 @@
+//! What is known of findings: waivers that need care, what is accepted, and what is gone since an earlier report.
+
+use std::io;
+
+use super::many;
+use super::page::{Page, Tone};
+use crate::report::Report;
+use crate::triage::{Change, OldFinding, Standing, Status, Triaged};
+
+/// Entries of one list that are shown; the rest is counted.
+const MOST_ENTRIES: usize = 20;
+
+/// Waivers that no longer do what was meant come before the findings that they leave open.
+pub(super) fn waivers_in_need(report: &Report, page: &mut Page) -> io::Result<()> {
+    let mut alarms = report
+        .waiver_notes
+        .iter()
+        .flatten()
+        .filter(|note| note.is_alarm)
+        .peekable();
+    if alarms.peek().is_none() {
+        return Ok(());
+    }
+    page.heading(Tone::Alarm, "WAIVERS", " · some no longer hold")?;
+    for note in alarms {
+        page.prose(0, &format!("{}: {}.", note.number, note.text))?;
+    }
+    page.blank()
+}
+
+/// What is accepted, what else to know of waivers, and what is gone.
+pub(super) fn accepted_and_gone(report: &Report, page: &mut Page) -> io::Result<()> {
+    let waived: Vec<&Triaged> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.status == Status::Waived && finding.audience <= report.persona)
+        .collect();
+    if !waived.is_empty() {
+        let rest = format!(" · {}", many(waived.len(), "finding"));
+        page.heading(Tone::Plain, "WAIVED", &rest)?;
+        listed(&waived, page, |finding, page| {
+            page.title(&finding.id, finding.severity.as_str())?;
+            let Some(by) = &finding.waiver else {
+                return Ok(());
+            };
+            let until = match by.expires {
+                Some(last) => format!("until {last}"),
+                None => "for good".to_owned(),
+            };
+            page.prose(2, &format!("{until}, {}: {}", by.owner, by.reason))
+        })?;
+        page.blank()?;
+    }
+    let notes: Vec<_> = report
+        .waiver_notes
+        .iter()
+        .flatten()
+        .filter(|note| !note.is_alarm)
+        .collect();
+    if !notes.is_empty() {
+        page.heading(Tone::Plain, "Waivers", "")?;
+        listed(&notes, page, |note, page| {
+            page.prose(0, &format!("{}: {}.", note.number, note.text))
+        })?;
+        page.blank()?;
+    }
+    let Some(since) = &report.since else {
+        return Ok(());
+    };
+    let lists = [
+        (&since.gone, "GONE", "These are no more:"),
+        (
+            &since.not_covered,
+            "NOT LOOKED AT",
+            "This scan could not have found these again:",
+        ),
+    ];
+    for (findings, word, why) in lists {
+        if !findings.is_empty() {
+            let rest = format!(" · {}", many(findings.len(), "finding"));
+            page.heading(Tone::Plain, word, &rest)?;
+            page.prose(0, why)?;
+            listed(findings, page, old)?;
+            page.blank()?;
+        }
+    }
+    Ok(())
+}
+
+fn old(finding: &OldFinding, page: &mut Page) -> io::Result<()> {
+    page.title(&finding.id, &finding.severity)?;
+    page.prose(2, &finding.title)
+}
+
+fn listed<T>(
+    items: &[T],
+    page: &mut Page,
+    show: impl Fn(&T, &mut Page) -> io::Result<()>,
+) -> io::Result<()> {
+    for item in items.iter().take(MOST_ENTRIES) {
+        show(item, page)?;
+    }
+    let more = items.len().saturating_sub(MOST_ENTRIES);
+    if more > 0 {
+        page.prose(0, &format!("and {more} more; `-f json` has them all"))?;
+    }
+    Ok(())
+}
+
+/// What a card says of its finding besides the finding itself.
+pub(super) fn of(finding: &Triaged, page: &mut Page) -> io::Result<()> {
+    if let Some(waiver) = &finding.waiver {
+        let what = match waiver.standing {
+            Standing::Holds => return Ok(()),
+            Standing::Expired => match waiver.expires {
+                Some(last) => format!("expired on {last}"),
+                None => "expired".to_owned(),
+            },
+            Standing::Lapsed => "lapsed: the policies behind this changed".to_owned(),
+            Standing::Partial => "meant for some of the queues only".to_owned(),
+        };
+        page.row("waiver", &format!("{what} (owner {})", waiver.owner))?;
+    }
+    let Some(first_seen) = &finding.first_seen else {
+        return Ok(());
+    };
+    let day = first_seen.split('T').next().unwrap_or(first_seen);
+    match finding.change {
+        Change::New => page.row("since", "new"),
+        Change::Changed => page.row("since", &format!("{day}, changed since the baseline")),
+        Change::Unchanged => page.row("since", day),
+    }
+}
