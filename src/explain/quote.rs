@@ -10,6 +10,9 @@ use crate::policy::{Document, Json, PolicyKind, Statement};
 use crate::remedy::{as_text, label};
 use crate::triage::PolicyTexts;
 
+/// What is asked of a key: both to put messages in, the second to read them.
+const KEY_USES: [&str; 2] = ["kms:generatedatakey", "kms:decrypt"];
+
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
@@ -229,6 +232,38 @@ impl Marker<'_> {
         }
     }
 
+    /// The actions, in lower case, that the statement is evidence for: of what needs a key, those on the key where it gives these.
+    fn actions(&self, evidence: &Evidence) -> Vec<String> {
+        let capability = Capability::ALL
+            .into_iter()
+            .find(|capability| capability.as_str() == evidence.capability);
+        let sends = !matches!(capability, Some(capability) if capability != Capability::Send);
+        match capability {
+            _ if self.is_about_a_key(evidence) => {
+                let first = usize::from(!sends);
+                let uses = KEY_USES.iter().skip(first);
+                uses.map(|action| (*action).to_owned()).collect()
+            }
+            Some(capability) => {
+                let actions = capability.actions(true).iter();
+                actions.map(|action| (*action).to_owned()).collect()
+            }
+            None => vec![evidence.capability.to_lowercase()],
+        }
+    }
+
+    /// Whether the statement lets a key be used by which the resource is encrypted.
+    fn is_about_a_key(&self, evidence: &Evidence) -> bool {
+        let gives = |action: &str| {
+            self.parsed
+                .is_some_and(|parsed| parsed.actions.contains(action))
+        };
+        evidence.layer == "kms"
+            || (evidence.capability.contains(':')
+                && !gives(&evidence.capability.to_lowercase())
+                && KEY_USES.iter().any(|action| gives(action)))
+    }
+
     /// Whether one text of an element takes part in what the statement is evidence for.
     fn matters(&self, element: &str, place: usize, text: &str) -> bool {
         match element {
@@ -238,7 +273,7 @@ impl Marker<'_> {
                     self.parsed
                         .is_some_and(|parsed| parsed.actions.pattern_matches(place, action))
                 };
-                pattern_of_evidence || actions(one).iter().any(|action| gives(action))
+                pattern_of_evidence || self.actions(one).iter().any(|action| gives(action))
             }),
             "Resource" => self.evidence.iter().any(|one| {
                 let is_named = one.resource.split(", ").any(|part| part == text);
@@ -246,7 +281,7 @@ impl Marker<'_> {
                 let resources = self.parsed.and_then(|parsed| parsed.resources.as_ref());
                 let pattern = resources.and_then(|resources| resources.patterns.get(place));
                 let reaches = pattern.is_some_and(|pattern| {
-                    one.layer == "kms" || pattern.could_match(&one.resource, self.kind)
+                    self.is_about_a_key(one) || pattern.could_match(&one.resource, self.kind)
                 });
                 is_named || reaches
             }),
@@ -266,24 +301,6 @@ impl Marker<'_> {
             }
             _ => false,
         }
-    }
-}
-
-/// The actions, in lower case, that a statement is evidence for.
-fn actions(evidence: &Evidence) -> Vec<String> {
-    let capability = Capability::ALL
-        .into_iter()
-        .find(|capability| capability.as_str() == evidence.capability);
-    match (capability, evidence.layer) {
-        (Some(Capability::Send), "kms") => {
-            vec!["kms:generatedatakey".to_owned(), "kms:decrypt".to_owned()]
-        }
-        (Some(_), "kms") => vec!["kms:decrypt".to_owned()],
-        (Some(capability), _) => {
-            let actions = capability.actions(true).iter();
-            actions.map(|action| (*action).to_owned()).collect()
-        }
-        (None, _) => vec![evidence.capability.to_lowercase()],
     }
 }
 
