@@ -44,6 +44,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Name everyone who can send to, receive from, delete from, purge or administer a queue, each with its proof
     WhoCan(Box<WhoCanArgs>),
+    /// Tell everything behind one finding: how it works, where it stands, what to change and whether that helps
+    Explain(Box<ExplainArgs>),
     /// Draw who sends to and receives from which queue: as a picture, or as JSON
     Graph(Box<GraphArgs>),
     /// Say what changed between two snapshots, or two JSON reports: access, findings, and what made the difference
@@ -96,6 +98,41 @@ pub struct WhoCanArgs {
     /// Where the account comes from.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// The format (table, json), with a path to write to a file
+    #[arg(
+        short,
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT[=PATH]",
+        default_value = "table"
+    )]
+    pub format: String,
+    /// Do not exit 3 when something could not be read
+    #[arg(long, help_heading = "Output")]
+    pub allow_incomplete: bool,
+    /// How much is said on standard error.
+    #[command(flatten, next_help_heading = "Output")]
+    pub verbosity: VerbosityArgs,
+}
+
+/// Arguments of `patscan explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The finding: its id, or the beginning of it
+    pub finding: String,
+    /// A finding of the example account that `patscan demo` audits
+    #[arg(
+        long,
+        help_heading = "Source",
+        conflicts_with_all = ["profile", "regions", "exclude_regions", "skip", "endpoint_url", "assume_role", "external_id", "save_snapshot", "snapshots"]
+    )]
+    pub demo: bool,
+    /// Where the account comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Earlier JSON report, which tells since when the finding is there
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// The format (table, json), with a path to write to a file
     #[arg(
         short,

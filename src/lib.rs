@@ -9,6 +9,8 @@
 //! | [`graph`] | access | nodes and edges, the way messages and rights travel |
 //! | [`rules`] | access and graph | [`finding::Finding`]s |
 //! | [`triage`] | findings | what is new, known, accepted |
+//! | [`remedy`] | one finding | what to change, proved by deciding again |
+//! | [`explain`] | one finding | everything behind it |
 //! | [`report`] | findings | formats |
 //!
 //! [`audit`] runs the steps between reading and reporting; [`cli`], [`config`] and [`commands`] are what the binary adds.
@@ -24,12 +26,14 @@ pub mod collect;
 pub mod commands;
 pub mod config;
 pub mod entity;
+pub mod explain;
 mod file;
 pub mod finding;
 pub mod graph;
 mod nearest;
 mod parallel;
 pub mod policy;
+pub mod remedy;
 pub mod report;
 pub mod rules;
 mod toml_file;

@@ -23,6 +23,7 @@ mod matrix;
 mod patscan;
 mod properties;
 mod random_account;
+mod remedies;
 mod rules;
 mod self_grants;
 mod takeovers;

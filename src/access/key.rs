@@ -137,6 +137,21 @@ pub(super) fn names(setting: &str, sealed: Sealed<'_>, key: &Key) -> bool {
         && (key.arn.resource().strip_prefix("key/") == Some(setting) || is_alias(setting))
 }
 
+/// The key that a queue's messages are encrypted with; none when it is not among those that were read, or not a key of KMS.
+pub(crate) fn of_queue<'a>(accounts: &'a [Account], queue: &Queue) -> Option<&'a Key> {
+    let Encryption::Kms { key: setting } = &queue.attributes.as_ref()?.encryption else {
+        return None;
+    };
+    let sealed = Sealed {
+        arn: &queue.arn,
+        account: queue.arn.account(),
+    };
+    accounts
+        .iter()
+        .flat_map(|account| &account.keys)
+        .find(|key| names(setting, sealed, key))
+}
+
 /// Which messages a grant is for.
 #[derive(Debug, PartialEq, Eq)]
 enum Bound<'a> {

@@ -62,6 +62,8 @@ pub use rights::{Rights, SessionRights, SessionsOn};
 pub use self_grant::{IamGrant, SelfGranter};
 pub use takeover::{Takeover, TakeoverFinder, TakeoverStep, Way};
 
+pub(crate) use key::of_queue as key_of_queue;
+
 use self::asker::Asker;
 use self::context::{Caller, is_of_session};
 use self::control::Controls;

@@ -4,6 +4,7 @@ mod accounts;
 mod analyze;
 mod demo;
 mod diff;
+mod explain;
 mod graph;
 mod iam_policy;
 mod meant;
@@ -58,6 +59,7 @@ impl Cli {
             Some(Command::Analyze(args)) => args.output.verbosity.into(),
             Some(Command::Demo(args)) => args.output.verbosity.into(),
             Some(Command::WhoCan(args)) => args.verbosity.into(),
+            Some(Command::Explain(args)) => args.verbosity.into(),
             Some(Command::Graph(args)) => args.verbosity.into(),
             Some(Command::Diff(args)) => args.verbosity.into(),
             Some(Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy) => {
@@ -74,7 +76,11 @@ impl Cli {
 pub fn run(cli: Cli) -> Result<Outcome> {
     let verbosity = cli.verbosity();
     // The example account is nobody's: what a team settled for its own does not fit it, unless it is tried on purpose.
-    let search = !matches!(cli.command, Some(Command::Demo(_)));
+    let search = match &cli.command {
+        Some(Command::Demo(_)) => false,
+        Some(Command::Explain(args)) => !args.demo,
+        _ => true,
+    };
     let settings = || settings(cli.config.as_deref(), search, verbosity);
     match cli.command {
         None => scan::run(cli.scan, &settings()?),
@@ -82,6 +88,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Some(Command::Analyze(args)) => analyze::run(&args, &settings()?),
         Some(Command::Demo(args)) => demo::run(&args, &settings()?),
         Some(Command::WhoCan(args)) => who_can::run(*args, &settings()?),
+        Some(Command::Explain(args)) => explain::run(*args, &settings()?),
         Some(Command::Diff(args)) => diff::run(&args, &settings()?),
         Some(Command::Graph(args)) => graph::run(*args, &settings()?),
         Some(Command::Simulate(args)) => simulate::run(&args),

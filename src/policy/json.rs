@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
 
 /// A JSON value that borrows its texts, where they hold no escapes; objects keep every member in order.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Json<'a> {
+pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
     /// The text of the number.
@@ -21,7 +22,7 @@ pub(super) enum Json<'a> {
 }
 
 /// A key of an object, and its value.
-pub(super) type Member<'a> = (Cow<'a, str>, Json<'a>);
+pub(crate) type Member<'a> = (Cow<'a, str>, Json<'a>);
 
 /// A statement has five or six elements.
 const USUAL_MEMBERS: usize = 6;
@@ -37,12 +38,12 @@ pub(super) enum Keep {
 }
 
 impl<'a> Json<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
     /// Whether an object anywhere in the tree has two members with one key.
-    pub(super) fn has_duplicate_keys(&self) -> bool {
+    pub(crate) fn has_duplicate_keys(&self) -> bool {
         match self {
             Self::Object(members) => {
                 has_equal_keys(members)
@@ -165,6 +166,25 @@ impl<'de> Deserialize<'de> for Json<'de> {
     }
 }
 
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(text) => match (text.parse::<i64>(), text.parse::<u64>()) {
+                (Ok(number), _) => serializer.serialize_i64(number),
+                (_, Ok(number)) => serializer.serialize_u64(number),
+                _ => serializer.serialize_f64(text.parse().unwrap_or_default()),
+            },
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(items) => serializer.collect_seq(items),
+            Self::Object(members) => {
+                serializer.collect_map(members.iter().map(|(key, value)| (key, value)))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +212,13 @@ mod tests {
                 Json::parse(expected).unwrap()
             );
         }
+    }
+
+    #[test]
+    fn a_tree_is_written_as_it_was_read() {
+        let text = r#"{"b":[null,true,-1,18446744073709551615,1.5,"a\"\n"],"a":{},"b":2}"#;
+        let tree = Json::parse(text).unwrap();
+        assert_eq!(serde_json::to_string(&tree).unwrap(), text);
     }
 
     #[test]

@@ -34,3 +34,5 @@ pub use glob::Glob;
 pub use matching::{PrincipalMatch, Request};
 pub use principal::{PrincipalEntry, Requester, RequesterKind};
 pub use resource::{Reach, ResourcePattern};
+
+pub(crate) use json::Json;

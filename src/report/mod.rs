@@ -5,6 +5,7 @@
 
 mod coverage;
 mod diff;
+mod explain;
 mod graph;
 mod json;
 mod table;

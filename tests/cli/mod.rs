@@ -7,6 +7,7 @@ mod config;
 pub(crate) mod contract;
 mod diff;
 mod exit_codes;
+mod explain;
 mod graph;
 mod hostile;
 mod known;

@@ -149,6 +149,13 @@ fn the_readme_shows_what_the_demo_prints() {
 }
 
 #[test]
+fn the_readme_shows_what_explain_prints() {
+    let run = Patscan::new(["explain", "queue-feedback-loop-f4e8", "--demo"]).run();
+    let shown = format!("````text\n{}````", run.stdout);
+    assert_eq!(readme_section("explain"), shown);
+}
+
+#[test]
 fn the_readme_shows_what_who_can_prints() {
     let run = Patscan::new(["who-can", "send", "invoices", "--snapshot"])
         .arg(fixture("demo"))

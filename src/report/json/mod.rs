@@ -174,7 +174,7 @@ struct SummaryView {
 }
 
 #[derive(serde::Serialize)]
-struct FindingView<'a> {
+pub(super) struct FindingView<'a> {
     id: &'a str,
     rule: &'static str,
     severity: &'static str,
@@ -294,6 +294,9 @@ struct EvidenceView<'a> {
 #[derive(serde::Serialize)]
 struct RemedyView<'a> {
     summary: &'a str,
+    /// Only where one finding is explained.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    plan: Option<super::explain::PlanView<'a>>,
 }
 
 /// A list that is viewed item by item while it is written.
@@ -314,7 +317,7 @@ impl<T, V: Serialize> Serialize for Each<'_, T, V> {
     }
 }
 
-fn time(time: DateTime<Utc>) -> String {
+pub(super) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
@@ -431,6 +434,13 @@ impl<'a> SkippedView<'a> {
 }
 
 impl<'a> FindingView<'a> {
+    /// The finding with its way out in full.
+    pub(super) fn explained(triaged: &'a Triaged, plan: super::explain::PlanView<'a>) -> Self {
+        let mut view = Self::of(triaged);
+        view.remedy.plan = Some(plan);
+        view
+    }
+
     fn of(triaged: &'a Triaged) -> Self {
         let finding = &triaged.finding;
         Self {
@@ -451,6 +461,7 @@ impl<'a> FindingView<'a> {
             more_evidence: (finding.more_evidence > 0).then_some(finding.more_evidence),
             remedy: RemedyView {
                 summary: &finding.remedy,
+                plan: None,
             },
             fingerprint: triaged.fingerprint.to_string(),
             audience: (triaged.audience != Audience::Team).then(|| triaged.audience.as_str()),

@@ -5,6 +5,7 @@
 
 mod coverage;
 mod difference;
+mod explain;
 mod finding;
 mod flow;
 mod known;
@@ -28,6 +29,7 @@ use crate::finding::Severity;
 use crate::triage::{Audience, Change, Status};
 
 pub(super) use difference::write as write_difference;
+pub(super) use explain::write as write_explanation;
 pub(super) use who_can::write as write_who_can;
 
 /// Accounts that the header shows.
@@ -135,6 +137,10 @@ fn conclusion(report: &Report, page: &mut Page) -> io::Result<()> {
         page.prose(
             0,
             "What a rule means and how to mend it: patscan rules RULE",
+        )?;
+        page.prose(
+            0,
+            "What is behind one finding, and what to change: patscan explain ID",
         )?;
     }
     if !report.rules_off.is_empty() {

@@ -109,6 +109,45 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Prose behind a lead such as `1. `, which is ours, under which it runs on.
+    pub(super) fn item(&mut self, indent: usize, lead: &str, text: &str) -> io::Result<()> {
+        let hanging = indent + width(lead);
+        let lines = wrap(&sanitise(text), self.width.saturating_sub(hanging));
+        for (number, line) in lines.iter().enumerate() {
+            if number == 0 {
+                writeln!(self.out, "{:indent$}{lead}{line}", "")?;
+            } else {
+                writeln!(self.out, "{:hanging$}{line}", "")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A line to be copied: it is never broken, whatever the width.
+    pub(super) fn verbatim(&mut self, indent: usize, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{:indent$}{}", "", sanitise(line))
+    }
+
+    /// A line of a text that is quoted, with a mark in the margin where it matters. What is too long goes on below.
+    pub(super) fn quoted(&mut self, marked: bool, line: &str) -> io::Result<()> {
+        const MARGIN: usize = 6;
+        let line = sanitise(line);
+        let room = self.width.saturating_sub(MARGIN);
+        // Of what is nested deeper than any policy the indent is cut, so that each line has room for some of the text.
+        let inside = (line.len() - line.trim_start().len()).min(room / 3);
+        let mut rest = line.into_owned();
+        let mut mark = if marked { "▶" } else { " " };
+        loop {
+            let (first, after) = split(&rest, room);
+            writeln!(self.out, "   {mark}  {first}")?;
+            if after.is_empty() {
+                return Ok(());
+            }
+            mark = " ";
+            rest = format!("{:1$}{after}", "", inside + 4);
+        }
+    }
+
     /// A label and prose beside it.
     pub(super) fn row(&mut self, label: &str, text: &str) -> io::Result<()> {
         let lines = wrap(&sanitise(text), self.width.saturating_sub(LABEL));
@@ -224,5 +263,57 @@ fn fold(text: &str, limit: usize) -> Vec<String> {
             let (first, second) = split(&short, limit);
             vec![first, format!(" {second}")]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(width: usize, print: impl FnOnce(&mut Page<'_>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        let style = Style {
+            color: false,
+            width,
+        };
+        print(&mut Page::new(&mut out, style)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_quoted_line_goes_on_below_and_is_marked_once() {
+        let line = format!("    {}\u{1b}", "x".repeat(70));
+        let text = page(60, |page| page.quoted(true, &line));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| width(line) <= 60), "{text}");
+        assert!(
+            lines.first().unwrap().starts_with("   ▶      xxx"),
+            "{text}"
+        );
+        assert!(lines.last().unwrap().ends_with("x\\u{1b}"), "{text}");
+        assert_eq!(text.matches('▶').count(), 1);
+    }
+
+    #[test]
+    fn a_line_of_nothing_but_indent_ends() {
+        let line = format!("{}x", " ".repeat(500));
+        let text = page(60, |page| page.quoted(false, &line));
+        assert!(text.trim_end().ends_with('x'), "{text}");
+    }
+
+    #[test]
+    fn an_item_runs_on_under_its_text_and_what_is_copied_is_never_broken() {
+        let long = "word ".repeat(30);
+        let text = page(60, |page| page.item(2, "1. ", &long));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines.len() > 2
+                && lines
+                    .iter()
+                    .all(|line| line.starts_with("     ") || line.starts_with("  1. word"))
+        );
+        let text = page(60, |page| page.verbatim(2, &long.replace(' ', "-")));
+        assert_eq!(text.lines().count(), 1);
     }
 }
