@@ -122,7 +122,15 @@ pub fn access_changes(
 }
 
 /// On which queues a right is held, in common numbers: for each way in which it holds, the queues.
-type Held = BTreeMap<Option<Vec<String>>, QueueSet>;
+type Held = BTreeMap<Holds, QueueSet>;
+
+/// How a right holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Holds {
+    Always,
+    /// Under these conditions.
+    When(Vec<String>),
+}
 
 /// One reading with its queues in common numbers.
 struct Side<'a> {
@@ -293,14 +301,14 @@ fn carried(access: &Access<'_>) -> HashMap<Entity, BTreeSet<String>> {
         .collect()
 }
 
-/// How a right holds: none when it does not, no conditions when always. What only an unreadable policy could give does not.
-fn way(when: &Formula) -> Option<Option<Vec<String>>> {
+/// How a right holds; none when it does not. What only an unreadable policy could give does not.
+fn way(when: &Formula) -> Option<Holds> {
     if !when.rests_on_what_was_read() {
         return None;
     }
     Some(match Certainty::of(when) {
-        Certainty::Allowed => None,
-        Certainty::Conditional => Some(when.conditions()),
+        Certainty::Allowed => Holds::Always,
+        Certainty::Conditional => Holds::When(when.conditions()),
     })
 }
 
@@ -313,13 +321,13 @@ fn turns(before: &Held, after: &Held) -> Vec<(Turn, QueueSet)> {
         held.values()
             .fold(QueueSet::new(), |all, queues| all | queues)
     };
-    let always = |held: &Held| held.get(&None).cloned().unwrap_or_default();
+    let always = |held: &Held| held.get(&Holds::Always).cloned().unwrap_or_default();
     let (any_before, any_after) = (all(before), all(after));
     let (sure_before, sure_after) = (always(before), always(after));
     let (open_before, open_after) = (&any_before - &sure_before, &any_after - &sure_after);
     let mut other = &open_before & &open_after;
     for (way, queues) in before {
-        if way.is_some()
+        if *way != Holds::Always
             && let Some(same) = after.get(way)
         {
             other -= queues & same;
@@ -448,7 +456,7 @@ impl Question<'_> {
         side: &Side<'_>,
         carriers: &BTreeSet<Entity>,
     ) -> bool {
-        let carries = |group: &Entity| {
+        let gives = |group: &Entity| {
             let policies = side.carried.get(group);
             policies.is_some_and(|policies| policies.contains(&*proof.policy))
         };
@@ -463,10 +471,10 @@ impl Question<'_> {
                     && (carriers.contains(from) || from == self.queue)
             }
             AccountChange::Joined { user, group } => {
-                is_gain && user == self.principal && carries(group)
+                is_gain && user == self.principal && gives(group)
             }
             AccountChange::Left { user, group } => {
-                !is_gain && user == self.principal && carries(group)
+                !is_gain && user == self.principal && gives(group)
             }
             AccountChange::Statement {
                 policy,

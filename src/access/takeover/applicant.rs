@@ -4,15 +4,16 @@
 //! the caller puts into a request as it likes stands in nobody's way; where it calls from is a condition, and says nothing of
 //! where that which it starts will call from.
 
-use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::super::Access;
 use super::super::assume::StepProof;
 use super::super::choices::without_choices;
 use super::super::context::{Caller, RequestContext, Target};
 use super::super::control::ControlsAbout;
-use super::super::decide::{Candidates, Layers, Matched, decide};
+use super::super::decide::{Candidates, Layers, Matched, when_allowed};
 use super::super::iam_request::{controls_about, of_controls};
 use super::super::principal::Principal;
 use super::super::sides::Own;
@@ -35,7 +36,12 @@ pub(super) struct Applicant<'s> {
     pub(super) principal: &'s Principal<'s>,
     actions: &'s [Action],
     says: Vec<OnceCell<Says<'s>>>,
+    /// The names that matter for a thing of a way, once they were asked for: they are the same at every place.
+    names: RefCell<Names>,
 }
+
+/// Names by plan and thing.
+type Names = HashMap<(*const Plan, u8), Rc<BTreeSet<String>>>;
 
 /// The statements about one action.
 struct Says<'s> {
@@ -80,6 +86,7 @@ impl<'s> Applicant<'s> {
             principal,
             actions,
             says: actions.iter().map(|_| OnceCell::new()).collect(),
+            names: RefCell::default(),
         }
     }
 
@@ -129,7 +136,7 @@ impl<'s> Applicant<'s> {
         plan: &Plan,
         caller: Caller<'_>,
         role: &Principal<'_>,
-        record: &mut dyn FnMut(Matched<'_>),
+        record: Option<&mut dyn FnMut(Matched<'_>)>,
     ) -> Formula {
         let Some(service) = plan.way.passes_to() else {
             return Formula::Always;
@@ -235,11 +242,12 @@ impl<'s> Applicant<'s> {
                 .collect();
             let mut when = Formula::Never;
             let mut about: Option<Vec<About>> = None;
-            for name in self.names(&of_thing) {
+            let names = self.names_once((std::ptr::from_ref(plan), thing), &of_thing);
+            for name in &*names {
                 let mut together = Formula::Always;
                 let mut tried = Vec::new();
                 for (number, need, action) in &of_thing {
-                    let Some(resource) = self.fill(need.on, place, &name) else {
+                    let Some(resource) = self.fill(need.on, place, name) else {
                         together = Formula::Never;
                         break;
                     };
@@ -249,7 +257,7 @@ impl<'s> Applicant<'s> {
                         region: place.region.to_owned(),
                         name: name.clone(),
                     };
-                    let when = self.when(plan, (need, *action), caller, place, &one, &mut |_| ());
+                    let when = self.when(plan, (need, *action), caller, place, &one, None);
                     together = together.and(when);
                     tried.push(one);
                     if together.is_never() {
@@ -281,7 +289,7 @@ impl<'s> Applicant<'s> {
         caller: Caller<'_>,
         place: Place<'_>,
         About { resource, name, .. }: &About,
-        record: &mut dyn FnMut(Matched<'_>),
+        record: Option<&mut dyn FnMut(Matched<'_>)>,
     ) -> Formula {
         let function = self.fill(FUNCTION, place, name);
         let Some(arn) = Arn::parse(resource)
@@ -336,7 +344,7 @@ impl<'s> Applicant<'s> {
             passed_to: None,
             function: None,
         };
-        self.ask(action, thing.as_str(), &keys, &mut |_| ())
+        self.ask(action, thing.as_str(), &keys, None)
     }
 
     /// The statements that have a part in one action of a way.
@@ -364,9 +372,9 @@ impl<'s> Applicant<'s> {
             caller,
             place,
             about,
-            &mut |matched| {
+            Some(&mut |matched| {
                 proofs.push(StepProof::of(&matched));
-            },
+            }),
         );
         StepProof::once_each(proofs)
     }
@@ -393,7 +401,7 @@ impl<'s> Applicant<'s> {
         action: usize,
         resource: &str,
         keys: &CallKeys<'_>,
-        record: &mut dyn FnMut(Matched<'_>),
+        record: Option<&mut dyn FnMut(Matched<'_>)>,
     ) -> Formula {
         let (Some(says), Some(Action { lower, .. })) =
             (self.says(action), self.actions.get(action))
@@ -418,9 +426,16 @@ impl<'s> Applicant<'s> {
             rcps: &[],
             endpoint: None,
         };
-        decide(&request, self.principal.arn.account(), &layers, record)
-            .verdict
-            .formula()
+        let account = self.principal.arn.account();
+        match record {
+            Some(record) => when_allowed(
+                &request,
+                account,
+                &layers,
+                Some(&mut |matched| record(matched)),
+            ),
+            None => when_allowed(&request, account, &layers, None),
+        }
     }
 
     /// What stands for a resource of a way at a place; none where it has no such part.
@@ -446,6 +461,19 @@ impl<'s> Applicant<'s> {
             filled = format!("{before}{name}{after}");
         }
         Some(filled)
+    }
+
+    fn names_once(
+        &self,
+        key: (*const Plan, u8),
+        of_thing: &[(usize, &Need, usize)],
+    ) -> Rc<BTreeSet<String>> {
+        if let Some(known) = self.names.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let names = Rc::new(self.names(of_thing));
+        self.names.borrow_mut().insert(key, Rc::clone(&names));
+        names
     }
 
     /// The names under which a thing may be allowed: those that statements could mean, and any other.

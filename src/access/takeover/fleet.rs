@@ -34,6 +34,7 @@ impl<'a> TakeoverFinder<'a> {
         plan: &Plan,
         caller: Caller<'_>,
         kind: Kind,
+        wanted: &Numbers,
     ) -> Vec<(Numbers, Formula)> {
         let Some(fleet) = self.fleets.get(&kind) else {
             return Vec::new();
@@ -67,6 +68,9 @@ impl<'a> TakeoverFinder<'a> {
             else {
                 continue;
             };
+            if fleet.roles(&part).is_disjoint(wanted) {
+                continue;
+            }
             let Call { when, .. } = applicant.call(plan, caller, place_of(arn));
             if !when.is_satisfiable() {
                 continue;

@@ -210,18 +210,25 @@ impl<'a> TakeoverFinder<'a> {
             }
             for (number, caller) in applicant.callers().into_iter().enumerate() {
                 let ways = match plan.way.over {
-                    Over::Running(kind) => self.over_running(&applicant, plan, caller, kind),
+                    Over::Running(kind) => {
+                        self.over_running(&applicant, plan, caller, kind, &wanted)
+                    }
                     Over::User => self.over_users(&applicant, plan, caller, &wanted),
                     Over::Passed(_) | Over::InProfile => {
+                        let service = plan.way.passes_to().unwrap_or_default();
+                        let roles = passing
+                            .entry((service, number))
+                            .or_insert_with(|| self.passed(&applicant, plan, caller, service));
+                        // What it takes besides is asked only where a role that helps may be passed: under many statements it
+                        // may be called many things.
+                        if roles.iter().all(|(roles, _)| roles.is_disjoint(&wanted)) {
+                            continue;
+                        }
                         let Call { when, .. } =
                             applicant.surest_call(plan, caller, &applicant.regions(plan));
                         if !when.is_satisfiable() {
                             continue;
                         }
-                        let service = plan.way.passes_to().unwrap_or_default();
-                        let roles = passing
-                            .entry((service, number))
-                            .or_insert_with(|| self.passed(&applicant, plan, caller, service));
                         let roles = roles.iter();
                         roles
                             .map(|(roles, passes)| {
@@ -293,7 +300,7 @@ impl<'a> TakeoverFinder<'a> {
                 let Some(role) = self.first(&part) else {
                     continue;
                 };
-                let when = applicant.when_passing(plan, caller, role, &mut |_| ());
+                let when = applicant.when_passing(plan, caller, role, None);
                 let when = when.and(trusts.clone());
                 if when.is_satisfiable() {
                     found.push((part, when));

@@ -68,9 +68,14 @@ impl TakeoverFinder<'_> {
         let mut passes = Formula::Always;
         if plan.way.passes_to().is_some() {
             let mut proofs = Vec::new();
-            passes = applicant.when_passing(plan, caller, role, &mut |matched| {
-                proofs.push(StepProof::of(&matched));
-            });
+            passes = applicant.when_passing(
+                plan,
+                caller,
+                role,
+                Some(&mut |matched| {
+                    proofs.push(StepProof::of(&matched));
+                }),
+            );
             steps.push(TakeoverStep {
                 action: PASS_ROLE,
                 resource: role.arn.shared(),
