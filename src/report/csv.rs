@@ -47,13 +47,14 @@ const COLUMNS: [&str; 29] = [
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
     rows.write_record(COLUMNS).map_err(into_io)?;
+    let complete = if report.complete() { "true" } else { "false" };
     for finding in &report.findings {
         if finding.resources.is_empty() {
-            let row = row(report, finding, None);
+            let row = row(report, finding, None, complete);
             rows.write_record(&row).map_err(into_io)?;
         }
         for resource in &finding.resources {
-            let row = row(report, finding, Some(resource));
+            let row = row(report, finding, Some(resource), complete);
             rows.write_record(&row).map_err(into_io)?;
         }
     }
@@ -72,6 +73,7 @@ fn row(
     report: &Report,
     finding: &Triaged,
     resource: Option<&ResourceRef>,
+    complete: &str,
 ) -> [String; COLUMNS.len()] {
     let principals: Vec<&str> = finding
         .principals
@@ -115,7 +117,7 @@ fn row(
         &report
             .scanned_at(&finding.account)
             .map_or_else(String::new, json::time),
-        if report.complete() { "true" } else { "false" },
+        complete,
     ]
     .map(cell)
 }

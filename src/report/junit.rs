@@ -16,8 +16,8 @@ use crate::account::{Gap, GapEffect};
 use crate::rules::RULES;
 use crate::triage::{Status, Triaged};
 
-/// Resources that a failure lists; more are counted.
-const MOST_RESOURCES: usize = 20;
+/// Principals and resources that a failure lists; more are counted.
+const MOST_LISTED: usize = 20;
 
 /// What a case of the tests came to.
 enum Outcome<'a> {
@@ -251,10 +251,17 @@ fn facts(finding: &Triaged) -> String {
     for condition in &finding.conditions {
         say("if", condition);
     }
-    for resource in finding.resources.iter().take(MOST_RESOURCES) {
+    for holder in finding.principals.iter().take(MOST_LISTED) {
+        say("held by", &holder.entity.arn);
+    }
+    let more = finding.principals.len().saturating_sub(MOST_LISTED);
+    if more > 0 {
+        say("holders besides", &more.to_string());
+    }
+    for resource in finding.resources.iter().take(MOST_LISTED) {
         say(resource.entity.kind.as_str(), &resource.entity.arn);
     }
-    let unlisted = finding.resources.len().saturating_sub(MOST_RESOURCES) as u64;
+    let unlisted = finding.resources.len().saturating_sub(MOST_LISTED) as u64;
     let more = unlisted.saturating_add(finding.more_resources);
     if more > 0 {
         say("resources besides", &more.to_string());

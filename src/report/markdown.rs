@@ -120,10 +120,7 @@ fn numbers(report: &Report, open: &[&Triaged], out: &mut dyn Write) -> io::Resul
             of_aws,
             format!("{} that only AWS can act on", many(of_aws, "finding")),
         ),
-        (
-            off,
-            many(off, "rule switched off").replace("rule switched offs", "rules switched off"),
-        ),
+        (off, format!("{} switched off", many(off, "rule"))),
     ];
     let left_out: Vec<String> = left_out
         .into_iter()

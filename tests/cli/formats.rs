@@ -133,7 +133,7 @@ impl Written {
         reader.deserialize().collect::<Result<_, _>>().unwrap()
     }
 
-    /// The cases of JUnit: class, name and outcome.
+    /// The test cases: class, name and outcome.
     fn cases(&self) -> Vec<(String, String, String)> {
         let document = parse(&self.junit).unwrap();
         let schema = parse(include_str!("../../src/report/junit/junit-10.xsd")).unwrap();

@@ -260,20 +260,24 @@ fn accounts_have_suites_of_their_own() {
 }
 
 #[test]
-fn a_failure_lists_some_resources_and_counts_the_others() {
+fn a_failure_lists_some_of_each_and_counts_the_others() {
     let mut report = report();
     let wide = &mut report.findings[0].finding;
     let one = wide.resources[0].clone();
-    wide.resources = vec![one; MOST_RESOURCES + 2];
+    wide.resources = vec![one; MOST_LISTED + 2];
     wide.more_resources = 5;
+    let holder = wide.principals[0].clone();
+    wide.principals = vec![holder; MOST_LISTED + 3];
     let seen = seen(&report);
     let text = &seen
         .iter()
         .find(|one| one.class == "public-queue")
         .unwrap()
         .text;
-    assert_eq!(text.matches("\nqueue: ").count(), MOST_RESOURCES);
+    assert_eq!(text.matches("\nqueue: ").count(), MOST_LISTED);
     assert!(text.contains("\nresources besides: 7\n"));
+    assert_eq!(text.matches("\nheld by: ").count(), MOST_LISTED);
+    assert!(text.contains("\nholders besides: 3\n"));
 }
 
 #[test]
