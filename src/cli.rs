@@ -287,7 +287,8 @@ fn skip_help() -> String {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Format (table, json), with a path to write to a file; repeatable [default: table]
+    /// Format (table, json, jsonl, csv, junit, markdown), with a path to write to a file; repeatable
+    /// [default: table]
     #[arg(short, long = "format", value_name = "FORMAT[=PATH]")]
     pub formats: Vec<String>,
     /// Least severity (critical, high, medium, low, info) that makes the exit code 1

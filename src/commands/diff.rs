@@ -14,12 +14,12 @@ use crate::audit;
 use crate::cli::DiffArgs;
 use crate::config::{Output, Settings, Verbosity};
 use crate::finding::Severity;
-use crate::report::{self, AccountsDifference, Difference, Format, Style};
+use crate::report::{self, AccountsDifference, AnswerFormat, Difference, Format, Style};
 use crate::rules;
 use crate::triage::{Baseline, access_changes, changes};
 
 pub(super) fn run(args: &DiffArgs, settings: &Settings) -> Result<Outcome> {
-    let output: Output = args.format.parse()?;
+    let output: Output<AnswerFormat> = args.format.parse()?;
     let fail_on: Severity = match &args.fail_on {
         Some(word) => word.parse()?,
         None => settings.fail_on(),

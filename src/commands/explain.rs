@@ -15,11 +15,11 @@ use crate::explain::explain;
 use crate::finding::Finding;
 use crate::graph::Graph;
 use crate::remedy::Ground;
-use crate::report::Style;
+use crate::report::{AnswerFormat, Style};
 use crate::triage::{Baseline, Known, PolicyTexts};
 
 pub(super) fn run(args: ExplainArgs, settings: &Settings) -> Result<Outcome> {
-    let output = args.format.parse::<Output>()?;
+    let output = args.format.parse::<Output<AnswerFormat>>()?;
     let verbosity: Verbosity = args.verbosity.into();
     let source = if args.demo {
         None

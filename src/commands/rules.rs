@@ -9,13 +9,13 @@ use super::Outcome;
 use crate::cli::RulesArgs;
 use crate::config::Output;
 use crate::nearest::nearest_first;
-use crate::report::{Format, write_json};
+use crate::report::{AnswerFormat, write_json};
 use crate::rules::{RULES, Rule};
 
 const SCHEMA: &str = "patscan.rules/v1";
 
 pub(super) fn run(args: &RulesArgs) -> Result<Outcome> {
-    let output: Output = args.format.parse()?;
+    let output: Output<AnswerFormat> = args.format.parse()?;
     let file = output.path.as_deref().map(super::open_file).transpose()?;
     let rules: Vec<&Rule> = match &args.rule {
         None => RULES.iter().collect(),
@@ -23,9 +23,9 @@ pub(super) fn run(args: &RulesArgs) -> Result<Outcome> {
     };
     let mut text = Vec::new();
     match (output.format, args.rule.is_some()) {
-        (Format::Json, _) => write_json(&Catalogue::of(&rules)?, &mut text)?,
-        (Format::Table, true) => text.extend(rules.iter().flat_map(|rule| rule.page.bytes())),
-        (Format::Table, false) => text.extend(list(&rules).bytes()),
+        (AnswerFormat::Json, _) => write_json(&Catalogue::of(&rules)?, &mut text)?,
+        (AnswerFormat::Table, true) => text.extend(rules.iter().flat_map(|rule| rule.page.bytes())),
+        (AnswerFormat::Table, false) => text.extend(list(&rules).bytes()),
     }
     match (file, output.path) {
         (Some(mut file), Some(path)) => std::io::Write::write_all(file.file(), &text)

@@ -12,11 +12,11 @@ use crate::cli::WhoCanArgs;
 use crate::config::{Output, Settings, Source, Verbosity};
 use crate::entity::{Entity, Kind};
 use crate::nearest::nearest_first;
-use crate::report::{Deed, Style, WhoCan};
+use crate::report::{AnswerFormat, Deed, Style, WhoCan};
 
 pub(super) fn run(args: WhoCanArgs, settings: &Settings) -> Result<Outcome> {
     let deed = deed(&args.capability, &args.queue)?;
-    let output = args.format.parse::<Output>()?;
+    let output = args.format.parse::<Output<AnswerFormat>>()?;
     let verbosity: Verbosity = args.verbosity.into();
     let source = Source::resolve(args.source, settings)?;
     source.keeps_apart_from(output.path.as_deref())?;

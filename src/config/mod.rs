@@ -17,7 +17,7 @@ use crate::arn::AccountId;
 use crate::cli::{OutputArgs, SourceArgs, VerbosityArgs};
 use crate::collect::{AssumeRole, Options, UnknownService};
 use crate::finding::{Severity, UnknownSeverity};
-use crate::report::{Format, UnknownFormat};
+use crate::report::{Format, UnknownAnswerFormat, UnknownFormat};
 use crate::rules;
 use crate::toml_file::TomlFileError;
 use crate::triage::{Audience, Baseline, Known, UnknownAudience, read_waivers};
@@ -28,6 +28,9 @@ pub enum ConfigError {
     /// A format that does not exist.
     #[error(transparent)]
     Format(#[from] UnknownFormat),
+    /// A format that an answer does not have.
+    #[error(transparent)]
+    AnswerFormat(#[from] UnknownAnswerFormat),
     /// A format with `=` and nothing behind it.
     #[error("`{0}` names no file; write `-f FORMAT=PATH`, or `-f FORMAT` for standard output")]
     EmptyPath(String),
@@ -176,9 +179,9 @@ pub enum Source {
 
 /// One format and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct Output<F = Format> {
     /// The format.
-    pub format: Format,
+    pub format: F,
     /// The file; standard output when none.
     pub path: Option<PathBuf>,
 }
@@ -410,7 +413,10 @@ impl Reporting {
     }
 }
 
-impl FromStr for Output {
+impl<F: FromStr> FromStr for Output<F>
+where
+    ConfigError: From<F::Err>,
+{
     type Err = ConfigError;
 
     /// Reads `FORMAT` or `FORMAT=PATH`.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::json::write_value;
 use super::table::write_difference;
-use super::{Format, Style};
+use super::{AnswerFormat, Style};
 use crate::triage::{AccessChange, AccountChange, FindingsDifference, OldFinding, Scope};
 
 const SCHEMA: &str = "patscan.diff/v1";
@@ -57,11 +57,11 @@ impl Difference {
     ///
     /// # Errors
     /// Those of the writer, unchanged.
-    pub fn write(&self, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(&self, format: AnswerFormat, style: Style, out: &mut dyn Write) -> io::Result<()> {
         let mut out = BufWriter::new(out);
         match format {
-            Format::Table => write_difference(self, style, &mut out)?,
-            Format::Json => write_value(&View::of(self), &mut out)?,
+            AnswerFormat::Table => write_difference(self, style, &mut out)?,
+            AnswerFormat::Json => write_value(&View::of(self), &mut out)?,
         }
         out.flush()
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use super::json::{self, CoverageView, FindingView};
-use super::{Format, Style, table};
+use super::{AnswerFormat, Style, table};
 use crate::explain::{Age, Explanation, Gives, Quote};
 use crate::policy::Json;
 use crate::remedy::{Proof, Remedy};
@@ -106,11 +106,11 @@ impl Explanation {
     ///
     /// # Errors
     /// Those of the writer, unchanged.
-    pub fn write(&self, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(&self, format: AnswerFormat, style: Style, out: &mut dyn Write) -> io::Result<()> {
         let mut out = BufWriter::new(out);
         match format {
-            Format::Table => table::write_explanation(self, style, &mut out)?,
-            Format::Json => json::write_value(&self.view(), &mut out)?,
+            AnswerFormat::Table => table::write_explanation(self, style, &mut out)?,
+            AnswerFormat::Json => json::write_value(&self.view(), &mut out)?,
         }
         out.flush()
     }
@@ -222,7 +222,7 @@ mod tests {
 
     const DEMO: &[u8] = include_bytes!("../../fixtures/accounts/demo/snapshot.json");
 
-    fn written(age: Option<Age>, format: Format) -> String {
+    fn written(age: Option<Age>, format: AnswerFormat) -> String {
         let accounts = [account::from_slice(DEMO, Path::new("demo")).unwrap()];
         let access = Access::compute(&accounts);
         let graph = Graph::new(&access);
@@ -261,10 +261,10 @@ mod tests {
             ),
             (Some(Age::New), "new since the baseline", "\"new\": true"),
         ] {
-            assert!(written(age, Format::Table).contains(table));
-            assert!(written(age, Format::Json).contains(json));
+            assert!(written(age, AnswerFormat::Table).contains(table));
+            assert!(written(age, AnswerFormat::Json).contains(json));
         }
-        assert!(!written(None, Format::Table).contains("  age  "));
-        assert!(!written(None, Format::Json).contains("\"age\""));
+        assert!(!written(None, AnswerFormat::Table).contains("  age  "));
+        assert!(!written(None, AnswerFormat::Json).contains("\"age\""));
     }
 }

@@ -3,11 +3,16 @@
 //! A [`Report`] holds facts that were computed elsewhere, in the order in which they are printed. The formats below only
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
+mod answer;
 mod coverage;
+mod csv;
 mod diff;
 mod explain;
 mod graph;
 mod json;
+mod jsonl;
+mod junit;
+mod markdown;
 mod table;
 mod text;
 mod who_can;
@@ -27,6 +32,7 @@ use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Finding, Severity};
 use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote};
 
+pub use self::answer::{AnswerFormat, UnknownAnswerFormat};
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::diff::{AccountsDifference, Difference};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
@@ -202,6 +208,13 @@ impl Report {
         self.coverage.complete()
     }
 
+    /// When the account was scanned; none where it was not. Of several readings of one account, the last.
+    fn scanned_at(&self, id: &AccountId) -> Option<DateTime<Utc>> {
+        let mut readings = self.accounts.iter().rev();
+        let reading = readings.find(|account| account.id == *id);
+        reading.map(|account| account.scanned_at)
+    }
+
     /// How many findings there are of each severity.
     pub fn summary(&self) -> Summary {
         self.findings
@@ -250,17 +263,36 @@ pub enum Format {
     Table,
     /// For programs: `patscan.report/v1`.
     Json,
+    /// For tables in a data lake: one finding a line.
+    Jsonl,
+    /// For spreadsheets: one row a finding and resource.
+    Csv,
+    /// For the test results of a build.
+    Junit,
+    /// For a pull request or a chat.
+    Markdown,
 }
 
 impl Format {
     /// Every format, the default first.
-    pub const ALL: [Self; 2] = [Self::Table, Self::Json];
+    pub const ALL: [Self; 6] = [
+        Self::Table,
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::Junit,
+        Self::Markdown,
+    ];
 
     /// The word of the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Table => "table",
             Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
         }
     }
 }
@@ -273,8 +305,17 @@ impl fmt::Display for Format {
 
 /// A word that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no format `{0}`; choose `table` or `json`")]
+#[error("there is no format `{0}`; choose {choice}", choice = choice(&Format::ALL.map(Format::as_str)))]
 pub struct UnknownFormat(String);
+
+/// Words to choose from, as a sentence has them.
+fn choice(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
 
 impl FromStr for Format {
     type Err = UnknownFormat;
@@ -332,6 +373,10 @@ pub fn write(report: &Report, format: Format, style: Style, out: &mut dyn Write)
     match format {
         Format::Table => table::write(report, style, &mut out)?,
         Format::Json => json::write(report, &mut out)?,
+        Format::Jsonl => jsonl::write(report, &mut out)?,
+        Format::Csv => csv::write(report, &mut out)?,
+        Format::Junit => junit::write(report, &mut out)?,
+        Format::Markdown => markdown::write(report, &mut out)?,
     }
     out.flush()
 }
@@ -348,7 +393,7 @@ mod tests {
         }
         assert_eq!(
             "ya\u{1b}ml".parse::<Format>().unwrap_err().to_string(),
-            "there is no format `ya\\u{1b}ml`; choose `table` or `json`"
+            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `jsonl`, `csv`, `junit` or `markdown`"
         );
     }
 

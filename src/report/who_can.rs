@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use serde::Serialize;
 
 use super::json::{self, CoverageView};
-use super::{Coverage, Format, Style, table};
+use super::{AnswerFormat, Coverage, Style, table};
 use crate::access::{Capability, Holder};
 use crate::entity::{Certainty, Entity};
 
@@ -83,11 +83,11 @@ impl WhoCan {
     ///
     /// # Errors
     /// Those of the writer, unchanged.
-    pub fn write(&self, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(&self, format: AnswerFormat, style: Style, out: &mut dyn Write) -> io::Result<()> {
         let mut out = BufWriter::new(out);
         match format {
-            Format::Table => table::write_who_can(self, style, &mut out)?,
-            Format::Json => json::write_value(&self.view(), &mut out)?,
+            AnswerFormat::Table => table::write_who_can(self, style, &mut out)?,
+            AnswerFormat::Json => json::write_value(&self.view(), &mut out)?,
         }
         out.flush()
     }

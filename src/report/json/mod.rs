@@ -441,7 +441,7 @@ impl<'a> FindingView<'a> {
         view
     }
 
-    fn of(triaged: &'a Triaged) -> Self {
+    pub(super) fn of(triaged: &'a Triaged) -> Self {
         let finding = &triaged.finding;
         Self {
             id: &finding.id,

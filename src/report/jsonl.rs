@@ -1,0 +1,50 @@
+//! `patscan.finding/v1`: one finding a line, each with all that a table in a data lake needs to know of its scan.
+//!
+//! A line is the finding of the JSON report, in the same words, after when its account was scanned and whether everything
+//! could be read.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Report;
+use super::json::{self, FindingView};
+use crate::parallel::each_in_order;
+use crate::triage::Triaged;
+
+const SCHEMA: &str = "patscan.finding/v1";
+
+/// Findings that are made into text at a time.
+const PIECE: usize = 32;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    schema: &'static str,
+    /// Of the account that the finding is in.
+    scanned_at: Option<String>,
+    /// Whether nothing was left unread, in any account, that could hide a finding.
+    complete: bool,
+    #[serde(flatten)]
+    finding: FindingView<'a>,
+}
+
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let complete = report.complete();
+    let lines = |findings: &[Triaged]| -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        for finding in findings {
+            let line = Line {
+                schema: SCHEMA,
+                scanned_at: report.scanned_at(&finding.account).map(json::time),
+                complete,
+                finding: FindingView::of(finding),
+            };
+            json::write_line(&line, &mut text)?;
+        }
+        Ok(text)
+    };
+    each_in_order(&report.findings, PIECE, lines, |text| out.write_all(&text?))
+}
+
+#[cfg(test)]
+mod tests;
