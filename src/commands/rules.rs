@@ -23,9 +23,9 @@ pub(super) fn run(args: &RulesArgs) -> Result<Outcome> {
     };
     let mut text = Vec::new();
     match (output.format, args.rule.is_some()) {
-        (Format::Json, _) => write_json(&Catalogue::of(&rules)?, &mut text)?,
         (Format::Table, true) => text.extend(rules.iter().flat_map(|rule| rule.page.bytes())),
         (Format::Table, false) => text.extend(list(&rules).bytes()),
+        _ => write_json(&Catalogue::of(&rules)?, &mut text)?,
     }
     match (file, output.path) {
         (Some(mut file), Some(path)) => std::io::Write::write_all(file.file(), &text)

@@ -17,7 +17,7 @@ use crate::arn::AccountId;
 use crate::cli::{OutputArgs, SourceArgs, VerbosityArgs};
 use crate::collect::{AssumeRole, Options, UnknownService};
 use crate::finding::{Severity, UnknownSeverity};
-use crate::report::{Format, UnknownFormat};
+use crate::report::{Format, Ocsf, OcsfClass, UnknownFormat, UnknownOcsfClass};
 use crate::rules;
 use crate::toml_file::TomlFileError;
 use crate::triage::{Audience, Baseline, Known, UnknownAudience, read_waivers};
@@ -28,6 +28,9 @@ pub enum ConfigError {
     /// A format that does not exist.
     #[error(transparent)]
     Format(#[from] UnknownFormat),
+    /// An OCSF class that does not exist.
+    #[error(transparent)]
+    OcsfClass(#[from] UnknownOcsfClass),
     /// A format with `=` and nothing behind it.
     #[error("`{0}` names no file; write `-f FORMAT=PATH`, or `-f FORMAT` for standard output")]
     EmptyPath(String),
@@ -364,6 +367,18 @@ impl Reporting {
                 path: None,
             });
         }
+        let class: OcsfClass = match &args.ocsf_class {
+            Some(word) => word.parse()?,
+            None => {
+                let usual = usual.output.ocsf_class.as_ref();
+                usual.map_or_else(OcsfClass::default, |word| word.0)
+            }
+        };
+        for output in &mut outputs {
+            if let Format::Ocsf(how) = &mut output.format {
+                how.class = class;
+            }
+        }
         let mut places = BTreeSet::new();
         for output in &outputs {
             if !places.insert(output.path.as_deref().map(whole)) {
@@ -413,7 +428,7 @@ impl Reporting {
 impl FromStr for Output {
     type Err = ConfigError;
 
-    /// Reads `FORMAT` or `FORMAT=PATH`.
+    /// Reads `FORMAT` or `FORMAT=PATH`. In a file that is called `.jsonl`, each event of OCSF has a line of its own.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         match text.split_once('=') {
             None => Ok(Self {
@@ -421,10 +436,20 @@ impl FromStr for Output {
                 path: None,
             }),
             Some((_, "")) => Err(ConfigError::EmptyPath(text.to_owned())),
-            Some((format, path)) => Ok(Self {
-                format: format.parse()?,
-                path: Some(PathBuf::from(path)),
-            }),
+            Some((format, path)) => {
+                let path = PathBuf::from(path);
+                let lines = path
+                    .extension()
+                    .is_some_and(|extension| extension == "jsonl");
+                let format = match format.parse()? {
+                    Format::Ocsf(how) => Format::Ocsf(Ocsf { lines, ..how }),
+                    other => other,
+                };
+                Ok(Self {
+                    format,
+                    path: Some(path),
+                })
+            }
         }
     }
 }

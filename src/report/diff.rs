@@ -61,7 +61,7 @@ impl Difference {
         let mut out = BufWriter::new(out);
         match format {
             Format::Table => write_difference(self, style, &mut out)?,
-            Format::Json => write_value(&View::of(self), &mut out)?,
+            _ => write_value(&View::of(self), &mut out)?,
         }
         out.flush()
     }

@@ -110,7 +110,7 @@ impl Explanation {
         let mut out = BufWriter::new(out);
         match format {
             Format::Table => table::write_explanation(self, style, &mut out)?,
-            Format::Json => json::write_value(&self.view(), &mut out)?,
+            _ => json::write_value(&self.view(), &mut out)?,
         }
         out.flush()
     }

@@ -3,11 +3,15 @@
 //! A [`Report`] holds facts that were computed elsewhere, in the order in which they are printed. The formats below only
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
+mod asff;
 mod coverage;
 mod diff;
 mod explain;
 mod graph;
+mod interchange;
 mod json;
+mod ocsf;
+mod sarif;
 mod table;
 mod text;
 mod who_can;
@@ -30,6 +34,7 @@ use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote}
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::diff::{AccountsDifference, Difference};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
+pub use self::ocsf::{Ocsf, OcsfClass, UnknownOcsfClass};
 pub use self::text::sanitise;
 pub use self::who_can::{Deed, WhoCan};
 
@@ -250,17 +255,35 @@ pub enum Format {
     Table,
     /// For programs: `patscan.report/v1`.
     Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// For data lakes: OCSF 1.6.0.
+    Ocsf(Ocsf),
+    /// For AWS Security Hub: ASFF.
+    Asff,
 }
 
 impl Format {
     /// Every format, the default first.
-    pub const ALL: [Self; 2] = [Self::Table, Self::Json];
+    pub const ALL: [Self; 5] = [
+        Self::Table,
+        Self::Json,
+        Self::Sarif,
+        Self::Ocsf(Ocsf {
+            class: OcsfClass::Compliance,
+            lines: false,
+        }),
+        Self::Asff,
+    ];
 
     /// The word of the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Table => "table",
             Self::Json => "json",
+            Self::Sarif => "sarif",
+            Self::Ocsf(_) => "ocsf",
+            Self::Asff => "asff",
         }
     }
 }
@@ -273,7 +296,7 @@ impl fmt::Display for Format {
 
 /// A word that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no format `{0}`; choose `table` or `json`")]
+#[error("there is no format `{0}`; choose `table`, `json`, `sarif`, `ocsf` or `asff`")]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
@@ -323,17 +346,34 @@ pub(crate) fn write_json_line(
     json::write_line(value, out)
 }
 
+/// What became of a report on its way out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many findings the format has no room for: the least severe.
+    pub left_out: usize,
+}
+
 /// Writes a report, buffered and flushed. `style` matters to formats for people only.
 ///
 /// # Errors
 /// Those of the writer, unchanged, so that the caller can tell a broken pipe.
-pub fn write(report: &Report, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    report: &Report,
+    format: Format,
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<Written> {
     let mut out = BufWriter::new(out);
+    let mut written = Written::default();
     match format {
         Format::Table => table::write(report, style, &mut out)?,
         Format::Json => json::write(report, &mut out)?,
+        Format::Sarif => written = sarif::write(report, &mut out)?,
+        Format::Ocsf(how) => ocsf::write(report, how, &mut out)?,
+        Format::Asff => asff::write(report, &mut out)?,
     }
-    out.flush()
+    out.flush()?;
+    Ok(written)
 }
 
 #[cfg(test)]
@@ -348,7 +388,7 @@ mod tests {
         }
         assert_eq!(
             "ya\u{1b}ml".parse::<Format>().unwrap_err().to_string(),
-            "there is no format `ya\\u{1b}ml`; choose `table` or `json`"
+            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `sarif`, `ocsf` or `asff`"
         );
     }
 

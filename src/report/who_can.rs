@@ -87,7 +87,7 @@ impl WhoCan {
         let mut out = BufWriter::new(out);
         match format {
             Format::Table => table::write_who_can(self, style, &mut out)?,
-            Format::Json => json::write_value(&self.view(), &mut out)?,
+            _ => json::write_value(&self.view(), &mut out)?,
         }
         out.flush()
     }
