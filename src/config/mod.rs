@@ -367,16 +367,17 @@ impl Reporting {
                 path: None,
             });
         }
-        let class: OcsfClass = match &args.ocsf_class {
-            Some(word) => word.parse()?,
-            None => {
-                let usual = usual.output.ocsf_class.as_ref();
-                usual.map_or_else(OcsfClass::default, |word| word.0)
-            }
+        let class = match (&args.ocsf_class, &usual.output.ocsf_class) {
+            (Some(word), _) => word.parse()?,
+            (None, Some(word)) => word.0,
+            (None, None) => OcsfClass::default(),
         };
         for output in &mut outputs {
             if let Format::Ocsf(how) = &mut output.format {
-                how.class = class;
+                // In a file of JSON Lines each event has a line of its own.
+                let extension = output.path.as_deref().and_then(Path::extension);
+                let lines = extension.is_some_and(|extension| extension == "jsonl");
+                *how = Ocsf { class, lines };
             }
         }
         let mut places = BTreeSet::new();
@@ -428,7 +429,7 @@ impl Reporting {
 impl FromStr for Output {
     type Err = ConfigError;
 
-    /// Reads `FORMAT` or `FORMAT=PATH`. In a file that is called `.jsonl`, each event of OCSF has a line of its own.
+    /// Reads `FORMAT` or `FORMAT=PATH`.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         match text.split_once('=') {
             None => Ok(Self {
@@ -436,20 +437,10 @@ impl FromStr for Output {
                 path: None,
             }),
             Some((_, "")) => Err(ConfigError::EmptyPath(text.to_owned())),
-            Some((format, path)) => {
-                let path = PathBuf::from(path);
-                let lines = path
-                    .extension()
-                    .is_some_and(|extension| extension == "jsonl");
-                let format = match format.parse()? {
-                    Format::Ocsf(how) => Format::Ocsf(Ocsf { lines, ..how }),
-                    other => other,
-                };
-                Ok(Self {
-                    format,
-                    path: Some(path),
-                })
-            }
+            Some((format, path)) => Ok(Self {
+                format: format.parse()?,
+                path: Some(PathBuf::from(path)),
+            }),
         }
     }
 }

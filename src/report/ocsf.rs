@@ -175,8 +175,8 @@ struct Cloud<'a> {
     provider: &'static str,
     account: CloudAccount<'a>,
     region: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cloud_partition: Option<&'a str>,
+    #[serde(rename = "cloud_partition", skip_serializing_if = "Option::is_none")]
+    partition: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -524,7 +524,7 @@ impl<'a> Events<'a> {
                 r#type: "AWS Account",
             },
             region: known.region,
-            cloud_partition: account.map(|account| account.partition.as_str()),
+            partition: account.map(|account| account.partition.as_str()),
         }
     }
 

@@ -172,8 +172,10 @@ struct SarifResult<'a> {
 struct Location<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<usize>,
-    physical_location: PhysicalLocation,
-    logical_locations: [LogicalLocation<'a>; 1],
+    #[serde(rename = "physicalLocation")]
+    physical: PhysicalLocation,
+    #[serde(rename = "logicalLocations")]
+    logical: [LogicalLocation<'a>; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Text>,
 }
@@ -439,8 +441,8 @@ impl<'a> SarifResult<'a> {
                 Change::Unchanged => "unchanged",
             }),
             suppressions: some_suppressed.then(|| {
-                let waived = triaged.status == Status::Waived;
-                let waiver = triaged.waiver.as_ref().filter(|_| waived);
+                let accepted = triaged.status == Status::Waived;
+                let waiver = triaged.waiver.as_ref().filter(|_| accepted);
                 waiver.map(Suppression::of).into_iter().collect()
             }),
             provenance: triaged
@@ -484,13 +486,13 @@ impl<'a> Location<'a> {
         let parts = [account, region, service, name(arn)].map(segment);
         Self {
             id: None,
-            physical_location: PhysicalLocation {
+            physical: PhysicalLocation {
                 artifact_location: ArtifactLocation {
                     uri: format!("aws/{}.json", parts.join("/")),
                 },
                 region: Region { start_line: 1 },
             },
-            logical_locations: [LogicalLocation {
+            logical: [LogicalLocation {
                 name: name(arn),
                 fully_qualified_name: telling([arn]),
                 kind: "resource",

@@ -134,8 +134,9 @@ impl Exports {
         for result in self.results() {
             let uri = result.pointer("/locations/0/physicalLocation/artifactLocation/uri");
             let uri = uri.unwrap().as_str().unwrap();
+            let inner = uri.strip_prefix("aws/111122223333/");
             assert!(
-                uri.starts_with("aws/111122223333/") && uri.ends_with(".json"),
+                inner.and_then(|uri| uri.strip_suffix(".json")).is_some(),
                 "{uri}"
             );
             assert_eq!(uri.split('/').count(), 5, "{uri}");
@@ -194,7 +195,7 @@ fn names_that_act_on_readers_stay_text() {
     assert!(!exports.asff.is_empty());
     exports.check(&published, "hostile");
 
-    let name = "<img src=x onerror=alert(1)> [a](http://b) {0} | `c` =1+1";
+    let name = "<img src=x onerror=alert(1)> [a](b) {0} | `c` =1+1";
     let demo = std::fs::read_to_string(fixture("demo")).unwrap();
     let snapshot = written(
         &folder,
@@ -206,7 +207,7 @@ fn names_that_act_on_readers_stay_text() {
     let about = |value: &&Value| value.to_string().contains("onerror");
     let result = exports.results().iter().find(about).unwrap();
     let text = result["message"]["text"].as_str().unwrap();
-    assert!(text.contains("\\[a\\](http://b) {{0}}"), "{text}");
+    assert!(text.contains("\\[a\\](b) {{0}}"), "{text}");
     let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
     assert!(
         !uri.as_str().unwrap().contains(['<', '>', ' ', '(', '{']),
