@@ -32,7 +32,7 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
     answers(&[
         (
             &["demo", "-f", "xml"],
-            "there is no format `xml`; choose `table` or `json`",
+            "there is no format `xml`; choose `table`, `json`, `sarif`, `ocsf` or `asff`",
         ),
         (
             &["graph", "-f", "png"],
