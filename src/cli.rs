@@ -287,10 +287,13 @@ fn skip_help() -> String {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Format (table, json, jsonl, csv, junit, markdown), with a path to write to a file; repeatable
+    /// Format (table, json, jsonl, csv, junit, markdown, sarif, ocsf, asff), with a path to write to a file; repeatable
     /// [default: table]
     #[arg(short, long = "format", value_name = "FORMAT[=PATH]")]
     pub formats: Vec<String>,
+    /// What events of ocsf are: compliance (class 2003) or detection (class 2004) [default: compliance]
+    #[arg(long, value_name = "CLASS")]
+    pub ocsf_class: Option<String>,
     /// Least severity (critical, high, medium, low, info) that makes the exit code 1
     /// [default: medium]
     #[arg(long, value_name = "SEVERITY")]

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::audit;
 use crate::config::{Output, Reporting, Verbosity};
 use crate::file::PendingFile;
-use crate::report::{self, Report, Style};
+use crate::report::{self, Format, Report, Style, Written};
 use crate::triage::{Change, Known};
 
 /// Widest output when the terminal's width is not known.
@@ -34,9 +34,11 @@ impl Outputs {
             .map(Self)
     }
 
-    fn write(self, report: &Report) -> Result<()> {
+    /// Writes every report; of each format, what it had no room for.
+    fn write(self, report: &Report) -> Result<Vec<(Format, Written)>> {
+        let mut all = Vec::new();
         for (output, file) in self.0 {
-            match file {
+            let written = match file {
                 None => write_to_stdout(report, &output)?,
                 Some(mut file) => {
                     let written = report::write(
@@ -49,23 +51,22 @@ impl Outputs {
                         file.file(),
                     );
                     written
-                        .and_then(|()| file.commit())
-                        .map_err(|error| cannot_write(&output.path.unwrap_or_default(), &error))?;
+                        .and_then(|written| file.commit().map(|()| written))
+                        .map_err(|error| cannot_write(&output.path.unwrap_or_default(), &error))?
                 }
-            }
+            };
+            all.push((output.format, written));
         }
-        Ok(())
+        Ok(all)
     }
 }
 
-fn write_to_stdout(report: &Report, output: &Output) -> Result<()> {
+fn write_to_stdout(report: &Report, output: &Output) -> Result<Written> {
     let mut stdout = io::stdout().lock();
-    written_to_stdout(report::write(
-        report,
-        output.format,
-        terminal_style(),
-        &mut stdout,
-    ))
+    let written = report::write(report, output.format, terminal_style(), &mut stdout);
+    let left = written.as_ref().copied().unwrap_or_default();
+    written_to_stdout(written.map(|_| ()))?;
+    Ok(left)
 }
 
 /// What standard output can show.
@@ -99,9 +100,18 @@ pub(super) fn report(
     let mut report = ManuallyDrop::new(audit::report(&access, &reporting.rules, now));
     report.persona = reporting.persona;
     audit::know(&mut report, &accounts, known);
-    outputs.write(&report)?;
+    let written = outputs.write(&report)?;
     let outcome = outcome(&report, reporting);
     if reporting.verbosity >= Verbosity::Normal {
+        for (format, left_out) in written.iter().map(|(format, all)| (format, all.left_out)) {
+            if left_out > 0 {
+                let noun = if left_out == 1 { "finding" } else { "findings" };
+                explain(&format!(
+                    "{format}: the {left_out} least severe {noun} are left out, for which the format has no room; -f json has \
+                     all of them"
+                ));
+            }
+        }
         for note in report.waiver_notes.iter().flatten() {
             explain(&format!("waiver {}: {}", note.number, note.text));
         }

@@ -19,7 +19,7 @@ pub(super) struct Environment {
 
 const PREFIX: &str = "PATSCAN_";
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "PATSCAN_ASSUME_ROLE",
     "PATSCAN_BASELINE",
     "PATSCAN_CONFIG",
@@ -28,6 +28,7 @@ const NAMES: [&str; 14] = [
     "PATSCAN_EXTERNAL_ID",
     "PATSCAN_FAIL_ON",
     "PATSCAN_FORMAT",
+    "PATSCAN_OCSF_CLASS",
     "PATSCAN_PERSONA",
     "PATSCAN_PROFILE",
     "PATSCAN_REGION",
@@ -78,6 +79,7 @@ impl Environment {
             "PATSCAN_EXTERNAL_ID" => source.external_id = Some(value),
             "PATSCAN_FORMAT" => output.formats = Some(words(&value)?),
             "PATSCAN_FAIL_ON" => output.fail_on = words(&value)?.pop(),
+            "PATSCAN_OCSF_CLASS" => output.ocsf_class = words(&value)?.pop(),
             "PATSCAN_PERSONA" => output.persona = words(&value)?.pop(),
             "PATSCAN_BASELINE" => self.values.baseline = Some(value.into()),
             "PATSCAN_WAIVERS" => self.values.waivers.file = Some(value.into()),

@@ -19,7 +19,7 @@ use crate::arn::AccountId;
 use crate::collect::Skippable;
 use crate::finding::Severity;
 use crate::policy::Glob;
-use crate::report::Format;
+use crate::report::{Format, OcsfClass};
 use crate::rules::{Choice, NamePattern, NamedKind, Names, NamesError, RULES};
 use crate::toml_file::{self, TomlFileError};
 use crate::triage::Audience;
@@ -80,6 +80,8 @@ pub struct OutputSection {
     pub fail_on: Option<Word<Severity>>,
     /// For whom the report is: `team` leaves out what only AWS can act on.
     pub persona: Option<Word<Audience>>,
+    /// What an event of `ocsf` is: `compliance`, a Compliance Finding, or `detection`, a Detection Finding.
+    pub ocsf_class: Option<Word<OcsfClass>>,
 }
 
 /// `[waivers]`: where accepted findings stand, and what a waiver needs.
@@ -220,6 +222,14 @@ impl Worded for Audience {
     }
 }
 
+impl Worded for OcsfClass {
+    const NAME: &'static str = "OcsfClass";
+
+    fn words() -> Schema {
+        json_schema!({"type": "string", "enum": Self::ALL.map(Self::as_str)})
+    }
+}
+
 impl Worded for AccountId {
     const NAME: &'static str = "AccountId";
 
@@ -329,6 +339,7 @@ impl ConfigFile {
                 formats: self.output.formats.or(below.output.formats),
                 fail_on: self.output.fail_on.or(below.output.fail_on),
                 persona: self.output.persona.or(below.output.persona),
+                ocsf_class: self.output.ocsf_class.or(below.output.ocsf_class),
             },
             baseline: self.baseline.or(below.baseline),
             waivers: WaiversSection {

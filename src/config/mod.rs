@@ -17,7 +17,9 @@ use crate::arn::AccountId;
 use crate::cli::{OutputArgs, SourceArgs, VerbosityArgs};
 use crate::collect::{AssumeRole, Options, UnknownService};
 use crate::finding::{Severity, UnknownSeverity};
-use crate::report::{Format, UnknownAnswerFormat, UnknownFormat};
+use crate::report::{
+    Format, Ocsf, OcsfClass, UnknownAnswerFormat, UnknownFormat, UnknownOcsfClass,
+};
 use crate::rules;
 use crate::toml_file::TomlFileError;
 use crate::triage::{Audience, Baseline, Known, UnknownAudience, read_waivers};
@@ -31,6 +33,9 @@ pub enum ConfigError {
     /// A format that an answer does not have.
     #[error(transparent)]
     AnswerFormat(#[from] UnknownAnswerFormat),
+    /// An OCSF class that does not exist.
+    #[error(transparent)]
+    OcsfClass(#[from] UnknownOcsfClass),
     /// A format with `=` and nothing behind it.
     #[error("`{0}` names no file; write `-f FORMAT=PATH`, or `-f FORMAT` for standard output")]
     EmptyPath(String),
@@ -366,6 +371,19 @@ impl Reporting {
                 format: Format::Table,
                 path: None,
             });
+        }
+        let class = match (&args.ocsf_class, &usual.output.ocsf_class) {
+            (Some(word), _) => word.parse()?,
+            (None, Some(word)) => word.0,
+            (None, None) => OcsfClass::default(),
+        };
+        for output in &mut outputs {
+            if let Format::Ocsf(how) = &mut output.format {
+                // In a file of JSON Lines each event has a line of its own.
+                let extension = output.path.as_deref().and_then(Path::extension);
+                let lines = extension.is_some_and(|extension| extension == "jsonl");
+                *how = Ocsf { class, lines };
+            }
         }
         let mut places = BTreeSet::new();
         for output in &outputs {

@@ -4,15 +4,19 @@
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
 mod answer;
+mod asff;
 mod coverage;
 mod csv;
 mod diff;
 mod explain;
 mod graph;
+mod interchange;
 mod json;
 mod jsonl;
 mod junit;
 mod markdown;
+mod ocsf;
+mod sarif;
 mod table;
 mod text;
 mod who_can;
@@ -36,6 +40,7 @@ pub use self::answer::{AnswerFormat, UnknownAnswerFormat};
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::diff::{AccountsDifference, Difference};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
+pub use self::ocsf::{Ocsf, OcsfClass, UnknownOcsfClass};
 pub use self::text::sanitise;
 pub use self::who_can::{Deed, WhoCan};
 
@@ -271,17 +276,29 @@ pub enum Format {
     Junit,
     /// For a pull request or a chat.
     Markdown,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// For data lakes: OCSF 1.6.0.
+    Ocsf(Ocsf),
+    /// For AWS Security Hub: ASFF.
+    Asff,
 }
 
 impl Format {
     /// Every format, the default first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Table,
         Self::Json,
         Self::Jsonl,
         Self::Csv,
         Self::Junit,
         Self::Markdown,
+        Self::Sarif,
+        Self::Ocsf(Ocsf {
+            class: OcsfClass::Compliance,
+            lines: false,
+        }),
+        Self::Asff,
     ];
 
     /// The word of the command line.
@@ -293,6 +310,9 @@ impl Format {
             Self::Csv => "csv",
             Self::Junit => "junit",
             Self::Markdown => "markdown",
+            Self::Sarif => "sarif",
+            Self::Ocsf(_) => "ocsf",
+            Self::Asff => "asff",
         }
     }
 }
@@ -364,12 +384,25 @@ pub(crate) fn write_json_line(
     json::write_line(value, out)
 }
 
+/// What became of a report on its way out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many findings the format has no room for: the least severe.
+    pub left_out: usize,
+}
+
 /// Writes a report, buffered and flushed. `style` matters to formats for people only.
 ///
 /// # Errors
 /// Those of the writer, unchanged, so that the caller can tell a broken pipe.
-pub fn write(report: &Report, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    report: &Report,
+    format: Format,
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<Written> {
     let mut out = BufWriter::new(out);
+    let mut written = Written::default();
     match format {
         Format::Table => table::write(report, style, &mut out)?,
         Format::Json => json::write(report, &mut out)?,
@@ -377,8 +410,12 @@ pub fn write(report: &Report, format: Format, style: Style, out: &mut dyn Write)
         Format::Csv => csv::write(report, &mut out)?,
         Format::Junit => junit::write(report, &mut out)?,
         Format::Markdown => markdown::write(report, &mut out)?,
+        Format::Sarif => written = sarif::write(report, &mut out)?,
+        Format::Ocsf(how) => ocsf::write(report, how, &mut out)?,
+        Format::Asff => asff::write(report, &mut out)?,
     }
-    out.flush()
+    out.flush()?;
+    Ok(written)
 }
 
 #[cfg(test)]
@@ -393,7 +430,7 @@ mod tests {
         }
         assert_eq!(
             "ya\u{1b}ml".parse::<Format>().unwrap_err().to_string(),
-            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `jsonl`, `csv`, `junit` or `markdown`"
+            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `jsonl`, `csv`, `junit`, `markdown`, `sarif`, `ocsf` or `asff`"
         );
     }
 

@@ -102,7 +102,8 @@ pub struct OldFinding {
     verdict: String,
     conditions: Vec<String>,
     fingerprint: Option<String>,
-    first_seen: Option<String>,
+    /// When it was first seen, as the report says; none in a report without a baseline of its own.
+    pub first_seen: Option<String>,
 }
 
 /// A thing of an earlier report.

@@ -8,6 +8,7 @@ pub(crate) mod contract;
 mod diff;
 mod exit_codes;
 mod explain;
+mod exports;
 mod formats;
 mod graph;
 mod hostile;

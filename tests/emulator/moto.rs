@@ -1,6 +1,6 @@
 //! The moto emulator (`moto_server`): an inventory with state, which enforces nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::server::{Server, programs, script};
@@ -32,8 +32,18 @@ impl Moto {
     /// Runs a Python script of `tests/emulator` against the emulator; boto3 is at hand, the endpoint is in the environment.
     /// Returns what it prints.
     pub(crate) fn seed(&self, name: &str) -> String {
+        self.run(name, &[])
+    }
+
+    /// The same for a script that reads a file.
+    pub(crate) fn seed_from(&self, name: &str, file: &Path) -> String {
+        self.run(name, &[file])
+    }
+
+    fn run(&self, name: &str, files: &[&Path]) -> String {
         let output = Command::new(self.bin.join("python"))
             .arg(script(name))
+            .args(files)
             .env_clear()
             .envs([
                 ("AWS_ENDPOINT_URL", self.url().as_str()),

@@ -1,0 +1,520 @@
+//! ASFF (2018-10-08), the findings of AWS Security Hub: an array as `BatchImportFindings` takes it, 100 at a time.
+//!
+//! Whoever reads the findings decides about note, workflow and verification; they are never written. So an accepted finding says
+//! so in its product fields only. What is gone is archived, which a baseline tells only of what this run would have found again.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::Report;
+use super::interchange::{Pages, cut, moment, partition, region, scanned_at, telling, things};
+use super::json::{time, write_value};
+use crate::finding::{Certainty, Kind, Severity};
+use crate::triage::{OldFinding, Triaged};
+
+const SCHEMA_VERSION: &str = "2018-10-08";
+const TYPES: [&str; 1] = ["Software and Configuration Checks/AWS Security Best Practices"];
+
+const MOST_RESOURCES: usize = 32;
+const MOST_REQUIREMENTS: usize = 32;
+const LONGEST_ID: usize = 512;
+const LONGEST_TITLE: usize = 256;
+const LONGEST_DESCRIPTION: usize = 1024;
+const LONGEST_ADVICE: usize = 512;
+const LONGEST_FIELD: usize = 2048;
+
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let export = Export {
+        report,
+        pages: Pages::read(),
+    };
+    let gone = report.since.iter().flat_map(|since| &since.gone);
+    let found = report.findings.iter().map(|finding| export.found(finding));
+    let all: Vec<_> = found.chain(gone.map(|one| export.gone(one))).collect();
+    write_value(&all, out)?;
+    Ok(())
+}
+
+struct Export<'a> {
+    report: &'a Report,
+    pages: Pages,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AsffFinding {
+    schema_version: &'static str,
+    id: String,
+    product_arn: String,
+    product_name: &'static str,
+    generator_id: String,
+    aws_account_id: String,
+    region: String,
+    types: [&'static str; 1],
+    first_observed_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_observed_at: Option<String>,
+    created_at: String,
+    updated_at: String,
+    severity: SeverityOf,
+    title: String,
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remediation: Option<Remediation>,
+    product_fields: BTreeMap<&'static str, String>,
+    resources: Vec<Resource>,
+    compliance: Compliance,
+    record_state: &'static str,
+    finding_provider_fields: ProviderFields,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SeverityOf {
+    label: &'static str,
+    original: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Remediation {
+    recommendation: Recommendation,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Recommendation {
+    text: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resource {
+    r#type: &'static str,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Compliance {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security_control_id: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_requirements: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProviderFields {
+    severity: SeverityOf,
+    types: [&'static str; 1],
+}
+
+/// What is said of a finding whether it is there or gone.
+struct Known<'a> {
+    id: &'a str,
+    rule: &'a str,
+    title: &'a str,
+    description: &'a str,
+    severity: &'a str,
+    account: &'a str,
+    region: &'a str,
+    first_seen: DateTime<Utc>,
+    last_seen: Option<DateTime<Utc>>,
+    status: &'static str,
+    record_state: &'static str,
+}
+
+impl Export<'_> {
+    fn found(&self, triaged: &Triaged) -> AsffFinding {
+        let finding = &triaged.finding;
+        let account = finding.account.as_str();
+        let scanned = scanned_at(self.report, account);
+        let first_seen = triaged.first_seen.as_deref().and_then(moment);
+        let mut exported = self.finding(&Known {
+            id: &finding.id,
+            rule: finding.rule,
+            title: &finding.title,
+            description: &finding.detail,
+            severity: finding.severity.as_str(),
+            account,
+            region: &finding.region,
+            first_seen: first_seen.unwrap_or(scanned),
+            last_seen: Some(scanned),
+            status: match finding.certainty {
+                Certainty::Allowed => "FAILED",
+                // Whether the conditions hold is not known.
+                Certainty::Conditional => "WARNING",
+            },
+            record_state: "ACTIVE",
+        });
+        let things = things(finding);
+        let more = things.len().saturating_sub(MOST_RESOURCES) as u64 + finding.more_resources;
+        let named = things.iter().take(MOST_RESOURCES);
+        exported.resources = named
+            .map(|(_, entity)| Resource::of(&entity.arn, resource_type(entity.kind), account))
+            .collect();
+        exported.remediation = Some(Remediation {
+            recommendation: Recommendation {
+                text: cut(telling([finding.remedy.as_str()]), LONGEST_ADVICE).into_owned(),
+            },
+        });
+        let fields = &mut exported.product_fields;
+        let mut field = |name, value: &str| {
+            if !value.trim().is_empty() {
+                fields.insert(name, cut(value, LONGEST_FIELD).into_owned());
+            }
+        };
+        field("patscan/verdict", finding.certainty.as_str());
+        field("patscan/conditions", &finding.conditions.join("; "));
+        field("patscan/fingerprint", &triaged.fingerprint.to_string());
+        field("patscan/audience", triaged.audience.as_str());
+        field("patscan/status", triaged.status.as_str());
+        if more > 0 {
+            field("patscan/more-resources", &more.to_string());
+        }
+        if let Some(waiver) = &triaged.waiver {
+            let waived = format!(
+                "{}, {}: {}",
+                waiver.standing.as_str(),
+                waiver.owner,
+                waiver.reason
+            );
+            field("patscan/waiver", &waived);
+        }
+        exported
+    }
+
+    fn gone(&self, finding: &OldFinding) -> AsffFinding {
+        let baseline = self.report.since.as_ref();
+        let baseline = baseline.and_then(|since| moment(&since.made_at));
+        let scanned = scanned_at(self.report, &finding.account);
+        let first_seen = finding.first_seen.as_deref().and_then(moment);
+        let mut exported = self.finding(&Known {
+            id: &finding.id,
+            rule: &finding.rule,
+            title: &finding.title,
+            description: "No longer found, though it would have been.",
+            severity: &finding.severity,
+            account: &finding.account,
+            region: &finding.region,
+            first_seen: first_seen.or(baseline).unwrap_or(scanned),
+            last_seen: baseline,
+            status: "PASSED",
+            record_state: "ARCHIVED",
+        });
+        let subject = &finding.subject;
+        exported.resources = vec![Resource::of(
+            &subject.arn,
+            old_type(&subject.kind),
+            &finding.account,
+        )];
+        exported
+    }
+
+    fn finding(&self, known: &Known<'_>) -> AsffFinding {
+        let updated = self.report.generated_at;
+        let region = self.region(known);
+        let account = known.account;
+        let severity = SeverityOf {
+            label: label(known.severity),
+            original: cut(telling([known.severity]), 64).into_owned(),
+        };
+        let controls = self.pages.controls(known.rule, "security-hub");
+        let others = controls
+            .iter()
+            .skip(1)
+            .map(|id| format!("AWS Security Hub {id}"));
+        let requirements = self.pages.requirements(known.rule).into_iter();
+        AsffFinding {
+            schema_version: SCHEMA_VERSION,
+            id: cut(telling([known.id]), LONGEST_ID).into_owned(),
+            product_arn: format!(
+                "arn:{}:securityhub:{region}:{account}:product/{account}/default",
+                self.partition(account)
+            ),
+            product_name: env!("CARGO_PKG_NAME"),
+            generator_id: format!("{}/{}", env!("CARGO_PKG_NAME"), cut(known.rule, 256)),
+            aws_account_id: account.to_owned(),
+            region,
+            types: TYPES,
+            // A clock that is behind must not make a finding end before it begins.
+            first_observed_at: time(known.first_seen.min(updated)),
+            last_observed_at: known.last_seen.map(|seen| time(seen.min(updated))),
+            created_at: time(known.first_seen.min(updated)),
+            updated_at: time(updated),
+            title: cut(telling([known.title, known.rule]), LONGEST_TITLE).into_owned(),
+            description: cut(
+                telling([known.description, known.title, known.rule]),
+                LONGEST_DESCRIPTION,
+            )
+            .into_owned(),
+            remediation: None,
+            product_fields: BTreeMap::from([
+                ("patscan/rule", cut(known.rule, LONGEST_FIELD).into_owned()),
+                ("patscan/version", env!("CARGO_PKG_VERSION").to_owned()),
+            ]),
+            resources: Vec::new(),
+            compliance: Compliance {
+                status: known.status,
+                security_control_id: controls.first().copied(),
+                related_requirements: requirements
+                    .map(|(requirement, _)| requirement)
+                    .chain(others)
+                    .take(MOST_REQUIREMENTS)
+                    .collect(),
+            },
+            record_state: known.record_state,
+            finding_provider_fields: ProviderFields {
+                severity: severity.clone(),
+                types: TYPES,
+            },
+            severity,
+        }
+    }
+
+    fn partition(&self, account: &str) -> &str {
+        let mut accounts = self.report.accounts.iter();
+        accounts
+            .find(|known| known.id.as_str() == account)
+            .map_or("aws", |known| known.partition.as_str())
+    }
+
+    /// The region whose Security Hub a finding belongs to. What is global goes where AWS itself tells of IAM, if that was scanned,
+    /// or else to the first region that was.
+    fn region(&self, known: &Known<'_>) -> String {
+        if known.region != "global" {
+            return cut(telling([known.region]), 64).into_owned();
+        }
+        let home = match self.partition(known.account) {
+            "aws-cn" => "cn-north-1",
+            "aws-us-gov" => "us-gov-west-1",
+            _ => "us-east-1",
+        };
+        let mut accounts = self.report.accounts.iter();
+        let account = accounts.find(|account| account.id.as_str() == known.account);
+        let regions = account.map_or(&[][..], |account| &account.regions);
+        let scanned = regions.iter().any(|region| region == home);
+        let first = regions.first().filter(|_| !scanned);
+        first.map_or(home, String::as_str).to_owned()
+    }
+}
+
+/// The severity that Security Hub calls so; one that this version does not know is information.
+fn label(severity: &str) -> &'static str {
+    match severity.parse() {
+        Ok(Severity::Critical) => "CRITICAL",
+        Ok(Severity::High) => "HIGH",
+        Ok(Severity::Medium) => "MEDIUM",
+        Ok(Severity::Low) => "LOW",
+        Ok(Severity::Info) | Err(_) => "INFORMATIONAL",
+    }
+}
+
+const OTHER: &str = "Other";
+
+fn resource_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::User => "AwsIamUser",
+        Kind::Group => "AwsIamGroup",
+        Kind::Role => "AwsIamRole",
+        Kind::Policy => "AwsIamPolicy",
+        Kind::Account => "AwsAccount",
+        Kind::Queue => "AwsSqsQueue",
+        Kind::Function => "AwsLambdaFunction",
+        Kind::Instance => "AwsEc2Instance",
+        Kind::AutoScalingGroup => "AwsAutoScalingAutoScalingGroup",
+        Kind::Task => "AwsEcsTaskDefinition",
+        Kind::EcsService => "AwsEcsService",
+        Kind::StateMachine => "AwsStepFunctionStateMachine",
+        Kind::Topic => "AwsSnsTopic",
+        Kind::Bucket => "AwsS3Bucket",
+        Kind::Bus => "AwsEventsEventbus",
+        Kind::Service
+        | Kind::Organization
+        | Kind::Anyone
+        | Kind::PodIdentity
+        | Kind::ServiceAccount
+        | Kind::Pipe
+        | Kind::Schedule
+        | Kind::Crawler
+        | Kind::Api
+        | Kind::IotRule
+        | Kind::Stream
+        | Kind::Broker => OTHER,
+    }
+}
+
+/// The same for a kind of an earlier report, as far as subjects are of it.
+fn old_type(kind: &str) -> &'static str {
+    let kinds = [
+        Kind::User,
+        Kind::Group,
+        Kind::Role,
+        Kind::Policy,
+        Kind::Account,
+        Kind::Queue,
+    ];
+    let mut kinds = kinds.into_iter();
+    kinds
+        .find(|known| known.as_str() == kind)
+        .map_or(OTHER, resource_type)
+}
+
+impl Resource {
+    fn of(arn: &str, r#type: &'static str, account: &str) -> Self {
+        let id = if r#type == "AwsAccount" {
+            let whose = arn.split(':').nth(4).unwrap_or(account);
+            format!("AWS::::Account:{whose}")
+        } else {
+            arn.to_owned()
+        };
+        let partitions = ["aws", "aws-cn", "aws-us-gov"];
+        Self {
+            r#type,
+            id: cut(telling([id.as_str()]), LONGEST_ID).into_owned(),
+            partition: partitions
+                .into_iter()
+                .find(|known| partition(arn) == Some(known)),
+            region: region(arn).map(|region| cut(region, 64).into_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::example;
+
+    fn findings(report: &Report) -> Vec<Value> {
+        let mut text = Vec::new();
+        write(report, &mut text).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    fn length(value: &Value) -> usize {
+        value.as_str().unwrap().encode_utf16().count()
+    }
+
+    #[test]
+    fn hostile_texts_stay_within_the_limits() {
+        let mut report = example::hostile(&example::hostile_names());
+        let many = (0..200).map(|number| crate::finding::ResourceRef {
+            entity: example::queue(&format!("q{number}")),
+            certainty: Certainty::Allowed,
+            grade: None,
+        });
+        report.findings[0].finding.resources = many.collect();
+        for finding in findings(&report) {
+            let required = [
+                "SchemaVersion",
+                "Id",
+                "ProductArn",
+                "GeneratorId",
+                "AwsAccountId",
+                "CreatedAt",
+                "UpdatedAt",
+                "Title",
+                "Description",
+                "Resources",
+                "Types",
+                "Severity",
+            ];
+            for name in required {
+                assert!(finding.get(name).is_some(), "{name}: {finding}");
+            }
+            for (name, most) in [
+                ("Id", 512),
+                ("Title", 256),
+                ("Description", 1024),
+                ("GeneratorId", 512),
+            ] {
+                assert!(
+                    (1..=most).contains(&length(&finding[name])),
+                    "{name}: {finding}"
+                );
+                assert!(!finding[name].as_str().unwrap().trim().is_empty());
+            }
+            let resources = finding["Resources"].as_array().unwrap();
+            assert!((1..=32).contains(&resources.len()));
+            for resource in resources {
+                assert!((1..=512).contains(&length(&resource["Id"])), "{resource}");
+            }
+            for value in finding["ProductFields"].as_object().unwrap().values() {
+                assert!((1..=2048).contains(&length(value)));
+            }
+            assert_eq!(
+                finding["FindingProviderFields"]["Severity"],
+                finding["Severity"]
+            );
+            for never in ["Note", "Workflow", "UserDefinedFields", "VerificationState"] {
+                assert!(finding.get(never).is_none());
+            }
+        }
+        let first = &findings(&report)[0];
+        assert_eq!(first["ProductFields"]["patscan/status"], "waived");
+        let more: usize = first["ProductFields"]["patscan/more-resources"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!(more > 160, "{more}");
+    }
+
+    #[test]
+    fn a_finding_belongs_to_the_default_product_of_its_account_and_region() {
+        let report = example::report();
+        let findings = findings(&report);
+        let product = |region: &str| {
+            format!("arn:aws:securityhub:{region}:111122223333:product/111122223333/default")
+        };
+        assert_eq!(findings[0]["ProductArn"], product("eu-west-1"));
+        // Of IAM, in a scan with the region that tells of it.
+        assert_eq!(findings[1]["ProductArn"], product("us-east-1"));
+        assert_eq!(findings[1]["Resources"][0]["Type"], "AwsIamRole");
+        assert_eq!(findings[1]["Compliance"]["Status"], "FAILED");
+        assert_eq!(findings[3]["Compliance"]["Status"], "WARNING");
+        assert_eq!(findings[0]["CreatedAt"], "2026-01-31T07:58:12Z");
+        assert_eq!(findings[0]["UpdatedAt"], "2026-01-31T08:00:00Z");
+        let mut elsewhere = report;
+        elsewhere.accounts[0].regions = vec!["eu-west-1".to_owned()];
+        assert_eq!(
+            super::tests::findings(&elsewhere)[1]["ProductArn"],
+            product("eu-west-1")
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_archived_and_keeps_its_beginning() {
+        let mut report = example::report();
+        let gone = serde_json::json!({
+            "id": "public-queue-0123456789ab", "rule": "public-queue", "severity": "critical", "title": "anyone can send",
+            "account": "111122223333", "region": "eu-west-1", "first_seen": "2026-01-02T03:04:05Z",
+            "subject": {"kind": "queue", "arn": "arn:aws:sqs:eu-west-1:111122223333:q"}, "principals": [], "resources": [],
+            "verdict": "allowed", "conditions": []
+        });
+        report.since = Some(crate::triage::SinceBaseline {
+            made_at: "2026-01-30T00:00:00Z".to_owned(),
+            gone: vec![serde_json::from_value(gone).unwrap()],
+            not_covered: Vec::new(),
+        });
+        let findings = findings(&report);
+        let archived = findings.last().unwrap();
+        assert_eq!(archived["RecordState"], "ARCHIVED");
+        assert_eq!(archived["Compliance"]["Status"], "PASSED");
+        assert_eq!(archived["CreatedAt"], "2026-01-02T03:04:05Z");
+        assert_eq!(archived["Resources"][0]["Type"], "AwsSqsQueue");
+        assert_eq!(archived["Severity"]["Label"], "CRITICAL");
+        assert_eq!(findings[0]["RecordState"], "ACTIVE");
+    }
+}
