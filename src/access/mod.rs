@@ -137,8 +137,11 @@ impl<'a> Access<'a> {
     /// Everything that decides, and nothing decided.
     #[doc(hidden)]
     pub fn prepare(accounts: &'a [Account]) -> Self {
+        // Of several that are alike the first is told: it must not hang on the order in which the accounts come.
+        let mut by_id: Vec<(usize, &Account)> = accounts.iter().enumerate().collect();
+        by_id.sort_by_key(|(_, account)| &account.id);
         let mut principals = Vec::new();
-        for (index, account) in accounts.iter().enumerate() {
+        for (index, account) in by_id {
             principals.extend(principal::principals(account, index));
         }
         let keys = key::audited_keys(accounts);

@@ -133,6 +133,7 @@ mod tests {
                 "PATSCAN_FORMAT" => "json",
                 "PATSCAN_FAIL_ON" => "low",
                 "PATSCAN_PERSONA" => "auditor",
+                "PATSCAN_OCSF_CLASS" => "detection",
                 "PATSCAN_TRUSTED_ACCOUNT" => "444455556666",
                 _ => "text",
             };

@@ -15,6 +15,7 @@ use super::super::context::{Caller, RequestContext, Target};
 use super::super::control::ControlsAbout;
 use super::super::decide::{Candidates, Layers, Matched, when_allowed};
 use super::super::iam_request::{controls_about, of_controls};
+use super::super::index::QueueSet;
 use super::super::principal::Principal;
 use super::super::sides::Own;
 use super::plan::{Action, Plan};
@@ -38,6 +39,8 @@ pub(super) struct Applicant<'s> {
     says: Vec<OnceCell<Says<'s>>>,
     /// The names that matter for a thing of a way, once they were asked for: they are the same at every place.
     names: RefCell<Names>,
+    /// The roles that it may pass somewhere, in parts on which it fares alike.
+    passable: OnceCell<Vec<QueueSet>>,
 }
 
 /// Names by plan and thing.
@@ -87,7 +90,13 @@ impl<'s> Applicant<'s> {
             actions,
             says: actions.iter().map(|_| OnceCell::new()).collect(),
             names: RefCell::default(),
+            passable: OnceCell::new(),
         }
+    }
+
+    /// The roles that it may pass somewhere, as `find` finds them when they are asked for first.
+    pub(super) fn passable(&self, find: impl FnOnce() -> Vec<QueueSet>) -> &[QueueSet] {
+        self.passable.get_or_init(find)
     }
 
     /// The ways in which it can come; what any of them may do, it may (E.3).

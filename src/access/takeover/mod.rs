@@ -285,18 +285,22 @@ impl<'a> TakeoverFinder<'a> {
         else {
             return Vec::new();
         };
-        let statements = applicant.statements(pass_role);
-        let reach = reach_of(applicant, pass_role, &self.roster);
-        let (cuts, singles) = cuts(&self.roster, &statements);
-        let mut found = Vec::new();
-        for (trusting, trusts) in self.trusting(service) {
+        // Whatever the service, the same statements cut the roles into those that fare alike.
+        let parts = applicant.passable(|| {
+            let statements = applicant.statements(pass_role);
+            let mut domain = reach_of(applicant, pass_role, &self.roster);
             // A role of another account cannot be passed.
-            let mut domain = trusting & &reach;
             if let Some(of_account) = self.by_account.get(applicant.principal.account) {
                 domain &= of_account;
             }
+            let (cuts, singles) = cuts(&self.roster, &statements);
             let numbers = self.numbers_of_tags(&domain, &statements);
-            for part in cut(&domain, &numbers, &cuts, &singles) {
+            cut(&domain, &numbers, &cuts, &singles)
+        });
+        let mut found = Vec::new();
+        for (trusting, trusts) in self.trusting(service) {
+            for part in parts {
+                let part = part & trusting;
                 let Some(role) = self.first(&part) else {
                     continue;
                 };
