@@ -15,7 +15,6 @@ use super::super::context::{Caller, RequestContext, Target};
 use super::super::control::ControlsAbout;
 use super::super::decide::{Candidates, Layers, Matched, when_allowed};
 use super::super::iam_request::{controls_about, of_controls};
-use super::super::index::QueueSet;
 use super::super::principal::Principal;
 use super::super::sides::Own;
 use super::plan::{Action, Plan};
@@ -39,8 +38,6 @@ pub(super) struct Applicant<'s> {
     says: Vec<OnceCell<Says<'s>>>,
     /// The names that matter for a thing of a way, once they were asked for: they are the same at every place.
     names: RefCell<Names>,
-    /// The roles that it may pass somewhere, in parts on which it fares alike.
-    passable: OnceCell<Vec<QueueSet>>,
 }
 
 /// Names by plan and thing.
@@ -90,13 +87,7 @@ impl<'s> Applicant<'s> {
             actions,
             says: actions.iter().map(|_| OnceCell::new()).collect(),
             names: RefCell::default(),
-            passable: OnceCell::new(),
         }
-    }
-
-    /// The roles that it may pass somewhere, as `find` finds them when they are asked for first.
-    pub(super) fn passable(&self, find: impl FnOnce() -> Vec<QueueSet>) -> &[QueueSet] {
-        self.passable.get_or_init(find)
     }
 
     /// The ways in which it can come; what any of them may do, it may (E.3).
@@ -130,6 +121,22 @@ impl<'s> Applicant<'s> {
             .map(|statement| (statement, PolicyKind::Identity))
             .chain(of_controls(above))
             .collect()
+    }
+
+    /// The addresses of the statements that have a say about actions, those of each layer by themselves.
+    pub(super) fn addresses(&self, actions: &[usize]) -> Vec<usize> {
+        let mut all = Vec::new();
+        for says in actions.iter().filter_map(|action| self.says(*action)) {
+            let address = |statement| std::ptr::from_ref::<Statement>(statement).addr();
+            all.extend(says.own.identity.statements().map(address));
+            // No statement stands there, so that the layers stay apart.
+            all.push(0);
+            let boundary = says.own.boundary.iter().flat_map(Candidates::statements);
+            all.extend(boundary.map(address));
+            all.push(usize::from(says.own.boundary.is_some()));
+            all.extend(of_controls(&says.above).map(|(statement, _)| address(statement)));
+        }
+        all
     }
 
     /// The statements of its own about an action.

@@ -9,7 +9,7 @@ use super::super::parts::{cut, cuts};
 use super::applicant::{Applicant, Call};
 use super::plan::{Action, Plan};
 use super::way::{Beyond, Way};
-use super::{Numbers, TakeoverFinder, fact_open, place_of, reach_of, statements_of};
+use super::{Numbers, Parted, TakeoverFinder, fact_open, place_of, reach_of, statements_of};
 use crate::account::{EventSourceMapping, unqualified_function};
 use crate::arn::Arn;
 use crate::entity::Kind;
@@ -39,36 +39,21 @@ impl<'a> TakeoverFinder<'a> {
         let Some(fleet) = self.fleets.get(&kind) else {
             return Vec::new();
         };
-        let account = applicant.principal.arn.account();
-        let domain = (0..)
-            .zip(&fleet.members)
-            .filter(|(_, (arn, _))| arn.account() == account);
-        let mut domain: Numbers = domain.map(|(number, _)| number).collect();
-        let is_about_target = |on: &str| on == "{t}";
-        for (need, action) in plan.way.needs.iter().zip(&plan.needs) {
-            if is_about_target(need.on) {
-                domain &= reach_of(applicant, *action, &fleet.index);
-            }
-        }
-        if domain.is_empty() {
-            return Vec::new();
-        }
-        let statements = statements_of(applicant, plan);
-        let (cuts, singles) = if plan.way.needs.iter().any(|need| is_about_target(need.on)) {
-            cuts(&fleet.index, &statements)
-        } else {
-            // What is asked about a cluster or its tasks is the same for all services there.
-            (Vec::new(), Numbers::new())
+        let key = Parted {
+            account: applicant.principal.account,
+            plan: Some(std::ptr::from_ref(plan).addr()),
+            statements: applicant.addresses(&plan.needs),
         };
+        let parts = self.parted(key, || running_parts(applicant, plan, fleet));
         let mut found: Vec<(Numbers, Formula)> = Vec::new();
-        for part in cut(&domain, &fleet.likenesses, &cuts, &singles) {
+        for part in &*parts {
             let Some((arn, _)) = part
                 .min()
                 .and_then(|number| fleet.members.get(number as usize))
             else {
                 continue;
             };
-            if fleet.roles(&part).is_disjoint(wanted) {
+            if fleet.roles(part).is_disjoint(wanted) {
                 continue;
             }
             let Call { when, .. } = applicant.call(plan, caller, place_of(arn));
@@ -77,9 +62,9 @@ impl<'a> TakeoverFinder<'a> {
             }
             let (ready, others) = match plan.way.beyond {
                 Some(Beyond::Started | Beyond::Managed) => {
-                    (&part & &fleet.ready, &part - &fleet.ready)
+                    (part & &fleet.ready, part - &fleet.ready)
                 }
-                _ => (part, Numbers::new()),
+                _ => (part.clone(), Numbers::new()),
             };
             let unknown = when.clone().and(lacks_words(plan.way));
             for (members, when) in [(ready, when), (others, unknown)] {
@@ -157,6 +142,32 @@ impl<'a> TakeoverFinder<'a> {
             .when_plainly(0, Caller::Role(role), instance)
             .is_always()
     }
+}
+
+/// What runs and the principal may change, in parts on which it fares alike.
+fn running_parts(applicant: &Applicant<'_>, plan: &Plan, fleet: &Fleet<'_>) -> Vec<Numbers> {
+    let account = applicant.principal.arn.account();
+    let domain = (0..)
+        .zip(&fleet.members)
+        .filter(|(_, (arn, _))| arn.account() == account);
+    let mut domain: Numbers = domain.map(|(number, _)| number).collect();
+    let is_about_target = |on: &str| on == "{t}";
+    for (need, action) in plan.way.needs.iter().zip(&plan.needs) {
+        if is_about_target(need.on) {
+            domain &= reach_of(applicant, *action, &fleet.index);
+        }
+    }
+    if domain.is_empty() {
+        return Vec::new();
+    }
+    let statements = statements_of(applicant, plan);
+    let (cuts, singles) = if plan.way.needs.iter().any(|need| is_about_target(need.on)) {
+        cuts(&fleet.index, &statements)
+    } else {
+        // What is asked about a cluster or its tasks is the same for all services there.
+        (Vec::new(), Numbers::new())
+    };
+    cut(&domain, &fleet.likenesses, &cuts, &singles)
 }
 
 impl Fleet<'_> {

@@ -20,7 +20,7 @@ mod trust;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use proof::TakeoverStep;
 pub use way::Way;
@@ -84,8 +84,21 @@ pub struct TakeoverFinder<'a> {
     trusting: BTreeMap<&'static str, OnceLock<Vec<(Numbers, Formula)>>>,
     /// For each principal the queues on which it has rights.
     holdings: Vec<OnceLock<Holding>>,
+    /// The parts into which statements cut what they are about: many carry the same statements.
+    parted: Mutex<HashMap<Parted, Arc<Vec<Numbers>>>>,
     /// Who would help those that lack the same.
     helpful: Mutex<Vec<(Lacking, Arc<Helpful>)>>,
+}
+
+/// What tells into which parts statements cut what they are about.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Parted {
+    /// The account of the principal.
+    account: usize,
+    /// The way whose running things are cut, by address; none for the roles that may be passed.
+    plan: Option<usize>,
+    /// The statements that have a say, by address and layer.
+    statements: Vec<usize>,
 }
 
 impl Access<'_> {
@@ -142,6 +155,7 @@ impl<'a> TakeoverFinder<'a> {
                 .map(|service| (service, OnceLock::new()))
                 .collect(),
             holdings: access.principals.iter().map(|_| OnceLock::new()).collect(),
+            parted: Mutex::default(),
             helpful: Mutex::default(),
             access,
             actions,
@@ -286,8 +300,13 @@ impl<'a> TakeoverFinder<'a> {
             return Vec::new();
         };
         // Whatever the service, the same statements cut the roles into those that fare alike.
-        let parts = applicant.passable(|| {
-            let statements = applicant.statements(pass_role);
+        let statements = applicant.statements(pass_role);
+        let key = Parted {
+            account: applicant.principal.account,
+            plan: None,
+            statements: applicant.addresses(&[pass_role]),
+        };
+        let parts = self.parted(key, || {
             let mut domain = reach_of(applicant, pass_role, &self.roster);
             // A role of another account cannot be passed.
             if let Some(of_account) = self.by_account.get(applicant.principal.account) {
@@ -299,7 +318,7 @@ impl<'a> TakeoverFinder<'a> {
         });
         let mut found = Vec::new();
         for (trusting, trusts) in self.trusting(service) {
-            for part in parts {
+            for part in &*parts {
                 let part = part & trusting;
                 let Some(role) = self.first(&part) else {
                     continue;
@@ -312,6 +331,18 @@ impl<'a> TakeoverFinder<'a> {
             }
         }
         found
+    }
+
+    /// The parts for a key, found once.
+    fn parted(&self, key: Parted, find: impl FnOnce() -> Vec<Numbers>) -> Arc<Vec<Numbers>> {
+        let known = self.parted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&key) {
+            return Arc::clone(known);
+        }
+        drop(known);
+        let parts = Arc::new(find());
+        let mut known = self.parted.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(key).or_insert(parts))
     }
 
     fn first(&self, part: &Numbers) -> Option<&Principal<'a>> {
