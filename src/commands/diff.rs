@@ -12,7 +12,7 @@ use crate::access::Access;
 use crate::account::{self, Account};
 use crate::audit;
 use crate::cli::DiffArgs;
-use crate::config::{Output, Settings, Verbosity};
+use crate::config::{Output, Settings, Source, Verbosity};
 use crate::finding::Severity;
 use crate::report::{self, AccountsDifference, AnswerFormat, Difference, Format, Style};
 use crate::rules;
@@ -25,6 +25,8 @@ pub(super) fn run(args: &DiffArgs, settings: &Settings) -> Result<Outcome> {
         None => settings.fail_on(),
     };
     let verbosity: Verbosity = args.verbosity.into();
+    let inputs = Source::Snapshots(vec![args.old.clone(), args.new.clone()]);
+    inputs.keeps_apart_from(output.path.as_deref())?;
     let file = output.path.as_deref().map(super::open_file).transpose()?;
 
     let difference = difference(&args.old, &args.new, &settings.rules())?;

@@ -48,7 +48,7 @@ pub enum ConfigError {
         .0.display()
     )]
     SnapshotPlace(PathBuf),
-    /// A report in the place of the snapshot that it is made from.
+    /// A report in the place of a file that it is made from.
     #[error(
         "what comes out would take the place of `{}`, which it is made from; give it a path of its own",
         .0.display()
@@ -386,7 +386,12 @@ impl Reporting {
             }
         }
         let mut places = BTreeSet::new();
+        let waivers = args.waivers.as_ref().or(usual.waivers.file.as_ref());
         for output in &outputs {
+            let is_same = |path: &PathBuf| Some(whole(path)) == waivers.map(|file| whole(file));
+            if let Some(path) = output.path.as_ref().filter(|path| is_same(path)) {
+                return Err(ConfigError::InputPlace(path.clone()));
+            }
             if !places.insert(output.path.as_deref().map(whole)) {
                 return Err(ConfigError::SamePlace(match &output.path {
                     Some(path) => format!("`{}`", path.display()),

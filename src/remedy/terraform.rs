@@ -6,6 +6,7 @@ use super::change::{Change, Owner};
 use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::policy::Json;
+use crate::report::is_hidden;
 
 /// The configuration that makes the changes.
 pub(super) fn configuration(changes: &[Change]) -> String {
@@ -313,13 +314,6 @@ pub(super) fn string(text: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-fn is_hidden(character: char) -> bool {
-    matches!(
-        crate::report::sanitise(character.encode_utf8(&mut [0; 4])),
-        std::borrow::Cow::Owned(_)
-    )
 }
 
 fn escaped(character: char) -> String {

@@ -424,7 +424,7 @@ fn known(report: &mut Report, mut text: impl FnMut() -> String) {
     let mut gone = || {
         serde_json::from_value(serde_json::json!({
             "id": text(), "rule": text(), "severity": text(), "title": text(), "account": text(), "region": text(),
-            "subject": {"kind": text(), "arn": text()}, "principals": [], "resources": [], "verdict": text(),
+            "subject": {"kind": text(), "arn": text()}, "principals": [], "resources": [], "verdict": text(), "status": text(),
             "conditions": []
         }))
         .unwrap()

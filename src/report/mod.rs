@@ -41,6 +41,7 @@ pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::diff::{AccountsDifference, Difference};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
 pub use self::ocsf::{Ocsf, OcsfClass, UnknownOcsfClass};
+pub(crate) use self::text::is_hidden;
 pub use self::text::sanitise;
 pub use self::who_can::{Deed, WhoCan};
 

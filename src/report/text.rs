@@ -27,7 +27,7 @@ pub fn sanitise(text: &str) -> Cow<'_, str> {
 
 /// Whether a character acts on a terminal or shows nothing: C0, DEL, C1, line and paragraph separators, and Unicode's
 /// `Default_Ignorable_Code_Point` and `Cf` (bidirectional controls, zero width, variation selectors, tags, fillers).
-pub(super) fn is_hidden(character: char) -> bool {
+pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Change, Triaged};
+use super::{Change, Status, Triaged};
 use crate::account::{self, GapEffect};
 use crate::finding::{Finding, Kind, PrincipalRef, ResourceRef};
 
@@ -101,6 +101,7 @@ pub struct OldFinding {
     more_resources: u64,
     verdict: String,
     conditions: Vec<String>,
+    status: String,
     fingerprint: Option<String>,
     /// When it was first seen, as the report says; none in a report without a baseline of its own.
     pub first_seen: Option<String>,
@@ -349,10 +350,15 @@ pub struct FindingsDifference {
 }
 
 impl OldFinding {
+    fn was_waived(&self) -> bool {
+        self.status == Status::Waived.as_str()
+    }
+
     /// Whether nothing differs but words and when it was first seen.
     fn is_like(&self, other: &Self) -> bool {
         let known = self.fingerprint.as_ref().zip(other.fingerprint.as_ref());
         self.severity == other.severity
+            && (other.was_waived() || !self.was_waived())
             && self.verdict == other.verdict
             && self.conditions == other.conditions
             && self.principals == other.principals
@@ -361,7 +367,8 @@ impl OldFinding {
             && known.is_none_or(|(one, other)| one == other)
     }
 
-    /// Whether nothing changed but words: what it rests on, whom and what it reaches, how sure and how grave it is.
+    /// Whether nothing changed but words: what it rests on, whom and what it reaches, how sure and how grave it is, and that
+    /// nobody accepts it any longer.
     fn says_the_same_as(&self, now: &Triaged) -> bool {
         let Finding {
             severity,
@@ -373,7 +380,9 @@ impl OldFinding {
             ..
         } = &now.finding;
         let fingerprint = now.fingerprint.to_string();
+        // One that was accepted and is not any more has to be seen again, as if it were new.
         self.severity == severity.as_str()
+            && (now.status == Status::Waived || !self.was_waived())
             && self.verdict == certainty.as_str()
             && self.conditions == *conditions
             && self.more_resources == *more_resources

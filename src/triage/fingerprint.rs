@@ -11,7 +11,7 @@ use crate::finding::Finding;
 /// 16 hex digits over what a finding rests on: its statements, the whole text of every policy that they stand in, whether it
 /// holds without conditions, and those conditions.
 ///
-/// Whom and what the finding reaches stays out: a queue more under the same statement is the same thing, accepted or not.
+/// Of statements that a finding only counts the number stands in. Whom and what the finding reaches stays out: a queue more under the same statement is the same thing, accepted or not.
 /// Where no statement proves a finding, its holders stand in for the statements.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 8]);
@@ -47,6 +47,10 @@ impl Fingerprint {
                     .map_or(&[], <[u8; 32]>::as_slice));
                 last = Some(policy);
             }
+        }
+        // Statements that are counted only: one more or less is something else as well.
+        if finding.more_evidence > 0 {
+            add(&finding.more_evidence.to_be_bytes());
         }
         if finding.evidence.is_empty() {
             for holder in &finding.principals {

@@ -1,6 +1,7 @@
 //! What a team knows of a finding: whether it is new, whether it is accepted, and for whom it is.
 //!
-//! Rules find; this tells what became of what they found. It never changes a finding and never drops one.
+//! Rules find; this tells what became of what they found, what many findings come from, and what differs between two readings of
+//! an account. It never changes a finding and never drops one.
 
 mod audience;
 mod baseline;

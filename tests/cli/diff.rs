@@ -322,6 +322,14 @@ fn what_cannot_be_compared_is_refused() {
 }
 
 #[test]
+fn the_answer_never_takes_the_place_of_what_is_compared() {
+    let demo = Readings::demo();
+    let old = demo.write("old.json", &demo.old);
+    let run = demo.run(&["-f", &format!("json={}", old.display())]);
+    assert!(run.failure().contains("would take the place of"));
+}
+
+#[test]
 fn an_incomplete_reading_exits_3() {
     let mut demo = Readings::demo();
     demo.account()["coverage"] = json!({"gaps": [{"service": "sqs", "operation": "ListQueues", "region": "eu-west-1",

@@ -437,6 +437,43 @@ fn the_day_on_which_a_finding_was_first_seen_is_handed_on() {
 }
 
 #[test]
+fn a_finding_whose_waiver_is_over_counts_although_the_baseline_has_it() {
+    let demo = Account::demo();
+    demo.write(
+        "waivers.toml",
+        &waiver(LOOP, &format!("expires = {}", in_days(90))),
+    );
+    demo.analyze(["--waivers", "waivers.toml", "-f", "json=old.json", "-q"]);
+    let still = demo.report(&["--baseline", "old.json", "--waivers", "waivers.toml"]);
+    assert_eq!(of(&still, LOOP).change, "unchanged");
+
+    let yesterday = Utc::now().date_naive() - Days::new(1);
+    demo.write(
+        "waivers.toml",
+        &waiver(LOOP, &format!("expires = {yesterday}")),
+    );
+    let arguments = ["--baseline", "old.json", "--waivers", "waivers.toml"];
+    let over = demo.report(&arguments);
+    assert_eq!(of(&over, LOOP).change, "changed");
+    assert!(
+        over.findings
+            .iter()
+            .all(|one| one.id == LOOP || one.change == "unchanged")
+    );
+    assert_eq!(demo.analyze(arguments).code, 1);
+}
+
+#[test]
+fn a_report_never_takes_the_place_of_the_waivers() {
+    let demo = Account::demo();
+    let waivers = waiver(LOOP, &format!("expires = {}", in_days(90)));
+    let path = demo.write("waivers.toml", &waivers);
+    let run = demo.analyze(["--waivers", "waivers.toml", "-f", "json=./waivers.toml"]);
+    assert!(run.failure().contains("would take the place of"));
+    assert_eq!(std::fs::read_to_string(path).unwrap(), waivers);
+}
+
+#[test]
 fn only_a_report_is_a_baseline() {
     let demo = Account::demo();
     let missing = demo.analyze(["--baseline", "no-such.json"]);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::report::example;
+use crate::report::text::is_hidden;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

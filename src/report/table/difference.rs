@@ -46,13 +46,13 @@ pub(in crate::report) fn write(
     if let Some(accounts) = &difference.accounts {
         let rest = format!(" · {}", many(accounts.changes.len(), "change"));
         page.heading(Tone::Plain, "What was changed", &rest)?;
-        listed(&accounts.changes, &mut page, |change, page| {
+        page.listed(&accounts.changes, MOST_ENTRIES, |change, page| {
             page.prose(0, &format!("{change}"))
         })?;
         page.blank()?;
         let rest = format!(" · {}", many(accounts.access.len(), "difference"));
         page.heading(Tone::Plain, "Who can do what", &rest)?;
-        listed(&accounts.access, &mut page, |change, page| {
+        page.listed(&accounts.access, MOST_ENTRIES, |change, page| {
             access(change, &names, page)
         })?;
         page.blank()?;
@@ -69,7 +69,7 @@ pub(in crate::report) fn write(
     for (findings, title) in lists {
         if !findings.is_empty() {
             page.heading(Tone::Plain, title, &format!(" · {}", findings.len()))?;
-            listed(findings, &mut page, finding)?;
+            page.listed(findings, MOST_ENTRIES, finding)?;
             page.blank()?;
         }
     }
@@ -145,19 +145,4 @@ fn bare(entity: &Entity, names: &Names) -> String {
         }
         _ => names.full(entity),
     }
-}
-
-fn listed<T>(
-    items: &[T],
-    page: &mut Page,
-    show: impl Fn(&T, &mut Page) -> io::Result<()>,
-) -> io::Result<()> {
-    for item in items.iter().take(MOST_ENTRIES) {
-        show(item, page)?;
-    }
-    let more = items.len().saturating_sub(MOST_ENTRIES);
-    if more > 0 {
-        page.prose(0, &format!("and {more} more; `-f json` has them all"))?;
-    }
-    Ok(())
 }

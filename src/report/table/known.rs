@@ -38,7 +38,7 @@ pub(super) fn accepted_and_gone(report: &Report, page: &mut Page) -> io::Result<
     if !waived.is_empty() {
         let rest = format!(" · {}", many(waived.len(), "finding"));
         page.heading(Tone::Plain, "WAIVED", &rest)?;
-        listed(&waived, page, |finding, page| {
+        page.listed(&waived, MOST_ENTRIES, |finding, page| {
             page.title(&finding.id, finding.severity.as_str())?;
             let Some(by) = &finding.waiver else {
                 return Ok(());
@@ -59,7 +59,7 @@ pub(super) fn accepted_and_gone(report: &Report, page: &mut Page) -> io::Result<
         .collect();
     if !notes.is_empty() {
         page.heading(Tone::Plain, "Waivers", "")?;
-        listed(&notes, page, |note, page| {
+        page.listed(&notes, MOST_ENTRIES, |note, page| {
             page.prose(0, &format!("{}: {}.", note.number, note.text))
         })?;
         page.blank()?;
@@ -80,7 +80,7 @@ pub(super) fn accepted_and_gone(report: &Report, page: &mut Page) -> io::Result<
             let rest = format!(" · {}", many(findings.len(), "finding"));
             page.heading(Tone::Plain, word, &rest)?;
             page.prose(0, why)?;
-            listed(findings, page, old)?;
+            page.listed(findings, MOST_ENTRIES, old)?;
             page.blank()?;
         }
     }
@@ -90,21 +90,6 @@ pub(super) fn accepted_and_gone(report: &Report, page: &mut Page) -> io::Result<
 fn old(finding: &OldFinding, page: &mut Page) -> io::Result<()> {
     page.title(&finding.id, &finding.severity)?;
     page.prose(2, &finding.title)
-}
-
-fn listed<T>(
-    items: &[T],
-    page: &mut Page,
-    show: impl Fn(&T, &mut Page) -> io::Result<()>,
-) -> io::Result<()> {
-    for item in items.iter().take(MOST_ENTRIES) {
-        show(item, page)?;
-    }
-    let more = items.len().saturating_sub(MOST_ENTRIES);
-    if more > 0 {
-        page.prose(0, &format!("and {more} more; `-f json` has them all"))?;
-    }
-    Ok(())
 }
 
 /// What a card says of its finding besides the finding itself.

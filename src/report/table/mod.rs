@@ -1,5 +1,8 @@
 //! The default output, for people: what was scanned, what was not, what is wrong, who sends and receives, what to do.
 //!
+//! A report with more findings than anybody reads becomes an overview instead, which begins with what causes them. The answers of
+//! `who-can`, `explain` and `diff` are written with the same means.
+//!
 //! Findings are cards rather than table rows: at 80 columns their sentences need the width. Severity shows in words;
 //! colour repeats it. What is cut says how much was cut and that JSON has it all.
 

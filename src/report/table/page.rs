@@ -148,6 +148,23 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// The first `most` items as `show` shows them, then how many more there are.
+    pub(super) fn listed<T>(
+        &mut self,
+        items: &[T],
+        most: usize,
+        show: impl Fn(&T, &mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for item in items.iter().take(most) {
+            show(item, self)?;
+        }
+        let more = items.len().saturating_sub(most);
+        if more > 0 {
+            self.prose(0, &format!("and {more} more; `-f json` has them all"))?;
+        }
+        Ok(())
+    }
+
     /// A label and prose beside it.
     pub(super) fn row(&mut self, label: &str, text: &str) -> io::Result<()> {
         let lines = wrap(&sanitise(text), self.width.saturating_sub(LABEL));
