@@ -77,9 +77,10 @@ fn difference_of_proofs(access: &Access<'_>) -> Option<String> {
         let prover = provers.of(index)?;
         for (queue, audited) in access.queues.iter().enumerate() {
             for capability in Capability::ALL {
-                let shared = prover.prove_as(None, queue, capability);
-                let alone = prover.prove_alone(None, queue, capability);
-                if *shared != *alone {
+                let proofs = prover.prove_as(None, queue, capability).to_vec();
+                let shared = (prover.when_alone(queue, capability), proofs);
+                let alone = prover.answer_alone(queue, capability);
+                if shared != alone {
                     return Some(format!(
                         "{} may {} on {}: {shared:?} as for others, {alone:?} by itself",
                         principal.arn,

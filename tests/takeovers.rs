@@ -315,6 +315,35 @@ fn with_every_action_the_way_is_open() {
 }
 
 #[test]
+fn patterns_that_spell_out_the_right_services_open_every_way_and_others_none() {
+    for known in KNOWN {
+        let allow_on = |services: &[&str]| {
+            let patterns = services
+                .iter()
+                .map(|service| json!(format!("arn:aws:{service}:*:*:*")));
+            let resources = Value::Array(patterns.collect());
+            ways(
+                &self::services(known),
+                &[statement("Allow", &all_of(known), &resources)],
+            )
+        };
+        let mut services: BTreeSet<&str> = all_of(known)
+            .iter()
+            .filter_map(|action| action.split(':').next())
+            .collect();
+        // Commands, keys and files go to instances, which are of EC2.
+        services.insert("ec2");
+        let found = allow_on(&Vec::from_iter(services));
+        let name = format!("{} → {}", known.actions[0], target(known));
+        assert!(
+            found.iter().any(|way| way.starts_with(&name)),
+            "{name}: {found:?}"
+        );
+        assert_eq!(allow_on(&["sns", "s3"]), [""; 0]);
+    }
+}
+
+#[test]
 fn with_one_action_missing_it_is_closed() {
     for known in KNOWN {
         for missing in all_of(known) {

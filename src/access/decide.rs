@@ -239,6 +239,17 @@ impl<'a> Candidates<'a> {
         });
     }
 
+    /// Leaves out the statements for which `is_about` does not hold, as they match nothing that will be asked.
+    pub(super) fn keep(&mut self, is_about: impl Fn(&Statement) -> bool) {
+        for list in [&mut self.allows, &mut self.denies] {
+            list.retain(|candidate| {
+                candidate
+                    .source
+                    .is_none_or(|(_, statement)| is_about(statement))
+            });
+        }
+    }
+
     /// The statements, those that allow first.
     pub fn statements(&self) -> impl Iterator<Item = &'a Statement> {
         self.allows

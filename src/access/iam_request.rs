@@ -28,11 +28,13 @@ pub(super) struct IamAsking<'s> {
 
 impl<'s> IamAsking<'s> {
     pub(super) fn new(access: &'s Access<'s>, principal: &'s Principal<'s>, way: Way) -> Self {
+        let mut own = Own::of(principal, &principal.policies, way.1);
+        own.keep(|statement| statement.could_mean("iam"));
         Self {
             access,
             principal,
             way,
-            own: Own::of(principal, &principal.policies, way.1),
+            own,
             above: controls_about(access, principal.account, way.1),
         }
     }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 use super::index::{QueueIndex, QueueSet, Reached};
 use crate::policy::{PolicyKind, Statement};
 
@@ -111,7 +113,7 @@ struct Mark {
 /// Puts a number in the place of each mark, equal marks getting the same, from zero in the order in which they come; tells
 /// how many there are.
 fn renumber(marks: &mut [Mark]) -> usize {
-    let mut known: HashMap<Mark, u32> = HashMap::new();
+    let mut known: HashMap<Mark, u32, FixedState> = HashMap::default();
     let mut last: Option<(Mark, u32)> = None;
     for mark in marks {
         let number = match last {

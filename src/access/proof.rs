@@ -66,26 +66,23 @@ pub struct Provers<'a> {
 #[derive(Default)]
 struct Shared(RwLock<Proved>);
 
-/// The proofs of a capability on a queue, by its index.
-type Proved = HashMap<(usize, Capability), Arc<[Proof]>>;
+/// When a capability is there on a queue, by its index, and the statements behind it.
+type Proved = HashMap<(usize, Capability), Answer>;
+
+type Answer = (Formula, Arc<[Proof]>);
 
 impl Shared {
-    fn of(
-        &self,
-        queue: usize,
-        capability: Capability,
-        prove: impl FnOnce() -> Vec<Proof>,
-    ) -> Arc<[Proof]> {
+    fn of(&self, queue: usize, capability: Capability, decide: impl FnOnce() -> Answer) -> Answer {
         let key = (queue, capability);
         // Nothing is left half done in the map when a thread panics.
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(proofs) = known.get(&key) {
-            return Arc::clone(proofs);
+        if let Some(answer) = known.get(&key) {
+            return answer.clone();
         }
         drop(known);
-        let proofs: Arc<[Proof]> = prove().into();
+        let answer = decide();
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(key).or_insert(proofs))
+        known.entry(key).or_insert(answer).clone()
     }
 }
 
@@ -168,12 +165,19 @@ impl Prover<'_> {
         queue: usize,
         capability: Capability,
     ) -> Arc<[Proof]> {
-        let alone = || self.prove_alone(workload, queue, capability);
+        self.answer(workload, queue, capability).1
+    }
+
+    fn answer(&self, workload: Option<usize>, queue: usize, capability: Capability) -> Answer {
+        let alone = || {
+            let (when, proofs) = self.decide(workload, queue, capability);
+            (when, proofs.into())
+        };
         match self.shared {
             Some(shared) if workload.is_none() && !self.is_apart(queue) => {
                 shared.of(queue, capability, alone)
             }
-            _ => alone().into(),
+            _ => alone(),
         }
     }
 
@@ -184,21 +188,18 @@ impl Prover<'_> {
             .is_none_or(|(row, queue)| row.apart.contains(queue))
     }
 
-    /// The same as [`Prover::prove_as`], without asking what was proved for others: what that must equal.
+    /// The same as [`Prover::when_alone`] and [`Prover::prove_as`] of any session, without asking what was found for others:
+    /// what those must equal.
     #[doc(hidden)]
-    pub fn prove_alone(
-        &self,
-        workload: Option<usize>,
-        queue: usize,
-        capability: Capability,
-    ) -> Vec<Proof> {
-        self.decide(workload, queue, capability).1
+    pub fn answer_alone(&self, queue: usize, capability: Capability) -> (Formula, Vec<Proof>) {
+        let (when, proofs) = self.decide(None, queue, capability);
+        (when.settled(), proofs)
     }
 
     /// When any session may do what the capability takes, even if nothing comes of it: deleting without receiving lacks the
     /// receipt of a message, and counts as no right elsewhere (C.2).
     pub fn when_alone(&self, queue: usize, capability: Capability) -> Formula {
-        self.decide(None, queue, capability).0.settled()
+        self.answer(None, queue, capability).0.settled()
     }
 
     fn decide(

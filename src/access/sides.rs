@@ -8,7 +8,7 @@ use super::control::{Controls, ControlsAbout};
 use super::decide::{Candidates, Policy};
 use super::key::AuditedKey;
 use super::principal::Principal;
-use crate::policy::Formula;
+use crate::policy::{Formula, Statement};
 
 /// What SQS asks KMS for when a message is put in, besides decrypting; in lower case as all actions here.
 const GENERATE: &str = "kms:generatedatakey";
@@ -122,6 +122,20 @@ impl<'a> Own<'a> {
                 .as_ref()
                 .map(|boundary| Candidates::limiting([boundary], action)),
             session: None,
+        }
+    }
+
+    /// Leaves out the statements for which `is_about` does not hold, as they match nothing that will be asked.
+    pub(super) fn keep(&mut self, is_about: impl Fn(&Statement) -> bool) {
+        for candidates in [
+            Some(&mut self.identity),
+            self.boundary.as_mut(),
+            self.session.as_mut(),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            candidates.keep(&is_about);
         }
     }
 }

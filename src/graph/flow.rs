@@ -12,6 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use foldhash::fast::FixedState;
+
 use super::Graph;
 use super::adjacency::{Adjacency, Spot, Steps};
 use super::blocks::{Block, Pieces, blocks};
@@ -89,11 +91,11 @@ struct Builder<'g, 'a> {
     /// Where workloads stand that only do what is configured.
     fixed: BTreeMap<Process, Spot>,
     /// The nodes that hold several queues or inlets together, by the address of their set.
-    several: HashMap<(usize, Side), Spot>,
+    several: HashMap<(usize, Side), Spot, FixedState>,
     /// Those that hold queues of one block together.
-    blocks: HashMap<(Block, Side), Spot>,
+    blocks: HashMap<(Block, Side), Spot, FixedState>,
     /// Sets block by block, by their address.
-    in_blocks: HashMap<usize, Rc<[Block]>>,
+    in_blocks: HashMap<usize, Rc<[Block]>, FixedState>,
     /// What principals share, in ways, and its place there by its address.
     shared: Vec<SharedWays<'g>>,
     shared_places: HashMap<usize, usize>,
@@ -102,9 +104,9 @@ struct Builder<'g, 'a> {
     /// The workloads whose session has rights of its own.
     apart: BTreeSet<Place>,
     /// Whether formulas rest on what was read, by their address: many principals share them.
-    rests: HashMap<usize, bool>,
+    rests: HashMap<usize, bool, FixedState>,
     /// Whether two formulas can hold together, by their addresses.
-    together: HashMap<(usize, usize), bool>,
+    together: HashMap<(usize, usize), bool, FixedState>,
 }
 
 /// Builds the graph of what messages can do.
@@ -115,15 +117,15 @@ pub(super) fn flow(graph: &Graph<'_>) -> Flow {
         graph,
         flow: Steps::new(queues.chain(inlets).collect()),
         fixed: BTreeMap::new(),
-        several: HashMap::new(),
-        blocks: HashMap::new(),
-        in_blocks: HashMap::new(),
+        several: HashMap::default(),
+        blocks: HashMap::default(),
+        in_blocks: HashMap::default(),
         shared: Vec::new(),
         shared_places: HashMap::new(),
         started: BTreeMap::new(),
         apart: BTreeSet::new(),
-        rests: HashMap::new(),
-        together: HashMap::new(),
+        rests: HashMap::default(),
+        together: HashMap::default(),
     };
     let principals: Vec<usize> = (0..graph.access.principals.len())
         .filter(|principal| !graph.is_administrator(*principal))

@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use roaring::MultiOps;
+
 use super::adjacency::Spot;
 use super::blocks::{Block, blocks};
 use crate::access::{Capability, InletSet, QueueSet, SessionRights, SharedRights};
@@ -253,10 +255,7 @@ impl<'q> SharedSide<'q> {
         for (place, class) in self.classes.iter_mut().enumerate() {
             if class.groups > 1 {
                 let of_class = self.groups.iter().filter(|(_, class)| *class == place);
-                let mut all = QueueSet::new();
-                for (queues, _) in of_class {
-                    all |= *queues;
-                }
+                let all: QueueSet = of_class.map(|(queues, _)| *queues).union();
                 let blocks = blocks(&all).into_iter();
                 class.blocks = blocks.map(|block| (block, None)).collect();
             }

@@ -252,6 +252,15 @@ impl ResourceSet {
     pub fn is_everything(&self) -> bool {
         !self.negated && self.patterns.iter().any(ResourcePattern::is_everything)
     }
+
+    /// Whether the set could hold anything of a service, by how its ARNs begin.
+    pub fn could_mean(&self, service: &str) -> bool {
+        self.negated
+            || self
+                .patterns
+                .iter()
+                .any(|pattern| pattern.could_mean(service))
+    }
 }
 
 impl Statement {
@@ -263,6 +272,13 @@ impl Statement {
             .flat_map(|clause| std::iter::once(clause.key_lower()).chain(clause.variables()));
         let resources = self.resources.iter().flat_map(|set| &set.patterns);
         conditions.chain(resources.flat_map(ResourcePattern::variables))
+    }
+
+    /// Whether it could be about anything of a service, by how ARNs begin.
+    pub fn could_mean(&self, service: &str) -> bool {
+        self.resources
+            .as_ref()
+            .is_none_or(|set| set.could_mean(service))
     }
 
     /// Whether a variable stands in its resources.

@@ -102,6 +102,18 @@ impl ResourcePattern {
         matches!(self.form, Form::Variable { .. })
     }
 
+    /// Whether it could mean anything of a service, by how its ARNs begin: false only where the pattern spells out another.
+    pub fn could_mean(&self, service: &str) -> bool {
+        let mut fields = self.text.split(':');
+        let (Some("arn"), Some(partition), Some(named)) =
+            (fields.next(), fields.next(), fields.next())
+        else {
+            return true;
+        };
+        let is_open = |field: &str| field.contains(['*', '?', '$']);
+        is_open(partition) || is_open(named) || named.eq_ignore_ascii_case(service)
+    }
+
     /// The pattern without regard to any request, variables taken as "anything": does it reach this resource?
     pub fn could_match(&self, resource: &str, kind: PolicyKind) -> bool {
         match &self.form {
@@ -431,6 +443,41 @@ mod tests {
             EntryResult::Decided(formula) => formula,
             EntryResult::Unresolved => Formula::Never,
         }
+    }
+
+    #[test]
+    fn a_pattern_that_could_not_mean_a_service_matches_nothing_of_it() {
+        let patterns = [
+            "*",
+            "arn",
+            "arn:*",
+            "arn:aws:*",
+            "arn:aws:sqs",
+            "arn:aws:SQS:*",
+            "arn:aws:sqs:*:*:*",
+            "arn:aws:s?s:*:*:*",
+            "arn:aws:iam::111122223333:role/*",
+            "arn:aws:${aws:username}:*",
+            "arn:*:iam::*:user/${aws:username}",
+            "?rn:aws:sqs:*:*:*",
+        ];
+        let resources = [
+            ("sqs", QUEUE),
+            ("iam", "arn:aws:iam::111122223333:role/worker"),
+        ];
+        let mut ruled_out = 0;
+        for text in patterns {
+            let pattern = ResourcePattern::new(text, Version::V2012, PolicyKind::Identity);
+            for (service, resource) in resources {
+                if !pattern.could_mean(service) {
+                    ruled_out += 1;
+                    let matches = matched(text, resource, PolicyKind::Identity);
+                    assert_eq!(matches, Formula::Never, "{text} and {resource}");
+                }
+            }
+        }
+        // Those that spell out a service do not mean the other.
+        assert_eq!(ruled_out, 4);
     }
 
     #[test]

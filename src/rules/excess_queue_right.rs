@@ -3,7 +3,8 @@
 //! Who can both send and receive is a matter of `queue-feedback-loop`, and who can do neither is no side of a queue: both are left
 //! out here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::exposure::open_queues;
 use super::{Audit, count, evidence, list, principal_ref, short};
@@ -15,7 +16,7 @@ use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
 };
 use crate::parallel::in_parallel;
-use crate::policy::{Effect, Formula, Statement};
+use crate::policy::{Document, Effect, Formula, Statement};
 
 const RULE: &str = "excess-queue-right";
 /// Queues whose rights are proved statement by statement; the others are alike.
@@ -46,6 +47,8 @@ struct Queues {
     open: [QueueSet; 2],
     /// Those whose policy may let somebody delete.
     deletable: QueueSet,
+    /// Those on which each document of principals may let them delete, by its address: many carry the same.
+    deletable_by: HashMap<usize, QueueSet>,
 }
 
 impl Queues {
@@ -65,6 +68,7 @@ impl Queues {
                 .filter(|(audited, _)| lets_delete(audited))
                 .map(|(_, number)| number)
                 .collect(),
+            deletable_by: deletable_by_documents(audit),
         }
     }
 
@@ -77,28 +81,48 @@ impl Queues {
     }
 
     /// The queues on which a principal may be let delete, by what statements say before anything is decided.
-    fn deletable_by(&self, audit: &Audit<'_>, principal: &Principal<'_>) -> QueueSet {
+    fn deletable_by(&self, principal: &Principal<'_>) -> QueueSet {
         let mut queues = self.deletable.clone();
-        let statements = principal
-            .policies
-            .iter()
-            .flat_map(|policy| policy.document.statements());
-        for resources in allow_deleting(statements).filter_map(|allow| allow.resources.as_ref()) {
+        let documents = principal.policies.iter().map(|policy| &policy.document);
+        for of_document in documents.filter_map(|one| self.deletable_by.get(&address(one))) {
+            queues |= of_document;
+        }
+        queues
+    }
+}
+
+fn address(document: &Arc<Document>) -> usize {
+    Arc::as_ptr(document).addr()
+}
+
+fn deletable_by_documents(audit: &Audit<'_>) -> HashMap<usize, QueueSet> {
+    let principals = audit.access.principals.iter();
+    let documents: HashMap<usize, &Document> = principals
+        .flat_map(|principal| &principal.policies)
+        .map(|policy| (address(&policy.document), &*policy.document))
+        .collect();
+    let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
+    let every: QueueSet = (0..)
+        .zip(&audit.access.queues)
+        .map(|(number, _)| number)
+        .collect();
+    let found = in_parallel(&documents, |(address, document)| {
+        let mut queues = QueueSet::new();
+        let allows = allow_deleting(document.statements());
+        for resources in allows.filter_map(|allow| allow.resources.as_ref()) {
             if resources.negated {
-                return audit
-                    .access
-                    .queues
-                    .iter()
-                    .zip(0..)
-                    .map(|(_, number)| number)
-                    .collect();
+                return (*address, every.clone());
             }
             for pattern in &resources.patterns {
                 queues |= audit.access.reached_by(pattern);
             }
         }
-        queues
-    }
+        (*address, queues)
+    });
+    found
+        .into_iter()
+        .filter(|(_, queues)| !queues.is_empty())
+        .collect()
 }
 
 fn allow_deleting<'s>(
@@ -247,7 +271,7 @@ fn excesses(
             if side == Side::Consumer || !send.rests_on_what_was_read() {
                 continue;
             }
-            let deletable = deletable.get_or_insert_with(|| queues.deletable_by(audit, principal));
+            let deletable = deletable.get_or_insert_with(|| queues.deletable_by(principal));
             let candidates = own & &*deletable;
             generators.extend(candidates.iter().map(|queue| (queue, send)));
         }

@@ -102,11 +102,15 @@ impl<'s> Applicant<'s> {
     }
 
     fn says(&self, action: usize) -> Option<&Says<'s>> {
-        let lower = &self.actions.get(action)?.lower;
+        let asked = self.actions.get(action)?;
         let says = self.says.get(action)?;
-        Some(says.get_or_init(|| Says {
-            own: Own::of(self.principal, &self.principal.policies, lower),
-            above: controls_about(self.access, self.principal.account, lower),
+        Some(says.get_or_init(|| {
+            let mut own = Own::of(self.principal, &self.principal.policies, &asked.lower);
+            own.keep(|statement| asked.is_meant_by(statement));
+            Says {
+                own,
+                above: controls_about(self.access, self.principal.account, &asked.lower),
+            }
         }))
     }
 

@@ -136,6 +136,7 @@ impl<'a> TakeoverFinder<'a> {
         let actions = [Action {
             name: "ssm:UpdateInstanceInformation",
             lower: REGISTER.to_owned(),
+            about: vec![Some("ec2")],
         }];
         let applicant = Applicant::new(self.access, role, &actions);
         applicant

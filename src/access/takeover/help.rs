@@ -1,21 +1,11 @@
 //! Who has the rights that somebody lacks.
 
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use super::super::action::Capability;
 use super::super::index::QueueSet;
+use super::standing::{ByMessage, Standing, Standings};
 use super::way::Gain;
 use super::{Numbers, Takeover, TakeoverFinder};
-
-/// For sending and receiving, queues.
-pub(super) type Lacking = [QueueSet; 2];
-
-/// The queues on which one has a right, for sending and receiving.
-#[derive(Debug, Default)]
-pub(super) struct Holding {
-    pub(super) surely: Lacking,
-    pub(super) perhaps: Lacking,
-}
 
 /// Who has what somebody lacks.
 #[derive(Debug, Default)]
@@ -34,67 +24,50 @@ pub(super) struct Sureness {
     pub(super) perhaps: Numbers,
 }
 
-/// Sets of what is lacking that are remembered.
-const MOST_KNOWN: usize = 64;
+/// How everybody stands, and who would help whom: read when asked for, as mostly nobody could act as anybody.
+#[derive(Debug)]
+pub(super) struct Help {
+    pub(super) standings: Standings,
+    /// For each standing who would help those who have it.
+    helpful: Vec<OnceLock<Arc<Helpful>>>,
+    administrators: OnceLock<Numbers>,
+}
 
 impl TakeoverFinder<'_> {
-    pub(super) fn holding(&self, index: usize) -> &Holding {
-        static NONE: OnceLock<Holding> = OnceLock::new();
-        let Some(known) = self.holdings.get(index) else {
-            return NONE.get_or_init(Holding::default);
-        };
-        known.get_or_init(|| {
-            let mut holding = Holding::default();
-            for rights in self.access.rights(index) {
-                // Whoever acts as a role need not have the session of what ran as it before.
-                let Some(session) = rights.on_each().sessions().next() else {
-                    continue;
-                };
-                let capabilities = [Capability::Send, Capability::Receive];
-                let sets = holding.surely.iter_mut().zip(&mut holding.perhaps);
-                for (capability, (surely, perhaps)) in capabilities.into_iter().zip(sets) {
-                    let when = session.when(capability);
-                    if when.is_always() {
-                        *surely |= &*rights.queues;
-                    } else if when.rests_on_what_was_read() {
-                        *perhaps |= &*rights.queues;
-                    }
-                }
+    pub(super) fn help(&self) -> &Help {
+        self.help.get_or_init(|| {
+            let standings = Standings::of(self.access);
+            Help {
+                helpful: (0..standings.count()).map(|_| OnceLock::new()).collect(),
+                standings,
+                administrators: OnceLock::new(),
             }
-            holding
         })
     }
 
     /// For sending and receiving the queues on which a principal never has the right.
     pub fn lacking(&self, index: usize) -> [QueueSet; 2] {
-        let every = self.access.every_queue();
-        let mut lacking = [every.clone(), every];
-        for rights in self.access.rights(index) {
-            let capabilities = [Capability::Send, Capability::Receive];
-            for (capability, queues) in capabilities.into_iter().zip(&mut lacking) {
-                if !rights.on_each().when(capability).is_never() {
-                    *queues -= &*rights.queues;
-                }
-            }
-        }
-        lacking
+        let standing = self.help().standings.get(index);
+        standing.map_or_else(Default::default, |standing| standing.lacking.clone())
     }
 
-    /// What a principal that lacks rights on these queues gains by acting as another in some way: queues to send to and to receive from, those first on which the
-    /// right is sure, then those on which it hangs on conditions.
+    /// What a principal that lacks rights on these queues gains by acting as another in some way: queues to send to and to
+    /// receive from, those first on which the right is sure, then those on which it hangs on conditions.
     pub fn gains(
         &self,
         [send, receive]: &[QueueSet; 2],
         takeover: &Takeover,
         target: usize,
     ) -> [[QueueSet; 2]; 2] {
-        let holding = self.holding(target);
+        let Some(standing) = self.help().standings.get(target) else {
+            return Default::default();
+        };
         let (sends, receives) = match takeover.way.gain {
             Gain::Send => (true, false),
             Gain::Receive => (false, true),
             Gain::All | Gain::Polled | Gain::Administrator => (true, true),
         };
-        let of = |held: &Lacking| {
+        let of = |held: &ByMessage| {
             let [held_send, held_receive] = held;
             let part = |does: bool, held: &QueueSet, lacks: &QueueSet| {
                 if does { held & lacks } else { QueueSet::new() }
@@ -104,59 +77,60 @@ impl TakeoverFinder<'_> {
                 part(receives, held_receive, receive),
             ]
         };
-        [of(&holding.surely), of(&holding.perhaps)]
+        [of(&standing.surely), of(&standing.perhaps)]
     }
 
+    /// Who has what a principal lacks.
     pub(super) fn helpful(&self, index: usize) -> Arc<Helpful> {
-        let lacking = self.lacking(index);
-        // Nobody panics while holding the lock, and what is in the list is whole in any case.
-        let known = || self.helpful.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = known()
-            .iter()
-            .find(|(known, _)| *known == lacking)
-            .map(|(_, helpful)| Arc::clone(helpful));
-        if let Some(helpful) = same {
-            return helpful;
-        }
-        let helpful = Arc::new(self.who_helps(&lacking));
-        let mut known = known();
-        if known.len() < MOST_KNOWN {
-            known.push((lacking, Arc::clone(&helpful)));
-        }
-        helpful
+        let help = self.help();
+        let place = help.standings.place(index);
+        let (Some(known), Some(standing)) = (
+            place.and_then(|place| help.helpful.get(place)),
+            help.standings.get(index),
+        ) else {
+            return Arc::default();
+        };
+        Arc::clone(known.get_or_init(|| Arc::new(self.who_helps(help, standing))))
     }
 
-    fn who_helps(&self, [send, receive]: &Lacking) -> Helpful {
+    fn who_helps(&self, help: &Help, lacking: &Standing) -> Helpful {
+        let [send, receive] = &lacking.lacking;
         let mut helpful = Helpful::default();
-        for (number, principal) in (0..).zip(&self.access.principals) {
-            let Holding { surely, perhaps } = self.holding(number as usize);
-            let has = |held: &Lacking| {
+        for (standing, members) in help.standings.each() {
+            let has = |held: &ByMessage| {
                 let [held_send, held_receive] = held;
                 (
                     !held_send.is_disjoint(send),
                     !held_receive.is_disjoint(receive),
                 )
             };
-            let (sure, open) = (has(surely), has(perhaps));
+            let (sure, open) = (has(&standing.surely), has(&standing.perhaps));
             if sure == (false, false) && open == (false, false) {
                 continue;
             }
-            helpful.send.add(number, sure.0, open.0);
-            helpful.receive.add(number, sure.1, open.1);
+            helpful.send.add(members, sure.0, open.0);
+            helpful.receive.add(members, sure.1, open.1);
             let (any, may_any) = (sure.0 || sure.1, open.0 || open.1);
-            helpful.all.add(number, any, may_any);
-            let [_, polled] = surely;
-            let [_, may_be_polled] = perhaps;
+            helpful.all.add(members, any, may_any);
+            let [_, polled] = &standing.surely;
+            let [_, may_be_polled] = &standing.perhaps;
             let is_polled = !polled.is_empty();
             helpful.polled.add(
-                number,
+                members,
                 any && is_polled,
                 is_polled || !may_be_polled.is_empty(),
             );
-            if principal.is_administrator() {
-                helpful.administrators.add(number, any, may_any);
-            }
         }
+        let administrators = help.administrators.get_or_init(|| {
+            let each = (0..).zip(&self.access.principals);
+            each.filter(|(_, principal)| principal.is_administrator())
+                .map(|(number, _)| number)
+                .collect()
+        });
+        helpful.administrators = Sureness {
+            surely: &helpful.all.surely & administrators,
+            perhaps: &helpful.all.perhaps & administrators,
+        };
         helpful
     }
 }
@@ -174,11 +148,11 @@ impl Helpful {
 }
 
 impl Sureness {
-    fn add(&mut self, number: u32, surely: bool, perhaps: bool) {
+    fn add(&mut self, members: &Numbers, surely: bool, perhaps: bool) {
         if surely {
-            self.surely.insert(number);
+            self.surely |= members;
         } else if perhaps {
-            self.perhaps.insert(number);
+            self.perhaps |= members;
         }
     }
 }

@@ -16,6 +16,7 @@ mod fleet;
 mod help;
 mod plan;
 mod proof;
+mod standing;
 mod trust;
 mod way;
 
@@ -27,7 +28,7 @@ pub use way::Way;
 
 use self::applicant::{Applicant, Call, Place};
 use self::fleet::Fleet;
-use self::help::{Helpful, Holding, Lacking};
+use self::help::Help;
 use self::plan::{Action, Actions, Plan, allowed_by, plans};
 use self::way::{Beyond, Over, PASS_ROLE, WAYS};
 use super::Access;
@@ -82,12 +83,10 @@ pub struct TakeoverFinder<'a> {
     fleets: BTreeMap<Kind, Fleet<'a>>,
     /// For each service the roles that trust it, by when they do.
     trusting: BTreeMap<&'static str, OnceLock<Vec<(Numbers, Formula)>>>,
-    /// For each principal the queues on which it has rights.
-    holdings: Vec<OnceLock<Holding>>,
+    /// What everybody has and lacks, once it was asked for.
+    help: OnceLock<Help>,
     /// The parts into which statements cut what they are about: many carry the same statements.
     parted: Mutex<HashMap<Parted, Arc<Vec<Numbers>>>>,
-    /// Who would help those that lack the same.
-    helpful: Mutex<Vec<(Lacking, Arc<Helpful>)>>,
 }
 
 /// What tells into which parts statements cut what they are about.
@@ -154,9 +153,8 @@ impl<'a> TakeoverFinder<'a> {
             trusting: passed_to
                 .map(|service| (service, OnceLock::new()))
                 .collect(),
-            holdings: access.principals.iter().map(|_| OnceLock::new()).collect(),
+            help: OnceLock::new(),
             parted: Mutex::default(),
-            helpful: Mutex::default(),
             access,
             actions,
             plans,

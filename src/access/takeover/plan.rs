@@ -1,7 +1,7 @@
 //! The ways with their actions by number, so that what a document allows is a set.
 
 use super::way::{PASS_ROLE, WAYS, Way};
-use crate::policy::{Document, Effect};
+use crate::policy::{Document, Effect, Statement};
 
 /// Actions by their place, one bit each.
 pub(super) type Actions = u128;
@@ -10,6 +10,18 @@ pub(super) type Actions = u128;
 pub(super) struct Action {
     pub(super) name: &'static str,
     pub(super) lower: String,
+    /// The services that hold what it is asked about, as ARNs name them; none for what is asked about nothing that has an ARN,
+    /// which patterns of any service may cover (R11).
+    pub(super) about: Vec<Option<&'static str>>,
+}
+
+impl Action {
+    /// Whether a statement could be about anything that the action is asked about.
+    pub(super) fn is_meant_by(&self, statement: &Statement) -> bool {
+        self.about
+            .iter()
+            .any(|service| service.is_none_or(|service| statement.could_mean(service)))
+    }
 }
 
 /// A way with the places of its actions.
@@ -24,21 +36,28 @@ pub(super) struct Plan {
 /// The actions of all ways, and the ways with their places among them.
 pub(super) fn plans() -> (Vec<Action>, Vec<Plan>) {
     let mut actions: Vec<Action> = Vec::new();
-    let mut place = |name: &'static str| {
+    let mut place = |name: &'static str, about: Option<&'static str>| {
         let known = actions.iter().position(|action| action.name == name);
-        known.unwrap_or_else(|| {
-            actions.push(Action {
+        let place = known.unwrap_or(actions.len());
+        match actions.get_mut(place) {
+            Some(action) if action.about.contains(&about) => {}
+            Some(action) => action.about.push(about),
+            None => actions.push(Action {
                 name,
                 lower: name.to_ascii_lowercase(),
-            });
-            actions.len() - 1
-        })
+                about: vec![about],
+            }),
+        }
+        place
     };
-    let pass_role = place(PASS_ROLE);
+    let pass_role = place(PASS_ROLE, Some("iam"));
     let plans = WAYS
         .iter()
         .map(|way| {
-            let needs: Vec<usize> = way.needs.iter().map(|need| place(need.action)).collect();
+            let needs = way.needs.iter();
+            let needs: Vec<usize> = needs
+                .map(|need| place(need.action, way.service_of(need)))
+                .collect();
             let passes = way.passes_to().map(|_| pass_role);
             let all = needs.iter().copied().chain(passes);
             Plan {
@@ -58,7 +77,7 @@ fn bit(place: usize) -> Actions {
         .unwrap_or(0)
 }
 
-/// The actions of ways that a document allows on something.
+/// The actions of ways that a document allows on something that they are asked about.
 pub(super) fn allowed_by(document: &Document, actions: &[Action]) -> Actions {
     let mut allowed = 0;
     for statement in document.readings.iter().flatten() {
@@ -66,7 +85,10 @@ pub(super) fn allowed_by(document: &Document, actions: &[Action]) -> Actions {
             continue;
         }
         for (place, action) in actions.iter().enumerate() {
-            if allowed & bit(place) == 0 && statement.actions.contains(&action.lower) {
+            if allowed & bit(place) == 0
+                && action.is_meant_by(statement)
+                && statement.actions.contains(&action.lower)
+            {
                 allowed |= bit(place);
             }
         }

@@ -118,6 +118,16 @@ impl Way {
         }
     }
 
+    /// The service whose ARN an action of the way is asked about; none where that has no ARN.
+    pub(super) fn service_of(&self, need: &Need) -> Option<&'static str> {
+        match (need.on, self.over) {
+            (TARGET, Over::User) => Some("iam"),
+            (TARGET, Over::Running(Kind::Instance)) => Some("ec2"),
+            (TARGET, _) => need.action.split(':').next(),
+            (arn, _) => arn.split(':').nth(2),
+        }
+    }
+
     /// The service that is called, by its prefix.
     pub(super) fn called(&self) -> &'static str {
         self.name().split(':').next().unwrap_or_default()
