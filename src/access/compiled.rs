@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
+use roaring::MultiOps;
+
 use super::action::Capability;
 use super::context::is_same_for_all;
 use super::decide::{Candidates, Policy};
@@ -35,8 +37,8 @@ pub(super) struct Compiled<'d> {
     pub(super) allows: QueueSet,
     /// Where any statement about queues may apply.
     pub(super) touches: QueueSet,
-    /// Whether it says something about keys, which matters wherever one encrypts.
-    pub(super) keys: bool,
+    /// Queues that a key guards about which it says something.
+    pub(super) locked: QueueSet,
     /// The keys of the queues' tags that it looks at, in lower case.
     pub(super) tags: BTreeSet<String>,
     /// What it looks at that differs from principal to principal beyond kind and account.
@@ -276,9 +278,9 @@ pub(super) fn tags_of(statement: &Statement) -> impl Iterator<Item = &str> {
 pub(super) struct Ground<'a> {
     pub(super) index: &'a QueueIndex<'a>,
     /// Queues whose messages some customer managed key encrypts: statements about keys matter to them.
-    pub(super) locked: QueueSet,
-    /// The ARNs of those keys.
-    pub(super) keys: Vec<&'a str>,
+    locked: QueueSet,
+    /// The ARNs of those keys, each with its queues.
+    pub(super) keys: Vec<(&'a str, QueueSet)>,
     /// Which queues have which tags.
     tags: TagIndex<'a>,
     /// Every action that gives a capability, in the order in which [`super::sides::ByAction`] has them.
@@ -288,8 +290,7 @@ pub(super) struct Ground<'a> {
 impl<'a> Ground<'a> {
     pub(super) fn new(
         index: &'a QueueIndex<'a>,
-        locked: QueueSet,
-        keys: Vec<&'a str>,
+        keys: Vec<(&'a str, QueueSet)>,
         tags: TagIndex<'a>,
         tags_matter: bool,
     ) -> Self {
@@ -298,7 +299,7 @@ impl<'a> Ground<'a> {
             .flat_map(|capability| capability.actions(tags_matter).iter().copied());
         Self {
             index,
-            locked,
+            locked: keys.iter().map(|(_, queues)| queues).union(),
             keys,
             tags,
             actions: actions.collect(),
@@ -320,19 +321,26 @@ impl<'a> Ground<'a> {
 
     /// Whether the statement is about the keys of queues.
     pub(super) fn is_about_keys(&self, statement: &Statement) -> bool {
+        !self.locked_by(statement).is_empty()
+    }
+
+    /// The queues that are guarded by keys which the statement is about.
+    fn locked_by(&self, statement: &Statement) -> QueueSet {
         let about_uses = [KeyUse::Generate, KeyUse::Decrypt]
             .into_iter()
             .any(|usage| statement.actions.contains(usage.action()));
-        let may_reach = |set: &ResourceSet| {
-            set.negated || set.patterns.iter().any(|pattern| self.reaches_key(pattern))
+        if !about_uses || self.locked.is_empty() {
+            return QueueSet::new();
+        }
+        let Some(set) = statement.resources.as_ref().filter(|set| !set.negated) else {
+            return self.locked.clone();
         };
-        !self.locked.is_empty() && about_uses && statement.resources.as_ref().is_none_or(may_reach)
-    }
-
-    fn reaches_key(&self, pattern: &ResourcePattern) -> bool {
-        let mut keys = self.keys.iter();
-        // The kind of policy matters to patterns only that are no whole ARN; a wider reading does no harm here.
-        keys.any(|key| pattern.could_match(key, PolicyKind::Identity))
+        let keys = self.keys.iter().filter(|(key, _)| {
+            let mut patterns = set.patterns.iter();
+            // The kind of policy matters to patterns only that are no whole ARN; a wider reading does no harm here.
+            patterns.any(|pattern| pattern.could_match(key, PolicyKind::Identity))
+        });
+        keys.map(|(_, queues)| queues).union()
     }
 
     fn concerns(&self, statement: &Statement) -> bool {
@@ -366,7 +374,7 @@ impl<'a> Ground<'a> {
         if !document.readable {
             compiled.allows.clone_from(self.index.all());
             compiled.touches.clone_from(self.index.all());
-            compiled.keys = true;
+            compiled.locked.clone_from(&self.locked);
             return compiled;
         }
         if document.readings.len() == 1 {
@@ -374,13 +382,14 @@ impl<'a> Ground<'a> {
         }
         for statement in document.readings.iter().flatten() {
             // A key is the same for every queue that it encrypts, so statements about keys cut nothing.
-            let about_keys = self.is_about_keys(statement);
+            let locked = self.locked_by(statement);
+            let about_keys = !locked.is_empty();
             let actions = self.actions_of(statement);
             if about_keys || actions != 0 {
                 compiled.looks.extend(looks_of(statement));
             }
             if about_keys {
-                compiled.keys = true;
+                compiled.locked |= locked;
                 if let Some(rest) = &mut compiled.rest {
                     rest.keys.push(statement);
                 }

@@ -346,16 +346,18 @@ fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<A
         .flat_map(|(index, account)| account.queues.iter().map(move |queue| (index, queue)))
         .collect();
     all.sort_by_key(|(_, queue)| &queue.arn);
-    let policies = in_parallel(&all, |(_, queue)| queue_policy(queue));
+    let read = in_parallel(&all, |(_, queue)| {
+        (queue_policy(queue), key::lock(queue, accounts, keys))
+    });
     let mut queues: Vec<AuditedQueue<'a>> = all
         .into_iter()
-        .zip(policies)
-        .map(|((account, queue), policy)| AuditedQueue {
+        .zip(read)
+        .map(|((account, queue), (policy, lock))| AuditedQueue {
             queue,
             policy,
             outsiders: Vec::new(),
             account,
-            lock: key::lock(queue, accounts, keys),
+            lock,
             moved_from: Vec::new(),
             sent_to: Vec::new(),
         })

@@ -13,6 +13,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use self::plan::{Carried, Plan, address};
+use crate::access::Access;
 use crate::access::apart::{Concern, Profiles, Roster, concern, concern_of_key};
 use crate::access::asker::Asker;
 use crate::access::asking::Asking;
@@ -29,7 +30,6 @@ use crate::access::queue_grant::Grants;
 use crate::access::rights::{Decided, Groups, Row};
 use crate::access::sides::QueueSide;
 use crate::access::tags::TagIndex;
-use crate::access::{Access, AuditedQueue};
 use crate::parallel::in_parallel;
 use crate::policy::{ContextKeys, Document, Lookup};
 
@@ -114,8 +114,7 @@ impl<'a> Matrix<'a> {
     fn new(access: &'a Access<'a>) -> Self {
         let ground = Ground::new(
             &access.index,
-            locked(access, |lock| matches!(lock, Lock::Key(_))),
-            access.keys.iter().map(|key| key.key.arn.as_str()).collect(),
+            locked(access),
             TagIndex::new(access, access.looked_at_tags()),
             access.tags_matter,
         );
@@ -158,9 +157,10 @@ impl<'a> Matrix<'a> {
         let mut named_by_key: HashMap<usize, QueueSet> = HashMap::new();
         for (index, key) in access.keys.iter().enumerate() {
             let concern = concern_of_key(&ground, &roster, key);
-            let queues = locked(access, |lock| lock == Lock::Key(index));
             for principal in concern.named {
-                *named_by_key.entry(principal).or_default() |= &queues;
+                if let Some((_, queues)) = ground.keys.get(index) {
+                    *named_by_key.entry(principal).or_default() |= queues;
+                }
             }
             looks.extend(concern.looks);
         }
@@ -349,22 +349,24 @@ impl Models {
     }
 }
 
-/// The queues whose messages such a lock guards, or guarded before they were moved there.
-fn locked(access: &Access<'_>, is_such: impl Fn(Lock) -> bool) -> QueueSet {
-    let has_key = |audited: &AuditedQueue<'_>| is_such(audited.lock);
-    access
-        .queues
-        .iter()
-        .zip(0..)
-        .filter(|(audited, _)| {
-            let mut sources = audited
-                .sent_to
-                .iter()
-                .filter_map(|source| access.queues.get(*source));
-            has_key(audited) || sources.any(has_key)
-        })
-        .map(|(_, number)| number)
-        .collect()
+/// For each key its ARN and the queues whose messages it guards, or guarded before they were moved there.
+fn locked<'a>(access: &'a Access<'_>) -> Vec<(&'a str, QueueSet)> {
+    let keys = access.keys.iter();
+    let mut locked: Vec<(&str, QueueSet)> = keys
+        .map(|key| (key.key.arn.as_str(), QueueSet::new()))
+        .collect();
+    for (audited, number) in access.queues.iter().zip(0..) {
+        let sources = audited.sent_to.iter();
+        let sources = sources.filter_map(|source| access.queues.get(*source));
+        for lock in sources.chain([audited]).map(|audited| audited.lock) {
+            if let Lock::Key(key) = lock
+                && let Some((_, queues)) = locked.get_mut(key)
+            {
+                queues.insert(number);
+            }
+        }
+    }
+    locked
 }
 
 /// All documents of principals that are the same for everyone who carries them.

@@ -161,27 +161,24 @@ impl Matrix<'_> {
         // Where something may be allowed besides what narrow policies about queues allow.
         let mut domain = self.open_to_many.clone();
         for (_, compiled) in &carried {
-            if compiled.keys || compiled.touches.len() > narrow {
+            if !compiled.locked.is_empty() || compiled.touches.len() > narrow {
                 domain |= &compiled.allows;
             }
         }
-        let locked = domain & &self.ground.locked;
         for (policy, compiled) in carried {
             plan.tags.extend(compiled.tags.iter().cloned());
-            // What is said about keys matters on encrypted queues only, and there only where messages can be reached at all.
-            let reaches_keys = compiled.keys && locked.len() > narrow;
-            let wide = compiled.touches.len() > narrow || reaches_keys;
+            // What is said about a key matters on the queues that it guards, and there only where messages can be reached at all.
+            let locked = &domain & &compiled.locked;
+            let wide = compiled.touches.len() > narrow || locked.len() > narrow;
             if wide {
                 plan.shared.policies.push(CarriedKey {
                     document: document_key(policy),
                     looked_at: self.looked_at(index, principal, &compiled.looks),
-                    keys: compiled.keys,
+                    keys: !compiled.locked.is_empty(),
                 });
             } else {
                 plan.apart |= &compiled.touches;
-                if compiled.keys {
-                    plan.apart |= &locked;
-                }
+                plan.apart |= &locked;
                 plan.singles |= &compiled.singles;
             }
             plan.carried.push(Carried {

@@ -40,6 +40,7 @@ use super::self_grant::SelfGranter;
 use crate::account::Tag;
 use crate::arn::Arn;
 use crate::entity::Kind;
+use crate::parallel::in_parallel;
 use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Statement};
 
 /// Numbers of principals, or of what runs.
@@ -114,16 +115,14 @@ fn address(document: &Arc<Document>) -> usize {
 impl<'a> TakeoverFinder<'a> {
     fn new(access: &'a Access<'a>) -> Self {
         let (actions, plans) = plans();
-        let mut allowed: HashMap<usize, Actions> = HashMap::new();
-        for policy in access
-            .principals
-            .iter()
-            .flat_map(|principal| &principal.policies)
-        {
-            allowed
-                .entry(address(&policy.document))
-                .or_insert_with(|| allowed_by(&policy.document, &actions));
-        }
+        let policies = access.principals.iter().flat_map(|one| &one.policies);
+        let documents: HashMap<usize, &Document> = policies
+            .map(|policy| (address(&policy.document), &*policy.document))
+            .collect();
+        let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
+        let allowed = in_parallel(&documents, |(address, document)| {
+            (*address, allowed_by(document, &actions))
+        });
         let arns = access.principals.iter().map(|one| one.arn.as_str());
         let in_profiles: HashSet<&Arn> = access
             .accounts
@@ -158,7 +157,7 @@ impl<'a> TakeoverFinder<'a> {
             access,
             actions,
             plans,
-            allowed,
+            allowed: allowed.into_iter().collect(),
         };
         let kinds = WAYS.iter().filter_map(|way| match way.over {
             Over::Running(kind) => Some(kind),

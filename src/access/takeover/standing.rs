@@ -7,7 +7,7 @@ use roaring::MultiOps;
 use super::super::Access;
 use super::super::action::Capability;
 use super::super::index::QueueSet;
-use super::super::rights::Rights;
+use super::super::rights::{Rights, SessionsOn, SharedRights};
 use super::Numbers;
 use crate::parallel::in_parallel;
 use crate::policy::Formula;
@@ -39,49 +39,47 @@ pub(super) struct Standings {
 
 impl Standings {
     pub(super) fn of(access: &Access<'_>) -> Self {
-        // Principals whose rights are kept in one place stand alike without any look at them.
-        let mut alike: HashMap<(usize, Option<usize>, Vec<u32>), usize> = HashMap::new();
-        let mut firsts: Vec<usize> = Vec::new();
-        let mut places: Vec<usize> = (0..access.principals.len())
-            .map(|index| {
-                let shared = access.shared_rights(index);
-                let has_own = access.own_rights(index).next().is_some();
-                let key = (
-                    shared.map_or(0, |shared| shared.address()),
-                    has_own.then_some(index),
-                    shared.map_or_else(Vec::new, |shared| shared.apart.iter().collect()),
-                );
-                *alike.entry(key).or_insert_with(|| {
-                    firsts.push(index);
-                    firsts.len() - 1
-                })
-            })
+        let principals: Vec<usize> = (0..access.principals.len()).collect();
+        // What many share is put together once, and each takes out what is its own matter.
+        let shared: HashMap<usize, SharedRights<'_>> = principals
+            .iter()
+            .filter_map(|index| access.shared_rights(*index))
+            .map(|shared| (shared.address(), shared))
             .collect();
+        let shared: Vec<(usize, SharedRights<'_>)> = shared.into_iter().collect();
+        let shared = in_parallel(&shared, |(address, shared)| {
+            (*address, Held::of(shared.groups()))
+        });
+        let shared: HashMap<usize, Held> = shared.into_iter().collect();
         let every = access.every_queue();
-        let standings = in_parallel(&firsts, |index| Standing::read(access, *index, &every));
-        // Of those that were looked at some are equal nevertheless.
+        let standings = in_parallel(&principals, |index| {
+            let own: Vec<Rights<'_>> = access.own_rights(*index).collect();
+            let mut held = Held::of(own.iter().map(|own| (&*own.queues, own.on_each())));
+            if let Some(rights) = access.shared_rights(*index)
+                && let Some(shared) = shared.get(&rights.address())
+            {
+                held.add(shared, rights.apart);
+            }
+            held.standing(&every)
+        });
         let mut each: Vec<(Standing, Numbers)> = Vec::new();
         let mut by_size: HashMap<[u64; 6], Vec<usize>> = HashMap::new();
-        let kept: Vec<usize> = standings
-            .into_iter()
-            .map(|standing| {
-                let like = by_size.entry(standing.sizes()).or_default();
-                let known = like.iter().copied().find(|place| {
-                    each.get(*place)
-                        .is_some_and(|(known, _)| *known == standing)
-                });
-                known.unwrap_or_else(|| {
-                    each.push((standing, Numbers::new()));
-                    like.push(each.len() - 1);
-                    each.len() - 1
-                })
-            })
-            .collect();
-        for (number, place) in (0..).zip(&mut places) {
-            *place = kept.get(*place).copied().unwrap_or(usize::MAX);
-            if let Some((_, members)) = each.get_mut(*place) {
+        let mut places = Vec::with_capacity(principals.len());
+        for (standing, number) in standings.into_iter().zip(0..) {
+            let like = by_size.entry(standing.sizes()).or_default();
+            let known = like.iter().copied().find(|place| {
+                each.get(*place)
+                    .is_some_and(|(known, _)| *known == standing)
+            });
+            let place = known.unwrap_or_else(|| {
+                each.push((standing, Numbers::new()));
+                like.push(each.len() - 1);
+                each.len() - 1
+            });
+            if let Some((_, members)) = each.get_mut(place) {
                 members.insert(number);
             }
+            places.push(place);
         }
         Self { places, each }
     }
@@ -109,34 +107,67 @@ impl Standings {
     }
 }
 
-impl Standing {
-    fn read(access: &Access<'_>, index: usize, every: &QueueSet) -> Self {
-        let rights: Vec<Rights<'_>> = access.rights(index).collect();
-        let queues = |counts: &dyn Fn(&Rights<'_>) -> bool| -> QueueSet {
-            let counting = rights.iter().filter(|rights| counts(rights));
-            counting.map(|rights| &*rights.queues).union()
+/// The queues on which somebody has rights.
+#[derive(Debug, Default)]
+struct Held {
+    surely: ByMessage,
+    perhaps: ByMessage,
+    /// Those on which some session has the right, under whatever condition.
+    ever: ByMessage,
+}
+
+impl Held {
+    fn of<'r>(rights: impl Iterator<Item = (&'r QueueSet, SessionsOn<'r>)>) -> Self {
+        let rights: Vec<(&QueueSet, SessionsOn<'_>)> = rights.collect();
+        let queues = |counts: &dyn Fn(SessionsOn<'_>) -> bool| -> QueueSet {
+            let counting = rights.iter().filter(|(_, sessions)| counts(*sessions));
+            counting.map(|(queues, _)| *queues).union()
         };
         // Whoever acts as a role need not have the session of what ran as it before.
-        let of_any = |rights: &Rights<'_>, capability, is_meant: fn(&Formula) -> bool| {
-            let any = rights.on_each().sessions().next();
+        let of_any = |sessions: SessionsOn<'_>, capability, is_meant: fn(&Formula) -> bool| {
+            let any = sessions.sessions().next();
             any.is_some_and(|session| is_meant(session.when(capability)))
         };
         Self {
-            surely: MESSAGES
-                .map(|capability| queues(&|rights| of_any(rights, capability, Formula::is_always))),
+            surely: MESSAGES.map(|capability| {
+                queues(&|sessions| of_any(sessions, capability, Formula::is_always))
+            }),
             perhaps: MESSAGES.map(|capability| {
-                queues(&|rights| {
-                    of_any(rights, capability, |when| {
+                queues(&|sessions| {
+                    of_any(sessions, capability, |when| {
                         !when.is_always() && when.rests_on_what_was_read()
                     })
                 })
             }),
-            lacking: MESSAGES.map(|capability| {
-                every - queues(&|rights| !rights.on_each().when(capability).is_never())
-            }),
+            ever: MESSAGES
+                .map(|capability| queues(&|sessions| !sessions.when(capability).is_never())),
         }
     }
 
+    /// Adds what others hold as well, but for some queues.
+    fn add(&mut self, others: &Self, but: &QueueSet) {
+        let sets = [
+            (&mut self.surely, &others.surely),
+            (&mut self.perhaps, &others.perhaps),
+            (&mut self.ever, &others.ever),
+        ];
+        for (own, others) in sets {
+            for (own, others) in own.iter_mut().zip(others) {
+                *own |= others - but;
+            }
+        }
+    }
+
+    fn standing(self, every: &QueueSet) -> Standing {
+        Standing {
+            surely: self.surely,
+            perhaps: self.perhaps,
+            lacking: self.ever.map(|ever| every - ever),
+        }
+    }
+}
+
+impl Standing {
     fn sizes(&self) -> [u64; 6] {
         let [a, b] = self.surely.each_ref().map(QueueSet::len);
         let [c, d] = self.perhaps.each_ref().map(QueueSet::len);
