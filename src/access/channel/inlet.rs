@@ -144,6 +144,22 @@ impl Inlet {
         }
     }
 
+    /// The patterns of resources that stand for everything that can be put in: of a bucket the objects that a delivery takes, of
+    /// a function its versions too, unless a delivery names one.
+    pub fn patterns(&self) -> Vec<String> {
+        let arn = &self.id.arn;
+        match self.entity.kind {
+            Kind::Bucket => {
+                let Keys { prefix, suffix } = &self.id.keys;
+                vec![format!("{arn}/{prefix}*{suffix}")]
+            }
+            Kind::Function if arn.resource().matches(':').count() == 1 => {
+                vec![arn.to_string(), format!("{arn}:*")]
+            }
+            _ => vec![arn.to_string()],
+        }
+    }
+
     /// The resources that a request to put something in can be about. `patterns` are those of statements that may allow it:
     /// of a bucket there are as many resources as keys, and what matters is whether one of them will do. The second part of
     /// the answer is whether some pattern may reach a key that is not among them.
