@@ -1,7 +1,7 @@
 //! A report with more findings than anybody reads: how many of what, the statements that cause them, and where to begin.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::many;
@@ -17,8 +17,8 @@ pub(super) const MOST_CARDS: usize = 40;
 const MOST_CAUSES: usize = 6;
 /// Findings that no shown statement explains, and that are shown all the same.
 const MOST_SINGLE: usize = 10;
-/// Findings that are named under a statement.
-const MOST_SYMPTOMS: usize = 3;
+/// Of those the findings of one rule: many that are alike would leave no room for others.
+const MOST_OF_A_RULE: usize = 3;
 
 /// The overview in place of a card for each finding.
 pub(super) fn overview(report: &Report, names: &Names, page: &mut Page) -> io::Result<()> {
@@ -57,20 +57,27 @@ fn by_rule(report: &Report, page: &mut Page) -> io::Result<()> {
     let mut rules: Vec<_> = numbers.into_iter().collect();
     rules.sort_by(|a, b| a.1.first_key_value().cmp(&b.1.first_key_value()));
     for (rule, severities) in rules {
-        let parts: Vec<String> = severities
-            .iter()
-            .map(|(Reverse(severity), number)| format!("{number} {severity}"))
-            .collect();
-        page.title(rule, &parts.join(", "))?;
+        page.title(rule, &in_words(&severities))?;
     }
     page.blank()
 }
 
 fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> io::Result<()> {
-    let number = many(cause.findings.len(), "finding");
-    page.title(&names.policy(&cause.policy), &number)?;
+    let mut symptoms: Vec<&Triaged> = cause
+        .findings
+        .iter()
+        .filter_map(|place| report.findings.get(*place))
+        .collect();
+    // What is wrong with the policy itself comes first: mending it is the way to be rid of the others.
+    symptoms.sort_by_key(|finding| (!is_about(finding, cause), urgency(finding)));
+    let mut severities: BTreeMap<Reverse<Severity>, usize> = BTreeMap::new();
+    for finding in &symptoms {
+        *severities.entry(Reverse(finding.severity)).or_default() += 1;
+    }
+    page.title(&names.policy(&cause.policy), &in_words(&severities))?;
     let reach = format!(
-        "statement {} reaches {} and up to {}",
+        "{} under statement {}, which reaches {} and up to {}",
+        many(cause.findings.len(), "finding"),
         cause.statement,
         many(cause.principals, "principal"),
         many(
@@ -79,23 +86,42 @@ fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> 
         ),
     );
     page.prose(2, &reach)?;
-    let mut symptoms: Vec<&Triaged> = cause
-        .findings
-        .iter()
-        .filter_map(|place| report.findings.get(*place))
-        .collect();
-    // What is wrong with the policy itself comes first: mending it is the way to be rid of the others.
-    symptoms.sort_by_key(|finding| (!is_about(finding, cause), urgency(finding)));
-    if let Some(own) = symptoms.first().filter(|own| is_about(own, cause)) {
-        page.row("fix", &own.remedy)?;
+    let Some(first) = symptoms.first() else {
+        return Ok(());
+    };
+    if is_about(first, cause) {
+        page.row("fix", &first.remedy)?;
+    } else {
+        page.row("fix", &narrowing(cause, &symptoms))?;
     }
-    let shown: Vec<String> = symptoms
+    page.row("begin", &format!("patscan explain {}", first.id))
+}
+
+/// What to do about a statement that no finding of its own is about.
+fn narrowing(cause: &Cause, symptoms: &[&Triaged]) -> String {
+    let given: BTreeSet<&str> = symptoms
         .iter()
-        .take(MOST_SYMPTOMS)
-        .map(|finding| finding.id.clone())
+        .flat_map(|finding| &finding.evidence)
+        .filter(|one| one.policy == cause.policy && one.statement == cause.statement)
+        .map(|one| &*one.capability)
         .collect();
-    let more = symptoms.len().saturating_sub(MOST_SYMPTOMS);
-    page.list_of("such as", &shown, more as u64, MOST_SYMPTOMS, String::clone)
+    let given: Vec<&str> = given.into_iter().collect();
+    let given = match given.as_slice() {
+        [start @ .., last] if !start.is_empty() => format!("{} and {last}", start.join(", ")),
+        only => only.join(""),
+    };
+    format!(
+        "It gives {given}: let it give each principal the one of that which it needs, or name fewer principals."
+    )
+}
+
+/// `2 high, 1 low`.
+fn in_words(severities: &BTreeMap<Reverse<Severity>, usize>) -> String {
+    let parts: Vec<String> = severities
+        .iter()
+        .map(|(Reverse(severity), number)| format!("{number} {severity}"))
+        .collect();
+    parts.join(", ")
 }
 
 /// Whether a finding is about the policy itself, and about nothing else.
@@ -128,14 +154,24 @@ fn singles(report: &Report, causes: &[&Cause], names: &Names, page: &mut Page) -
     singles.sort_by_key(|finding| urgency(finding));
     let rest = format!(" · {}", many(singles.len(), "finding"));
     page.heading(Tone::Plain, "On their own, the most urgent first", &rest)?;
-    for finding in singles.iter().take(MOST_SINGLE) {
+    let mut of_rule: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut shown = 0;
+    for finding in &singles {
+        let number = of_rule.entry(finding.rule).or_default();
+        *number += 1;
+        if shown == MOST_SINGLE || *number > MOST_OF_A_RULE {
+            continue;
+        }
+        shown += 1;
         page.title(&names.full(&finding.subject), finding.severity.as_str())?;
         page.prose(2, &finding.title)?;
         page.row("id", &finding.id)?;
     }
-    let more = singles.len().saturating_sub(MOST_SINGLE);
+    let more = singles.len().saturating_sub(shown);
     if more > 0 {
-        let text = format!("and {more} more; `-f json` has them all, --persona auditor shows more");
+        let text = format!(
+            "and {more} more, at most {MOST_OF_A_RULE} of a rule are shown here; --persona auditor shows every one, `-f json` has them all"
+        );
         page.prose(0, &text)?;
     }
     page.blank()
