@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::change::Change;
 use super::moved::Removed;
 use super::proof::{Claims, Meant};
-use super::taking::{Taking, without_repetitions};
+use super::taking::{Taking, each_once, without_repetitions};
 use super::{Ground, Plan, Proposal, applied, is_not_ours};
 use crate::access::{Access, Capability, Stop, Wire};
 use crate::account::Account;
@@ -131,13 +131,12 @@ fn cut_apart(ground: &Ground<'_>, finding: &Finding, first: First) -> Result<Pro
     } else {
         "no policy changes, and so no right of anybody".to_owned()
     });
-    notes.dedup();
     Ok(Proposal {
         plan: Plan {
             gist,
             changes: without_repetitions(changes),
             placements: Vec::new(),
-            notes,
+            notes: each_once(notes),
         },
         claims,
         promises,

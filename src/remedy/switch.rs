@@ -2,11 +2,12 @@
 //! or by the trust policy that lets it in.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Change;
 use super::document::{Draft, as_text, member, texts, with};
 use super::proof::Claims;
-use super::taking::{Taking, without_repetitions};
+use super::taking::{Taking, each_once, without_repetitions};
 use super::{Ground, Plan, Proposal, applied, is_not_ours};
 use crate::access::Access;
 use crate::account::{Account, PolicyText, Role};
@@ -32,11 +33,8 @@ struct Step {
 
 pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal, String> {
     let mut accounts: Vec<Account> = ground.access.accounts.to_vec();
-    let mut changes: Vec<Change> = Vec::new();
-    let mut promises = Vec::new();
-    let mut notes = Vec::new();
-    let mut claims = Claims::default();
-    let mut keeps = None;
+    let mut closing = Closing::default();
+    let mut denied: BTreeMap<Arn, BTreeSet<String>> = BTreeMap::new();
     for round in 0..=MOST_CUTS {
         let access = Access::compute(&accounts);
         let graph = Graph::new(&access);
@@ -59,59 +57,87 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
             ));
         }
         let step = step(&access, subject, &found)?;
-        let cut = cut(&accounts, &step)?;
-        keeps.get_or_insert(step.keeps);
-        let (from, to) = (step.from.name(), step.to.name());
-        claims
-            .cut_steps
-            .insert((step.from.shared(), step.to.shared()));
-        claims.principals.insert(step.from.shared());
-        promises.push(format!(
-            "{} {from} can no longer assume role {to}",
-            step.from_kind
-        ));
-        if step.from.as_str() != &*finding.subject.arn {
-            notes.push(format!(
-                "Others who can become {from} no longer reach {to} either: it is {from} that changes."
-            ));
-        }
-        if let Some(note) = cut.note {
-            notes.push(note);
-        }
+        let cut = match by_statements(&accounts, &step) {
+            Ok(changes) => CutStep {
+                changes,
+                note: None,
+            },
+            Err(obstacle) => by_deny(ground, &accounts, &step, &mut denied, &obstacle)?,
+        };
+        closing.tell(&step, cut.note, &finding.subject.arn);
         let next = accounts
             .iter()
             .map(|account| applied(account, &cut.changes));
         let next: Vec<Account> = next.collect();
-        changes.extend(cut.changes);
+        closing.changes.extend(cut.changes);
         drop(graph);
         drop(access);
         accounts = next;
     }
-    if changes.is_empty() {
+    if closing.changes.is_empty() {
         return Err("the ways to both sides were not found again".to_owned());
     }
     let name = finding.subject.arn.rsplit('/').next().unwrap_or_default();
-    let keeps = keeps.unwrap_or("one side");
-    notes.insert(
-        0,
-        format!(
-            "Which of the two sides {name} needs only the team knows. Here it keeps {keeps}; to keep the other, cut the other way in the same \
-             manner. A person who needs both at times can be let in for that time only."
-        ),
-    );
-    let gist = format!("Close one of the two ways: {}.", promises.join("; "));
-    promises.push("nobody else can assume more or fewer roles than before".to_owned());
-    promises.push("what each role may do on every queue is as it was".to_owned());
-    Ok(Proposal {
-        plan: Plan {
-            gist,
-            changes: without_repetitions(changes),
-            placements: Vec::new(),
-            notes,
-        },
-        claims,
-        promises,
-    })
+    Ok(closing.proposal(name))
+}
+
+/// The steps that are cut, and what is to be told of them.
+#[derive(Default)]
+struct Closing {
+    changes: Vec<Change>,
+    claims: Claims,
+    notes: Vec<String>,
+    /// The roles that somebody can no longer assume.
+    closed: BTreeMap<String, Vec<String>>,
+    keeps: Option<&'static str>,
+}
+
+impl Closing {
+    fn tell(&mut self, step: &Step, note: Option<String>, subject: &str) {
+        let (from, to) = (step.from.name(), step.to.name());
+        self.keeps.get_or_insert(step.keeps);
+        self.claims
+            .cut_steps
+            .insert((step.from.shared(), step.to.shared()));
+        self.claims.principals.insert(step.from.shared());
+        let who = format!("{} {from}", step.from_kind);
+        let roles = self.closed.entry(who).or_default();
+        roles.push(format!("role {to}"));
+        if step.from.as_str() != subject {
+            self.notes.push(format!(
+                "Others who can become {from} no longer reach {to} either: it is {from} that changes."
+            ));
+        }
+        self.notes.extend(note);
+    }
+
+    fn proposal(mut self, name: &str) -> Proposal {
+        let keeps = self.keeps.unwrap_or("one side");
+        self.notes.insert(
+            0,
+            format!(
+                "Which of the two sides {name} needs only the team knows. Here it keeps {keeps}; to keep the other, cut the other way in the \
+                 same manner. A person who needs both at times can be let in for that time only."
+            ),
+        );
+        let closed = self.closed.iter();
+        let mut promises: Vec<String> = closed
+            .map(|(who, roles)| format!("{who} can no longer assume {}", listed(roles)))
+            .collect();
+        let gist = format!("Close the way to one side: {}.", promises.join("; "));
+        promises.push("nobody else can assume more or fewer roles than before".to_owned());
+        promises.push("what each role may do on every queue is as it was".to_owned());
+        Proposal {
+            plan: Plan {
+                gist,
+                changes: without_repetitions(self.changes),
+                placements: Vec::new(),
+                notes: each_once(self.notes),
+            },
+            claims: self.claims,
+            promises,
+        }
+    }
 }
 
 /// The step to cut: where the way to the sending side leaves the other, or, where it does not, where the other goes on.
@@ -150,9 +176,9 @@ struct CutStep {
     note: Option<String>,
 }
 
-/// Cuts a step: by the principal's own statement where it names the role, by the trust policy where that names the principal, by
-/// both, or else by a Deny in the trust policy.
-fn cut(accounts: &[Account], step: &Step) -> Result<CutStep, String> {
+/// Cuts a step by the principal's own statement where it names the role, by the trust policy where that names the principal, or by
+/// both. The error says why neither does.
+fn by_statements(accounts: &[Account], step: &Step) -> Result<Vec<Change>, String> {
     let mut obstacles = Vec::new();
     let asking = asking(accounts, step).unwrap_or_else(|obstacle| {
         obstacles.push(obstacle);
@@ -165,25 +191,62 @@ fn cut(accounts: &[Account], step: &Step) -> Result<CutStep, String> {
     let both = [asking.clone(), trusting.clone()].concat();
     for changes in [asking, trusting, both] {
         if !changes.is_empty() && is_cut(accounts, &changes, step) {
+            return Ok(changes);
+        }
+    }
+    let reason = obstacles.into_iter().next();
+    Err(reason.unwrap_or_else(|| "no statement names it alone".to_owned()))
+}
+
+/// Cuts a step by an explicit Deny: in a policy of the role that asks, which grows by what was denied it before; or, of a user, in
+/// the trust policy of the role that it asks for.
+fn by_deny(
+    ground: &Ground<'_>,
+    accounts: &[Account],
+    step: &Step,
+    denied: &mut BTreeMap<Arn, BTreeSet<String>>,
+    obstacle: &str,
+) -> Result<CutStep, String> {
+    let asks = role(ground.access.accounts, &step.from);
+    let asks = asks.filter(|(_, role)| is_not_ours(&role.arn).is_none());
+    if let Some((account, owner)) = asks {
+        let roles = denied.entry(step.from.clone()).or_default();
+        roles.insert(step.to.to_string());
+        let taking = Taking {
+            account,
+            role: owner,
+            action: ASSUME,
+            resources: roles.iter().cloned().collect(),
+            existing: Vec::new(),
+        };
+        let changes = vec![taking.denied("KeepsToOneSide")];
+        if is_cut(accounts, &changes, step) {
+            let note = format!(
+                "It is denied to role {} instead of taken from its policies: {obstacle}.",
+                step.from.name()
+            );
             return Ok(CutStep {
                 changes,
-                note: None,
+                note: Some(note),
             });
         }
     }
-    let changes = denying(accounts, step)?;
-    let reason = obstacles
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| "no statement names it alone".to_owned());
     Ok(CutStep {
-        changes,
+        changes: denying(accounts, step)?,
         note: Some(format!(
-            "Role {} denies {} in its trust policy, so that nobody else is touched: {reason}.",
+            "Role {} denies {} in its trust policy, so that nobody else is touched: {obstacle}.",
             step.to.name(),
             step.from.name()
         )),
     })
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [start @ .., last] if !start.is_empty() => format!("{} and {last}", start.join(", ")),
+        only => only.concat(),
+    }
 }
 
 fn is_cut(accounts: &[Account], changes: &[Change], step: &Step) -> bool {

@@ -208,22 +208,103 @@ impl Taking<'_> {
     }
 }
 
-/// The changes without those that a later one of the same policy makes void.
+/// The changes without those that a later one of the same policy makes void. What is new at first is new at last, and what is new
+/// and goes again is never there.
 pub(super) fn without_repetitions(changes: Vec<Change>) -> Vec<Change> {
+    let mut new: BTreeSet<(Owner, String)> = BTreeSet::new();
+    let mut known: BTreeSet<(Owner, String)> = BTreeSet::new();
+    for change in &changes {
+        if let Some(policy) = policy_of(change)
+            && known.insert(policy.clone())
+            && matches!(
+                change,
+                Change::PutInline {
+                    replaces: false,
+                    ..
+                }
+            )
+        {
+            new.insert(policy);
+        }
+    }
     let mut seen: BTreeSet<(Owner, String)> = BTreeSet::new();
     let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
-    for change in changes.into_iter().rev() {
-        let key = match &change {
-            Change::PutInline { owner, policy, .. } => Some((owner.clone(), policy.name.clone())),
-            Change::DeleteInline { owner, name } => Some((owner.clone(), name.clone())),
-            Change::SetManaged { policy, .. } => Some((owner(policy), String::new())),
-            Change::SetTrust { role, .. } => Some((owner(role), "/trust".to_owned())),
-            _ => None,
-        };
-        if key.is_none_or(|key| seen.insert(key)) {
-            kept.push(change);
+    for mut change in changes.into_iter().rev() {
+        if let Some(policy) = policy_of(&change) {
+            let is_new = new.contains(&policy);
+            if !seen.insert(policy) || (is_new && matches!(change, Change::DeleteInline { .. })) {
+                continue;
+            }
+            if let Change::PutInline { replaces, .. } = &mut change {
+                *replaces = !is_new;
+            }
         }
+        kept.push(change);
     }
     kept.reverse();
     kept
+}
+
+/// The policy that a change writes or deletes, by whose it is and its name.
+fn policy_of(change: &Change) -> Option<(Owner, String)> {
+    match change {
+        Change::PutInline { owner, policy, .. } => Some((owner.clone(), policy.name.clone())),
+        Change::DeleteInline { owner, name } => Some((owner.clone(), name.clone())),
+        Change::SetManaged { policy, .. } => Some((owner(policy), String::new())),
+        Change::SetTrust { role, .. } => Some((owner(role), "/trust".to_owned())),
+        _ => None,
+    }
+}
+
+/// The notes, each once.
+pub(super) fn each_once(notes: Vec<String>) -> Vec<String> {
+    let mut told = BTreeSet::new();
+    notes
+        .into_iter()
+        .filter(|note| told.insert(note.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(name: &str, text: &str, replaces: bool) -> Change {
+        let role = Arn::parse("arn:aws:iam::111122223333:role/app").unwrap();
+        Change::PutInline {
+            owner: owner(&role),
+            policy: InlinePolicy {
+                name: name.to_owned(),
+                document: PolicyText::new(text),
+            },
+            replaces,
+        }
+    }
+
+    fn delete(name: &str) -> Change {
+        let role = Arn::parse("arn:aws:iam::111122223333:role/app").unwrap();
+        Change::DeleteInline {
+            owner: owner(&role),
+            name: name.to_owned(),
+        }
+    }
+
+    #[test]
+    fn of_several_changes_of_one_policy_the_last_counts() {
+        let changes = vec![
+            put("own", "1", true),
+            put("copy", "1", false),
+            put("passing", "1", false),
+            put("own", "2", true),
+            put("copy", "2", true),
+            delete("passing"),
+            delete("old"),
+        ];
+        let wanted = vec![
+            put("own", "2", true),
+            put("copy", "2", false),
+            delete("old"),
+        ];
+        assert_eq!(without_repetitions(changes), wanted);
+    }
 }

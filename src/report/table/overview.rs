@@ -17,8 +17,11 @@ pub(super) const MOST_CARDS: usize = 40;
 const MOST_CAUSES: usize = 6;
 /// Findings that no shown statement explains, and that are shown all the same.
 const MOST_SINGLE: usize = 10;
-/// Of those the findings of one rule: many that are alike would leave no room for others.
+/// Of those the findings of one rule, where others want the room as well.
 const MOST_OF_A_RULE: usize = 3;
+
+/// What statements give on queues.
+const CAPABILITIES: [&str; 5] = ["send", "receive", "delete", "purge", "administer"];
 
 /// The overview in place of a card for each finding.
 pub(super) fn overview(report: &Report, names: &Names, page: &mut Page) -> io::Result<()> {
@@ -76,7 +79,7 @@ fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> 
     }
     page.title(&names.policy(&cause.policy), &in_words(&severities))?;
     let reach = format!(
-        "{} under statement {}, which reaches {} and up to {}",
+        "{} under statement {}: {}, up to {}",
         many(cause.findings.len(), "finding"),
         cause.statement,
         many(cause.principals, "principal"),
@@ -99,20 +102,20 @@ fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> 
 
 /// What to do about a statement that no finding of its own is about.
 fn narrowing(cause: &Cause, symptoms: &[&Triaged]) -> String {
-    let given: BTreeSet<&str> = symptoms
-        .iter()
-        .flat_map(|finding| &finding.evidence)
+    let evidence = symptoms.iter().flat_map(|finding| &finding.evidence);
+    let given: BTreeSet<&str> = evidence
         .filter(|one| one.policy == cause.policy && one.statement == cause.statement)
         .map(|one| &*one.capability)
+        .filter(|capability| CAPABILITIES.contains(capability))
         .collect();
-    let given: Vec<&str> = given.into_iter().collect();
-    let given = match given.as_slice() {
-        [start @ .., last] if !start.is_empty() => format!("{} and {last}", start.join(", ")),
-        only => only.join(""),
-    };
-    format!(
-        "It gives {given}: let it give each principal the one of that which it needs, or name fewer principals."
-    )
+    match given.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => "Name in it only who needs it, and only what each needs.".to_owned(),
+        [only] => format!("It lets all of them {only}: name in it only those that have to."),
+        [start @ .., last] => format!(
+            "It lets all of them {} and {last}: give each only what its side needs.",
+            start.join(", ")
+        ),
+    }
 }
 
 /// `2 high, 1 low`.
@@ -126,7 +129,8 @@ fn in_words(severities: &BTreeMap<Reverse<Severity>, usize>) -> String {
 
 /// Whether a finding is about the policy itself, and about nothing else.
 fn is_about(finding: &Triaged, cause: &Cause) -> bool {
-    finding.subject.arn == cause.policy
+    // An inline policy belongs to its principal, which is the subject then.
+    (finding.subject.arn == cause.policy || finding.rule == "overbroad-wildcard")
         && finding
             .evidence
             .iter()
@@ -154,27 +158,37 @@ fn singles(report: &Report, causes: &[&Cause], names: &Names, page: &mut Page) -
     singles.sort_by_key(|finding| urgency(finding));
     let rest = format!(" · {}", many(singles.len(), "finding"));
     page.heading(Tone::Plain, "On their own, the most urgent first", &rest)?;
-    let mut of_rule: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut shown = 0;
-    for finding in &singles {
-        let number = of_rule.entry(finding.rule).or_default();
-        *number += 1;
-        if shown == MOST_SINGLE || *number > MOST_OF_A_RULE {
-            continue;
-        }
-        shown += 1;
+    let shown = first_of_each_rule(&singles);
+    for finding in &shown {
         page.title(&names.full(&finding.subject), finding.severity.as_str())?;
         page.prose(2, &finding.title)?;
         page.row("id", &finding.id)?;
     }
-    let more = singles.len().saturating_sub(shown);
+    let more = singles.len().saturating_sub(shown.len());
     if more > 0 {
-        let text = format!(
-            "and {more} more, at most {MOST_OF_A_RULE} of a rule are shown here; --persona auditor shows every one, `-f json` has them all"
-        );
+        let text = format!("and {more} more; `-f json` has them all, --persona auditor shows more");
         page.prose(0, &text)?;
     }
     page.blank()
+}
+
+/// The findings that are shown, in their order: few of each rule, and more only where there is room.
+fn first_of_each_rule<'f>(singles: &[&'f Triaged]) -> Vec<&'f Triaged> {
+    let mut of_rule: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    for (place, finding) in singles.iter().enumerate() {
+        let number = of_rule.entry(finding.rule).or_default();
+        *number += 1;
+        if *number > MOST_OF_A_RULE {
+            others.push(place);
+        } else {
+            first.push(place);
+        }
+    }
+    let mut places: Vec<usize> = first.into_iter().chain(others).take(MOST_SINGLE).collect();
+    places.sort_unstable();
+    let shown = places.into_iter().filter_map(|place| singles.get(place));
+    shown.copied().collect()
 }
 
 /// What a team would look at first: grave before less grave, running before possible, meant narrowly before meant for everything.
