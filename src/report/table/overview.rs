@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 
 use super::many;
 use super::name::Names;
@@ -26,13 +27,15 @@ const CAPABILITIES: [&str; 5] = ["send", "receive", "delete", "purge", "administ
 /// The overview in place of a card for each finding.
 pub(super) fn overview(report: &Report, names: &Names, page: &mut Page) -> io::Result<()> {
     by_rule(report, page)?;
-    let causes: Vec<&Cause> = report.causes.iter().take(MOST_CAUSES).collect();
+    let mut all: Vec<&Cause> = report.causes.iter().collect();
+    all.sort_by_cached_key(|cause| weight(cause, report));
+    let causes: Vec<&Cause> = all.iter().take(MOST_CAUSES).copied().collect();
     if !causes.is_empty() {
         page.heading(Tone::Plain, "One statement, many findings", "")?;
         for cause in &causes {
             one_cause(cause, report, names, page)?;
         }
-        let more: Vec<&Cause> = report.causes.iter().skip(MOST_CAUSES).collect();
+        let more: Vec<&Cause> = all.into_iter().skip(MOST_CAUSES).collect();
         if !more.is_empty() {
             let findings: usize = more.iter().map(|cause| cause.findings.len()).sum();
             let text = format!(
@@ -63,6 +66,25 @@ fn by_rule(report: &Report, page: &mut Page) -> io::Result<()> {
         page.title(rule, &in_words(&severities))?;
     }
     page.blank()
+}
+
+/// What comes first: the graver, then what more grave findings rest on.
+fn weight(cause: &Cause, report: &Report) -> impl Ord + use<> {
+    let findings = || {
+        cause
+            .findings
+            .iter()
+            .filter_map(|place| report.findings.get(*place))
+    };
+    let gravest = findings().map(|finding| finding.severity).max();
+    let grave = findings().filter(|finding| Some(finding.severity) == gravest);
+    (
+        Reverse(gravest),
+        Reverse(grave.count()),
+        Reverse(cause.findings.len()),
+        Arc::clone(&cause.policy),
+        Arc::clone(&cause.statement),
+    )
 }
 
 fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> io::Result<()> {
