@@ -9,7 +9,7 @@ use super::moved::Removed;
 use super::proof::{Claims, Meant};
 use super::taking::{Taking, each_once, without_repetitions};
 use super::{Ground, Plan, Proposal, applied, is_not_ours};
-use crate::access::{Access, Capability, Stop, Wire};
+use crate::access::{Access, Capability, Place, Stop, Wire};
 use crate::account::Account;
 use crate::entity::{Entity, Kind};
 use crate::finding::Finding;
@@ -167,18 +167,7 @@ impl View<'_> {
     fn cut(&self, way: &[Station], first: First) -> Result<Cut, String> {
         let edges = self.edges(way);
         let mut ordered = edges.clone();
-        // What starts a consumer is what the consumer is there for: that comes last.
-        ordered.sort_by_key(|edge| {
-            let rank = match edge {
-                Edge::Right(..) => 0,
-                Edge::Delivery(wire) if self.starts_a_consumer(*wire) => 2,
-                Edge::Delivery(_) => 1,
-            };
-            match first {
-                First::Rights => rank,
-                First::Deliveries => (rank + 2) % 3,
-            }
-        });
+        ordered.sort_by_key(|edge| self.rank(edge, first));
         let mut obstacle = None;
         for edge in &ordered {
             match self.cut_edge(edge) {
@@ -192,6 +181,41 @@ impl View<'_> {
             }
         }
         Err(obstacle.unwrap_or_else(|| "no step of the way was found again".to_owned()))
+    }
+
+    /// What is cut first. What starts a consumer is what the consumer is there for, and a right that a delivery of its own needs
+    /// would leave that delivery broken.
+    fn rank(&self, edge: &Edge, first: First) -> u8 {
+        let (right, delivery) = match first {
+            First::Rights => (0, 1),
+            First::Deliveries => (2, 0),
+        };
+        match edge {
+            Edge::Right(process, to) if self.is_delivered(*process, to) => 3,
+            Edge::Right(..) => right,
+            Edge::Delivery(wire) if self.starts_a_consumer(*wire) => delivery + 1,
+            Edge::Delivery(_) => delivery,
+        }
+    }
+
+    /// Whether AWS delivers what a process passes on, as a task of a state machine.
+    fn is_delivered(&self, process: Process, to: &Station) -> bool {
+        let Some(workload) = process.workload else {
+            return false;
+        };
+        let source = Stop::Workload(Place {
+            principal: process.principal,
+            workload,
+        });
+        let target = match to {
+            Station::Queue(queue) => Stop::Queue(*queue),
+            Station::Inlet(inlet) => Stop::Inlet(*inlet),
+            Station::Process(..) => return false,
+        };
+        let mut wires = self.graph.channels.wires.iter();
+        wires.any(|wire| {
+            wire.enabled && wire.target == Some(target) && wire.sources.contains(&source)
+        })
     }
 
     fn starts_a_consumer(&self, wire: usize) -> bool {
@@ -294,6 +318,7 @@ impl View<'_> {
                         format!("put objects into {place} where a notification takes them")
                     }
                     "put-events" => format!("put events on {place}"),
+                    "put-record" => format!("put records into {place}"),
                     "publish" => format!("publish to {place}"),
                     "start" => format!("start {place}"),
                     _ => format!("invoke {place}"),

@@ -21,12 +21,14 @@ const ORDER: [&str; 9] = [
 ];
 
 /// The actions of other services that statements of our own are about.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 13] = [
     "kms:Decrypt",
     "kms:GenerateDataKey",
     "sts:AssumeRole",
     "sns:Publish",
     "events:PutEvents",
+    "kinesis:PutRecord",
+    "kinesis:PutRecords",
     "s3:PutObject",
     "s3:PutObjectAcl",
     "s3:PutObjectTagging",
