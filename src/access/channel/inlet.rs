@@ -26,7 +26,15 @@ pub(super) const START_SYNC: &str = "states:startsyncexecution";
 
 /// Every action that puts something into an inlet, in lower case.
 pub(super) const ACTIONS: [&str; 10] = [
-    INVOKE, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_RECORD, PUT_RECORDS, PUT_TAGS, START,
+    INVOKE,
+    PUBLISH,
+    PUT_ACL,
+    PUT_EVENTS,
+    PUT_OBJECT,
+    PUT_RECORD,
+    PUT_RECORDS,
+    PUT_TAGS,
+    START,
     START_SYNC,
 ];
 
