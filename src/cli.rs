@@ -133,6 +133,9 @@ pub struct ExplainArgs {
     /// Earlier JSON report, which tells since when the finding is there
     #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// File of accepted findings (TOML), which tells whether the finding is accepted
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
     /// The format (table, json), with a path to write to a file
     #[arg(
         short,

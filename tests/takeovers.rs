@@ -103,9 +103,25 @@ const KNOWN: &[Known] = &[
         "codebuild.amazonaws.com",
         &["codebuild:CreateProject", "codebuild:StartBuild"],
     ),
+    open(passing(
+        "codebuild.amazonaws.com",
+        &["codebuild:UpdateProject", "codebuild:StartBuild"],
+    )),
     passing(
         "glue.amazonaws.com",
         &["glue:CreateJob", "glue:StartJobRun"],
+    ),
+    open(passing(
+        "glue.amazonaws.com",
+        &["glue:UpdateJob", "glue:StartJobRun"],
+    )),
+    passing(
+        "events.amazonaws.com",
+        &["events:PutTargets", "events:PutRule"],
+    ),
+    passing(
+        "tasks.apprunner.amazonaws.com",
+        &["apprunner:CreateService"],
     ),
     passing("glue.amazonaws.com", &["glue:CreateDevEndpoint"]),
     passing(

@@ -65,11 +65,14 @@ pub(super) async fn pipes(scan: &Scan<'_>, region: &str) -> Flow {
         .await
 }
 
+/// A stream that pipes poll: of Kinesis, or of a table of `DynamoDB`.
+fn polled_stream(source: &str) -> Option<Arn> {
+    let source = Arn::parse(source).ok()?;
+    matches!(source.service(), "kinesis" | "dynamodb").then_some(source)
+}
+
 fn is_kept(pipe: &Pipe) -> bool {
-    let reads_stream = pipe
-        .source()
-        .and_then(|source| Arn::parse(source).ok())
-        .is_some_and(|source| matches!(source.service(), "kinesis" | "dynamodb"));
+    let reads_stream = pipe.source().and_then(polled_stream).is_some();
     let touches = |end: Option<&str>| end.and_then(followed).is_some();
     reads_stream || touches(pipe.source()) || touches(pipe.enrichment()) || touches(pipe.target())
 }
@@ -113,7 +116,7 @@ fn read(pipe: &Arn, answer: &DescribePipeOutput) -> Option<Flow> {
     let parameters = answer.source_parameters();
     let polled = answer
         .source()
-        .and_then(followed)
+        .and_then(|source| followed(source).or_else(|| polled_stream(source)))
         .map(|source| delivery(source, pipe.clone(), false, parameters.and_then(filter)));
     let sent = [
         (answer.enrichment(), false),

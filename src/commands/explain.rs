@@ -16,7 +16,7 @@ use crate::finding::Finding;
 use crate::graph::Graph;
 use crate::remedy::Ground;
 use crate::report::{AnswerFormat, Style};
-use crate::triage::{Baseline, Known, PolicyTexts};
+use crate::triage::PolicyTexts;
 
 pub(super) fn run(args: ExplainArgs, settings: &Settings) -> Result<Outcome> {
     let output = args.format.parse::<Output<AnswerFormat>>()?;
@@ -28,10 +28,10 @@ pub(super) fn run(args: ExplainArgs, settings: &Settings) -> Result<Outcome> {
         source.keeps_apart_from(output.path.as_deref())?;
         Some(source)
     };
-    let known = Known {
-        baseline: args.baseline.as_deref().map(Baseline::read).transpose()?,
-        ..Known::default()
-    };
+    let baseline = settings.baseline(args.baseline);
+    let known = settings
+        .waiving(args.waivers)
+        .read_known(baseline.as_deref())?;
     let file = output.path.as_deref().map(super::open_file).transpose()?;
 
     let accounts = match source {

@@ -112,6 +112,16 @@ pub(super) fn report(
                 ));
             }
         }
+        if !report.complete() {
+            for (format, _) in &written {
+                if matches!(format, Format::Csv | Format::Jsonl) {
+                    explain(&format!(
+                        "{format}: what could not be read has no place in it, so that it may look cleaner than the account is; -f json \
+                         has it under `coverage`"
+                    ));
+                }
+            }
+        }
         for note in report.waiver_notes.iter().flatten() {
             explain(&format!("waiver {}: {}", note.number, note.text));
         }

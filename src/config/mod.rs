@@ -123,6 +123,21 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where findings are accepted: in the file that is named, or else in the usual one.
+    pub fn waiving(&self, named: Option<PathBuf>) -> Waiving {
+        let usual = &self.values.waivers;
+        Waiving {
+            file: named.or_else(|| usual.file.clone()),
+            must_expire: usual.must_expire.unwrap_or(true),
+            warn_days: usual.warn_days.unwrap_or(14),
+        }
+    }
+
+    /// The earlier report that findings are compared with: the one that is named, or else the usual one.
+    pub fn baseline(&self, named: Option<PathBuf>) -> Option<PathBuf> {
+        named.or_else(|| self.values.baseline.clone())
+    }
+
     /// Reads the environment and the configuration file: the one that is named, or else, when `search` says so, the one that
     /// the working directory or a folder above it has.
     ///
@@ -331,26 +346,29 @@ impl Source {
     }
 }
 
+impl Waiving {
+    /// What is known of findings before the run: which are accepted, and which are in an earlier report.
+    ///
+    /// # Errors
+    /// [`crate::triage::WaiverError`] or [`crate::triage::BaselineError`] for a file that is missing or that is something else.
+    pub fn read_known(&self, baseline: Option<&Path>) -> anyhow::Result<Known> {
+        let waivers = self.file.as_deref();
+        let waivers = waivers.map(|path| read_waivers(path, self.must_expire));
+        Ok(Known {
+            waivers: waivers.transpose()?,
+            warn_days: self.warn_days,
+            baseline: baseline.map(Baseline::read).transpose()?,
+        })
+    }
+}
+
 impl Reporting {
     /// What is known of findings before the run, read from the files that say it.
     ///
     /// # Errors
     /// [`crate::triage::WaiverError`] or [`crate::triage::BaselineError`] for a file that is missing or that is something else.
     pub fn read_known(&self) -> anyhow::Result<Known> {
-        let Waiving {
-            file,
-            must_expire,
-            warn_days,
-        } = &self.waiving;
-        let waivers = file
-            .as_deref()
-            .map(|path| read_waivers(path, *must_expire))
-            .transpose()?;
-        Ok(Known {
-            waivers,
-            warn_days: *warn_days,
-            baseline: self.baseline.as_deref().map(Baseline::read).transpose()?,
-        })
+        self.waiving.read_known(self.baseline.as_deref())
     }
 
     /// Resolves the output arguments; what they leave open is taken from `settings`.
@@ -425,12 +443,8 @@ impl Reporting {
                     .as_ref()
                     .map_or(Audience::Team, |word| word.0),
             },
-            waiving: Waiving {
-                file: args.waivers.clone().or(usual.waivers.file.clone()),
-                must_expire: usual.waivers.must_expire.unwrap_or(true),
-                warn_days: usual.waivers.warn_days.unwrap_or(14),
-            },
-            baseline: args.baseline.clone().or(usual.baseline.clone()),
+            waiving: settings.waiving(args.waivers.clone()),
+            baseline: settings.baseline(args.baseline.clone()),
             verbosity: args.verbosity.into(),
         })
     }

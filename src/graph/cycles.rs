@@ -155,7 +155,10 @@ impl Graph<'_> {
     fn anchor(&self, inlet: usize) -> Option<Anchor> {
         let inlets = &self.channels.inlets;
         let entity = &inlets.get(inlet)?.entity;
-        if !matches!(entity.kind, Kind::Topic | Kind::Bucket | Kind::Bus) {
+        if !matches!(
+            entity.kind,
+            Kind::Topic | Kind::Bucket | Kind::Bus | Kind::Stream
+        ) {
             return None;
         }
         // Inlets are sorted by what they are of.

@@ -52,6 +52,7 @@ impl EdgeKind {
             "publish" => Self::Publish,
             "put-object" => Self::PutObject,
             "put-events" => Self::PutEvents,
+            "put-record" => Self::PutRecord,
             "start" => Self::Start,
             _ => Self::Invoke,
         }

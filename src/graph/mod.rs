@@ -82,6 +82,8 @@ pub enum EdgeKind {
     PutObject,
     /// Principal → event bus.
     PutEvents,
+    /// Principal → stream of Kinesis.
+    PutRecord,
     /// Principal → function.
     Invoke,
     /// Principal → state machine.
@@ -118,6 +120,7 @@ impl EdgeKind {
             Self::Publish => "publish",
             Self::PutObject => "put-object",
             Self::PutEvents => "put-events",
+            Self::PutRecord => "put-record",
             Self::Invoke => "invoke",
             Self::Start => "start",
             Self::Assumes => "assumes",

@@ -4,6 +4,7 @@
 //! Nothing here calls AWS.
 
 use super::document;
+use super::moved::{Moved, Removed, add_profile};
 use crate::account::{Account, Group, InlinePolicy, PolicyText, Role};
 use crate::arn::Arn;
 use crate::entity::Kind;
@@ -76,6 +77,24 @@ pub enum Change {
         /// The text.
         document: PolicyText,
     },
+    /// A new text of the trust policy of a role.
+    SetTrust {
+        /// The role.
+        role: Arn,
+        /// The text.
+        document: PolicyText,
+    },
+    /// An instance profile that does not exist yet, for a role.
+    AddProfile {
+        /// The profile.
+        profile: Arn,
+        /// The role.
+        role: Arn,
+    },
+    /// A workload that gets another role.
+    Move(Moved),
+    /// A delivery that goes.
+    RemoveDelivery(Removed),
 }
 
 /// A user, group or role to which policies belong.
@@ -215,6 +234,16 @@ impl Change {
                     }
                 }
             }
+            Self::SetTrust { role, document } => {
+                for known in &mut account.roles {
+                    if known.arn == *role {
+                        known.trust = document.clone();
+                    }
+                }
+            }
+            Self::AddProfile { profile, role } => add_profile(account, profile, role),
+            Self::Move(moved) => moved.apply(account),
+            Self::RemoveDelivery(removed) => removed.apply(account),
         }
     }
 
@@ -266,6 +295,16 @@ impl Change {
             Self::SetKeyPolicy { key, .. } => {
                 format!("replace the policy of key {}", key.name())
             }
+            Self::SetTrust { role, .. } => {
+                format!("replace the trust policy of role {}", role.name())
+            }
+            Self::AddProfile { profile, role } => format!(
+                "create instance profile {} for role {}",
+                profile.name(),
+                role.name()
+            ),
+            Self::Move(moved) => moved.words(),
+            Self::RemoveDelivery(removed) => removed.words(),
         }
     }
 
@@ -304,11 +343,20 @@ impl Change {
                 key.as_str(),
                 document.as_str(),
             ),
+            Self::SetTrust { role, document } => (
+                vec![role.name(), "trust"],
+                format!("trust policy of role {}", role.name()),
+                role.as_str(),
+                document.as_str(),
+            ),
             Self::AddGroup(_)
             | Self::DeleteInline { .. }
             | Self::Attach { .. }
             | Self::Detach { .. }
-            | Self::AddMember { .. } => return None,
+            | Self::AddMember { .. }
+            | Self::AddProfile { .. }
+            | Self::Move(_)
+            | Self::RemoveDelivery(_) => return None,
         };
         let parts: Vec<String> = parts.into_iter().map(file_name).collect();
         Some(Written {

@@ -84,6 +84,24 @@ pub(super) fn command(change: &Change) -> String {
             format!("--key-id {}", quoted(key.as_str())),
             format!("--policy file://{file}"),
         ],
+        Change::SetTrust { role, .. } => vec![
+            "iam update-assume-role-policy".to_owned(),
+            format!("--role-name {}", quoted(role.name())),
+            format!("--policy-document file://{file}"),
+        ],
+        Change::AddProfile { profile, role } => {
+            let named = format!("--instance-profile-name {}", quoted(profile.name()));
+            let path = path(profile.resource(), "instance-profile");
+            let path = path.map_or_else(String::new, |path| format!(" --path {}", quoted(path)));
+            vec![
+                format!(
+                    "iam create-instance-profile {named}{path} && aws iam add-role-to-instance-profile {named}"
+                ),
+                format!("--role-name {}", quoted(role.name())),
+            ]
+        }
+        Change::Move(moved) => return moved.command(),
+        Change::RemoveDelivery(removed) => return removed.command(),
     };
     format!("aws {}", words.join(" "))
 }

@@ -92,6 +92,7 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
     let queues = queues_in_words(&names);
     Ok(Proposal {
         plan: Plan {
+            gist: String::new(),
             changes: vec![Change::PutInline {
                 owner,
                 policy: InlinePolicy {

@@ -20,6 +20,23 @@ const ORDER: [&str; 9] = [
     "Condition",
 ];
 
+/// The actions of other services that statements of our own are about.
+const OTHERS: [&str; 13] = [
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "sts:AssumeRole",
+    "sns:Publish",
+    "events:PutEvents",
+    "kinesis:PutRecord",
+    "kinesis:PutRecords",
+    "s3:PutObject",
+    "s3:PutObjectAcl",
+    "s3:PutObjectTagging",
+    "lambda:InvokeFunction",
+    "states:StartExecution",
+    "states:StartSyncExecution",
+];
+
 /// Why a document or a statement cannot be rewritten, in words that end a sentence.
 pub(super) type Obstacle = String;
 
@@ -214,7 +231,7 @@ pub(super) fn written(action: &str) -> String {
     SQS_ACTIONS
         .iter()
         .map(|known| known.name)
-        .chain(["kms:Decrypt", "kms:GenerateDataKey"])
+        .chain(OTHERS)
         .find(|name| name.eq_ignore_ascii_case(action))
         .unwrap_or(action)
         .to_owned()

@@ -92,6 +92,7 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
     let user = user.arn.name();
     Ok(Proposal {
         plan: Plan {
+            gist: String::new(),
             changes,
             placements: Vec::new(),
             notes: vec![

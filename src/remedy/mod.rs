@@ -6,18 +6,24 @@
 
 mod change;
 mod command;
+mod cycle;
 mod deny;
 mod document;
 mod group;
+mod groups;
+mod moved;
 mod narrow;
 mod proof;
 mod split;
+mod switch;
+mod taking;
 mod terraform;
 
 use std::collections::BTreeSet;
 
 pub use self::change::{Change, Owner, Written, applied};
 pub(crate) use self::document::{as_text, label};
+pub use self::moved::{Moved, Removed};
 
 use self::proof::Claims;
 use crate::access::Access;
@@ -71,6 +77,8 @@ impl Proof {
 /// What to change, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// What it comes to, in a sentence or two; empty where the summary says it.
+    pub gist: String,
     /// The changes.
     pub changes: Vec<Change>,
     /// Which workload belongs to which side, where the finding is about what runs.
@@ -117,34 +125,48 @@ struct Proposal {
 
 /// The way out of a finding, proved where that can be.
 pub fn remedy(ground: &Ground<'_>, finding: &Finding) -> Remedy {
+    let one = |proposal: Result<Proposal, String>| proposal.map(|proposal| vec![proposal]);
     let proposed = match finding.rule {
-        "queue-feedback-loop" => split::propose(ground, finding),
-        "direct-user-policy" => group::propose(ground, finding),
-        "overbroad-wildcard" => narrow::propose(ground, finding),
-        "can-self-grant" => deny::propose(ground, finding),
+        "queue-feedback-loop" => one(split::propose(ground, finding)),
+        "shared-role" => one(split::propose_shared(ground, finding)),
+        "message-cycle" => cycle::propose(ground, finding),
+        "assumable-loop" => one(switch::propose(ground, finding)),
+        "direct-user-policy" => one(group::propose(ground, finding)),
+        "overbroad-wildcard" => one(narrow::propose(ground, finding)),
+        "can-self-grant" => one(deny::propose(ground, finding)),
         _ => Err("which of the ways to mend it is meant, only the team knows".to_owned()),
     };
     let (plan, proof) = match proposed {
         Err(reason) => (None, Proof::Unproved(vec![reason])),
-        Ok(proposal) => {
-            let misfits = misfits(ground.access.accounts, &proposal.plan.changes);
-            let shown = if misfits.is_empty() {
-                proof::prove(ground, finding, &proposal.plan.changes, &proposal.claims)
-            } else {
-                Err(misfits)
-            };
-            let proof = match shown {
-                Ok(()) => Proof::Proved(proposal.promises),
-                Err(reasons) => Proof::Unproved(reasons),
-            };
-            (Some(proposal.plan), proof)
-        }
+        Ok(proposals) => best(ground, finding, proposals),
     };
     Remedy {
         summary: finding.remedy.clone(),
         plan,
         proof,
     }
+}
+
+/// The first plan that is proved, or else the first.
+fn best(ground: &Ground<'_>, finding: &Finding, proposals: Vec<Proposal>) -> (Option<Plan>, Proof) {
+    let mut unproved = None;
+    for proposal in proposals {
+        let changes = &proposal.plan.changes;
+        let misfits = misfits(ground.access.accounts, changes);
+        let shown = if misfits.is_empty() {
+            proof::prove(ground, finding, changes, &proposal.claims)
+        } else {
+            Err(misfits)
+        };
+        match shown {
+            Ok(()) => return (Some(proposal.plan), Proof::Proved(proposal.promises)),
+            Err(reasons) => {
+                unproved.get_or_insert((Some(proposal.plan), Proof::Unproved(reasons)));
+            }
+        }
+    }
+    let nothing = || Proof::Unproved(vec!["there is nothing to change".to_owned()]);
+    unproved.unwrap_or_else(|| (None, nothing()))
 }
 
 /// The account of a finding's subject.
@@ -204,6 +226,11 @@ fn misfits(accounts: &[Account], changes: &[Change]) -> Vec<String> {
                 format!("the policy of key {}", key.name()),
                 document.as_str().len(),
                 32768,
+            ),
+            Change::SetTrust { role, document } => (
+                format!("the trust policy of role {}", role.name()),
+                document::size(document.as_str()),
+                2048,
             ),
             _ => continue,
         };

@@ -97,6 +97,7 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
     };
     Ok(Proposal {
         plan: Plan {
+            gist: String::new(),
             changes,
             placements: Vec::new(),
             notes,

@@ -28,6 +28,10 @@ pub(super) struct Claims {
     pub(super) meant: BTreeMap<(Arc<str>, Arc<str>, Capability), Meant>,
     /// New principals.
     pub(super) heirs: Vec<Heir>,
+    /// Workloads that move, with the role that they move to.
+    pub(super) moved: BTreeMap<Arc<str>, Arc<str>>,
+    /// Steps from one principal to another that are meant to go, where who may become whom is claimed: every other stays.
+    pub(super) cut_steps: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
 /// What a change is meant to do to a right.
@@ -168,12 +172,16 @@ fn compare_rights(before: &Access<'_>, after: &Access<'_>, claims: &Claims) -> V
                 let sessions = before
                     .principals
                     .get(*index)
-                    .map_or(0, |principal| principal.workloads.len());
-                let as_meant = (0..=sessions).all(|session| {
-                    // The first is any session, the others are those of workloads.
-                    let workload = session.checked_sub(1);
-                    let was = when(before, *index, queue, workload, capability);
-                    let is = when(after, *place, queue, workload, capability);
+                    .map_or(&[][..], |principal| &principal.workloads);
+                // The first is any session, the others are those of workloads.
+                let sessions = std::iter::once(None).chain(sessions.iter().map(Some));
+                let as_meant = sessions.enumerate().all(|(session, workload)| {
+                    if workload.is_some_and(|one| claims.moved.contains_key(&one.arn)) {
+                        return true;
+                    }
+                    let was = when(before, *index, queue, session.checked_sub(1), capability);
+                    let stays = workload.and_then(|one| position(after, *place, one));
+                    let is = when(after, *place, queue, stays, capability);
                     match meant {
                         None => are_equal(&was, &is),
                         Some(Meant::Gone) => is.is_never(),
@@ -220,12 +228,123 @@ fn compare_rights(before: &Access<'_>, after: &Access<'_>, claims: &Claims) -> V
                 }
             }
         }
+        for (workload, role) in &claims.moved {
+            reasons.extend(compare_moved(before, after, queue, workload, role, claims));
+        }
         if everybody {
             reasons.extend(compare_outsiders(before, after, queue));
         }
     }
+    if !claims.cut_steps.is_empty() {
+        reasons.extend(compare_steps(before, after, claims));
+    }
     reasons.sort();
     reasons.dedup();
+    reasons
+}
+
+/// The place of a workload among those of a principal.
+fn position(access: &Access<'_>, principal: usize, workload: &Entity) -> Option<usize> {
+    let principal = access.principals.get(principal)?;
+    principal.workloads.iter().position(|one| one == workload)
+}
+
+/// A workload that moves must find what its new role takes over, in its own session, and nothing that it did not have.
+fn compare_moved(
+    before: &Access<'_>,
+    after: &Access<'_>,
+    queue: usize,
+    workload: &str,
+    role: &Arc<str>,
+    claims: &Claims,
+) -> Vec<String> {
+    let find = |access: &Access<'_>| -> Option<(usize, usize)> {
+        let mut principals = access.principals.iter().enumerate();
+        principals.find_map(|(index, principal)| {
+            let mut workloads = principal.workloads.iter();
+            let place = workloads.position(|one| &*one.arn == workload)?;
+            Some((index, place))
+        })
+    };
+    let is_there = |index: usize| {
+        let principal = after.principals.get(index);
+        principal.is_some_and(|principal| principal.arn.as_str() == &**role)
+    };
+    let (Some((old, was_at)), Some((new, is_at))) = (find(before), find(after)) else {
+        return vec![format!("{workload} would run as no role")];
+    };
+    if !is_there(new) {
+        return vec![format!("{workload} would not run as {role}")];
+    }
+    let Some(arn) = before
+        .queues
+        .get(queue)
+        .map(|audited| audited.queue.arn.shared())
+    else {
+        return Vec::new();
+    };
+    let mut reasons = Vec::new();
+    for capability in Capability::ALL {
+        let was = when(before, old, queue, Some(was_at), capability);
+        let is = when(after, new, queue, Some(is_at), capability);
+        let mut heirs = claims.heirs.iter();
+        let needs = heirs.any(|heir| {
+            heir.arn == *role && heir.capability == capability && heir.queues.contains(&arn)
+        });
+        let place = Place {
+            principal: workload,
+            queue: &arn,
+            capability,
+        };
+        if needs && !implies(&was, &is) {
+            let words = place.words();
+            reasons.push(format!("it is not shown that {words} whenever it could"));
+        }
+        if !implies(&is, &was) {
+            reasons.push(format!("{} where it could not", place.words()));
+        }
+    }
+    reasons
+}
+
+/// Who may become whom must be as it was, but for the steps that are meant to go.
+fn compare_steps(before: &Access<'_>, after: &Access<'_>, claims: &Claims) -> Vec<String> {
+    type Steps = BTreeMap<(Arc<str>, Arc<str>), Formula>;
+    let steps = |access: &Access<'_>| -> Steps {
+        let becoming = access.becoming();
+        let mut all = Steps::new();
+        for (index, principal) in access.principals.iter().enumerate() {
+            for step in becoming.steps(index) {
+                if let Some(role) = access.principals.get(step.role) {
+                    let key = (principal.arn.shared(), role.arn.shared());
+                    all.insert(key, step.when.clone());
+                }
+            }
+        }
+        all
+    };
+    let (was, is) = (steps(before), steps(after));
+    let edges: BTreeSet<&(Arc<str>, Arc<str>)> = was.keys().chain(is.keys()).collect();
+    let mut reasons = Vec::new();
+    for edge in edges {
+        let as_meant = if claims.cut_steps.contains(edge) {
+            !is.contains_key(edge)
+        } else {
+            match (was.get(edge), is.get(edge)) {
+                (Some(was), Some(is)) => are_equal(was, is),
+                (was, is) => was.is_none() && is.is_none(),
+            }
+        };
+        if !as_meant {
+            let name = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
+            let (from, to) = edge;
+            reasons.push(format!(
+                "whether {} can assume role {} would not be as it is meant to be",
+                name(from),
+                name(to)
+            ));
+        }
+    }
     reasons
 }
 

@@ -29,9 +29,10 @@ pub(super) fn configuration(changes: &[Change]) -> String {
 fn is_there(change: &Change) -> bool {
     match change {
         Change::PutInline { replaces, .. } => *replaces,
-        Change::SetManaged { .. } | Change::SetQueuePolicy { .. } | Change::SetKeyPolicy { .. } => {
-            true
-        }
+        Change::SetManaged { .. }
+        | Change::SetQueuePolicy { .. }
+        | Change::SetKeyPolicy { .. }
+        | Change::SetTrust { .. } => true,
         _ => false,
     }
 }
@@ -168,12 +169,47 @@ fn block(change: &Change, changes: &[Change], labels: &mut Labels) -> String {
             ];
             resource_block("aws_kms_key_policy", &label, &arguments)
         }
-        Change::DeleteInline { .. } | Change::Detach { .. } => comment(&change.words()),
+        Change::SetTrust { role, document } => trust(role, document.as_str(), labels),
+        Change::AddProfile { profile, role } => instance_profile(profile, role, changes, labels),
+        Change::DeleteInline { .. } | Change::Detach { .. } | Change::RemoveDelivery(_) => {
+            comment("Take out what does this", &change.words())
+        }
+        Change::Move(_) => comment("Change the resource that makes it", &change.words()),
     }
 }
 
-/// What goes has no resource: the one that made it is taken out of the configuration.
-fn comment(words: &str) -> String {
+/// A role that is there, with another trust policy.
+fn trust(role: &Arn, document: &str, labels: &mut Labels) -> String {
+    let label = labels.free("aws_iam_role", &[role.name()]);
+    let mut arguments = vec![
+        ("name", string(role.name())),
+        ("assume_role_policy", encoded(document)),
+    ];
+    if let Some(path) = path(role.resource(), "role") {
+        arguments.push(("path", string(path)));
+    }
+    resource_block("aws_iam_role", &label, &arguments)
+}
+
+fn instance_profile(profile: &Arn, role: &Arn, changes: &[Change], labels: &mut Labels) -> String {
+    let label = labels.free("aws_iam_instance_profile", &[profile.name()]);
+    let owner = Owner {
+        kind: Kind::Role,
+        arn: role.clone(),
+    };
+    let mut arguments = vec![
+        ("name", string(profile.name())),
+        ("role", reference(&owner, changes)),
+    ];
+    if let Some(path) = path(profile.resource(), "instance-profile") {
+        arguments.push(("path", string(path)));
+    }
+    resource_block("aws_iam_instance_profile", &label, &arguments)
+}
+
+/// What goes has no resource: the one that made it is taken out of the configuration. Nor has what changes a part of one that is
+/// not known in full.
+fn comment(what: &str, words: &str) -> String {
     let words: String = words
         .chars()
         .map(|character| {
@@ -184,7 +220,7 @@ fn comment(words: &str) -> String {
             }
         })
         .collect();
-    format!("# Take out what does this: {words}\n")
+    format!("# {what}: {words}\n")
 }
 
 /// The argument that names an owner: by reference where the owner is made here, so that Terraform makes it first.

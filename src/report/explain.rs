@@ -56,6 +56,9 @@ pub(super) struct PlanView<'a> {
     proved: bool,
     /// What the proof showed, or what it could not show.
     proof: &'a [String],
+    /// What the plan comes to, in a sentence or two.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    gist: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<StepView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -170,6 +173,7 @@ impl<'a> PlanView<'a> {
         Self {
             proved: remedy.proof.is_proved(),
             proof,
+            gist: plan.map_or("", |plan| &plan.gist),
             steps: plan.map_or_else(Vec::new, |plan| {
                 let changes = plan.changes.iter().map(crate::remedy::Change::words);
                 let steps = changes.zip(plan.commands());

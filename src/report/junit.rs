@@ -1,7 +1,7 @@
 //! Findings as the test results of a build: a suite for each account, a case for each rule and subject.
 //!
-//! A finding is a failure whatever its severity, which is the type of the failure; what is accepted, and what the reader cannot
-//! act on, is skipped. What could not be read is an error where it may hide a finding. A rule that found nothing has passed, but
+//! A finding is a failure whatever its severity, which is the type of the failure; what is accepted, what an earlier report has
+//! unchanged, and what the reader cannot act on, is skipped: none of it decides about the exit code either. What could not be read is an error where it may hide a finding. A rule that found nothing has passed, but
 //! only where everything could be read.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use super::{Report, sanitise};
 use crate::account::{Gap, GapEffect};
 use crate::rules::RULES;
-use crate::triage::{Status, Triaged};
+use crate::triage::{Change, Status, Triaged};
 
 /// Principals and resources that a failure lists; more are counted.
 const MOST_LISTED: usize = 20;
@@ -113,6 +113,17 @@ fn suites(report: &Report) -> BTreeMap<&str, Vec<Case<'_>>> {
     suites
 }
 
+/// Since when a finding is there that a baseline covers.
+fn known_since(report: &Report, finding: &Triaged) -> Option<String> {
+    let since = report.since.as_ref()?;
+    (finding.change == Change::Unchanged).then(|| {
+        format!(
+            "unchanged since the report of {}: {}",
+            since.made_at, finding.title
+        )
+    })
+}
+
 /// What became of a rule that found nothing in an account.
 fn without_findings<'a>(report: &Report, rule: &str) -> Outcome<'a> {
     if report.rules_off.contains(&rule) {
@@ -129,7 +140,10 @@ impl<'a> Case<'a> {
         let outcome = if finding.status == Status::Waived {
             Outcome::Skipped(accepted(finding))
         } else if report.is_open(finding) {
-            Outcome::Failed(finding)
+            match known_since(report, finding) {
+                Some(since) => Outcome::Skipped(since),
+                None => Outcome::Failed(finding),
+            }
         } else {
             Outcome::Skipped(format!(
                 "for the persona {} only: {}",

@@ -18,23 +18,32 @@ const MOST_PROVED: usize = 20;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let becoming = audit.access.becoming();
-    let rule = Rule {
-        audit,
-        becoming: &becoming,
-        provers: audit.access.provers(),
-        loops: audit.graph.looped(),
-        sides: audit
-            .access
-            .principals
-            .iter()
-            .map(|_| OnceLock::new())
-            .collect(),
-    };
+    let rule = Rule::new(audit, &becoming);
     let principals: Vec<usize> = (0..audit.access.principals.len())
         .filter(|principal| !audit.graph.is_administrator(*principal))
         .collect();
     let findings = in_parallel(&principals, |principal| rule.finding(*principal));
     findings.into_iter().flatten().collect()
+}
+
+/// How a principal becomes both sides of a queue: the roles on the way to either, none where it needs none.
+#[derive(Debug)]
+pub(crate) struct Switching {
+    pub(crate) sender: Vec<usize>,
+    pub(crate) receiver: Vec<usize>,
+}
+
+/// The surest and shortest way in which a principal becomes both sides of some queue; none where it cannot.
+pub(crate) fn switching(audit: &Audit<'_>, principal: usize) -> Option<Switching> {
+    let becoming = audit.access.becoming();
+    let rule = Rule::new(audit, &becoming);
+    rule.with_switches(principal, |switches| {
+        let first = switches.first()?;
+        Some(Switching {
+            sender: first.sender.steps().to_vec(),
+            receiver: first.receiver.steps().to_vec(),
+        })
+    })
 }
 
 struct Rule<'a> {
@@ -80,9 +89,29 @@ impl Guise<'_> {
     }
 }
 
-impl Rule<'_> {
+impl<'a> Rule<'a> {
+    fn new(audit: &'a Audit<'a>, becoming: &'a Becoming<'a>) -> Self {
+        let principals = audit.access.principals.iter();
+        Self {
+            audit,
+            becoming,
+            provers: audit.access.provers(),
+            loops: audit.graph.looped(),
+            sides: principals.map(|_| OnceLock::new()).collect(),
+        }
+    }
+
     fn finding(&self, index: usize) -> Option<Finding> {
-        let access = self.audit.access;
+        let principal = self.audit.access.principals.get(index)?;
+        self.with_switches(index, |switches| self.report(index, principal, switches))
+    }
+
+    /// What is made of the queues of which a principal can be both sides; none where there are none.
+    fn with_switches<T>(
+        &self,
+        index: usize,
+        make: impl FnOnce(&[Switch<'_>]) -> Option<T>,
+    ) -> Option<T> {
         let graph = self.audit.graph;
         let paths = self
             .becoming
@@ -90,7 +119,6 @@ impl Rule<'_> {
         if paths.is_empty() {
             return None;
         }
-        let principal = access.principals.get(index)?;
         let own_sides = self.sides(index, true);
         let itself = Guise {
             path: None,
@@ -116,7 +144,7 @@ impl Rule<'_> {
         if switches.is_empty() {
             return None;
         }
-        self.report(index, principal, &switches)
+        make(&switches)
     }
 
     /// What a principal can do on queues over which it does not loop itself. Whoever assumes a role has no session of a

@@ -368,12 +368,13 @@ impl Rule<'_> {
 
     /// The delivery that starts a workload with what lies before it.
     fn wire_to(&self, before: &Station, place: Place) -> Option<&Wire> {
-        let Station::Queue(queue) = before else {
-            return None;
+        let source = match before {
+            Station::Queue(queue) => Stop::Queue(*queue),
+            Station::Inlet(inlet) => Stop::Inlet(*inlet),
+            Station::Process(..) => return None,
         };
         self.audit.graph.flowing_wires().find(|wire| {
-            wire.target == Some(Stop::Workload(place))
-                && wire.sources.contains(&Stop::Queue(*queue))
+            wire.target == Some(Stop::Workload(place)) && wire.sources.contains(&source)
         })
     }
 
@@ -399,7 +400,7 @@ impl Rule<'_> {
                         })
                     };
                     match (before, started) {
-                        (Station::Queue(_), Some(place)) => {
+                        (Station::Queue(_) | Station::Inlet(_), Some(place)) => {
                             let wire = self.wire_to(before, *place);
                             conditions.extend(
                                 wire.map(|wire| wire.when.conditions()).unwrap_or_default(),

@@ -33,9 +33,11 @@ mod user_without_group;
 
 use std::sync::Arc;
 
+pub(crate) use self::assumable_loop::{Switching, switching};
 pub use self::names::{NamePattern, NamedKind, Names, NamesError, UnknownNamedKind};
 pub use self::page::FrontMatter;
 pub use self::settings::{Choice, Parameter, Settings};
+pub(crate) use self::shared_role::sides;
 
 use crate::access::{Access, Principal, Proof, StepProof};
 use crate::account::Account;
@@ -238,6 +240,14 @@ fn short(entity: &Entity) -> String {
     match entity.kind {
         Kind::Anyone => "anyone".to_owned(),
         Kind::Service => entity.arn.to_string(),
+        Kind::Api => format!("API {}", api_id(&entity.arn).unwrap_or(name)),
         kind => format!("{} {name}", kind.words()),
     }
+}
+
+/// The id of the API that an integration belongs to: `…/restapis/ID/…` or `…/apis/ID/…`.
+fn api_id(integration: &str) -> Option<&str> {
+    let mut parts = integration.split('/');
+    parts.find(|part| matches!(*part, "restapis" | "apis"))?;
+    parts.next()
 }

@@ -4,19 +4,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Audit, count, evidence, list, short};
-use crate::access::{Capability, Principal, Provers, QueueSet, Stop};
+use crate::access::{Access, Capability, Principal, Provers, QueueSet, Stop};
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef, Severity,
     finding_id,
 };
+use crate::graph::Graph;
 
 const RULE: &str = "shared-role";
 /// Workloads that are named in words.
 const MOST_NAMED: usize = 3;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
+    let provers = audit.access.provers();
+    consumers(audit.graph)
+        .iter()
+        .filter(|(role, _)| !audit.graph.is_administrator(**role))
+        .filter_map(|(role, consumers)| finding(audit, &provers, *role, consumers))
+        .collect()
+}
+
+/// For each role the workloads that AWS empties queues into, by their place, with those queues.
+fn consumers(graph: &Graph<'_>) -> BTreeMap<usize, BTreeMap<usize, QueueSet>> {
     let mut consumers: BTreeMap<usize, BTreeMap<usize, QueueSet>> = BTreeMap::new();
-    for wire in audit.graph.flowing_wires() {
+    for wire in graph.flowing_wires() {
         let Some(Stop::Workload(place)) = wire.target else {
             continue;
         };
@@ -27,12 +38,31 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
         let of_role = consumers.entry(place.principal).or_default();
         of_role.entry(place.workload).or_default().extend(queues);
     }
-    let provers = audit.access.provers();
     consumers
-        .iter()
-        .filter(|(role, _)| !audit.graph.is_administrator(**role))
-        .filter_map(|(role, consumers)| finding(audit, &provers, *role, consumers))
-        .collect()
+}
+
+/// The two sides that share a role.
+#[derive(Debug)]
+pub(crate) struct SharedSides {
+    /// The places of the workloads that AWS empties queues into.
+    pub(crate) consumers: BTreeSet<usize>,
+    /// The places of those that can send and are fed by no queue.
+    pub(crate) generators: BTreeSet<usize>,
+    /// The queues to which those can send.
+    pub(crate) filled: QueueSet,
+}
+
+/// The two sides that share a role, by its index; none where they do not.
+pub(crate) fn sides(graph: &Graph<'_>, role: usize) -> Option<SharedSides> {
+    let mut all = consumers(graph);
+    let of_role = all.remove(&role)?;
+    let principal = graph.access.principals.get(role)?;
+    let filling = filling(graph.access, principal, role, &of_role);
+    Some(SharedSides {
+        consumers: of_role.into_keys().collect(),
+        generators: filling.generators,
+        filled: filling.filled,
+    })
 }
 
 fn finding(
@@ -49,7 +79,7 @@ fn finding(
         filled,
         surely,
         mut conditions,
-    } = filling(audit, role, index, consumers);
+    } = filling(access, role, index, consumers);
     let generator = generators.first().copied()?;
     let (certainty, first_queue) = match surely.min() {
         Some(queue) => {
@@ -155,7 +185,7 @@ struct Filling {
 
 /// Each workload in a session of its own.
 fn filling(
-    audit: &Audit<'_>,
+    access: &Access<'_>,
     role: &Principal<'_>,
     index: usize,
     consumers: &BTreeMap<usize, QueueSet>,
@@ -165,7 +195,7 @@ fn filling(
         .filter(|place| runs_code(role, *place))
         .collect();
     let mut all = Filling::default();
-    for rights in audit.access.rights(index) {
+    for rights in access.rights(index) {
         let sessions = rights.on_each();
         for place in &others {
             let session = sessions.of_workload(*place);

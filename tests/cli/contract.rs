@@ -507,6 +507,7 @@ fn every_graph_keeps_the_contract() {
                 "publish",
                 "put-object",
                 "put-events",
+                "put-record",
                 "invoke",
                 "start",
             ];

@@ -110,6 +110,23 @@ fn an_incomplete_scan_without_findings_never_looks_clean() {
 }
 
 #[test]
+fn a_format_without_a_place_for_gaps_says_so_on_standard_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = incomplete_without_findings(folder.path());
+    for (format, says) in [
+        ("csv", true),
+        ("jsonl", true),
+        ("json", false),
+        ("junit", false),
+    ] {
+        let run = analyze_file(&snapshot, &["-f", format]);
+        assert_eq!(run.code, 3);
+        let said = run.stderr.contains("has no place in it");
+        assert_eq!(said, says, "{format}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn quiet_changes_neither_the_exit_code_nor_the_report() {
     for (scenario, code) in [("clean", 0), ("demo", 1), ("malformed", 3)] {
         let run = analyze(scenario, &["--quiet"]);

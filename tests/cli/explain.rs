@@ -64,6 +64,8 @@ struct Remedy {
     proved: bool,
     proof: Vec<String>,
     #[serde(default)]
+    gist: String,
+    #[serde(default)]
     steps: Vec<Step>,
     #[serde(default)]
     policies: Vec<Policy>,
@@ -150,6 +152,12 @@ fn every_finding_is_explained_as_the_contract_says() {
             assert_eq!(told.schema, "patscan.explain/v1");
             assert_eq!(told.finding.id, id);
             assert!(!told.why.is_empty() && !told.finding.remedy.summary.is_empty());
+            let remedy = &told.finding.remedy;
+            assert!(
+                remedy.gist.is_empty() || !remedy.steps.is_empty(),
+                "{}",
+                remedy.gist
+            );
             assert_eq!(told.coverage.complete, scenario != "malformed");
             check_statements(&told);
             check_remedy(&told);
@@ -199,7 +207,10 @@ fn check_remedy(told: &Explanation) {
     assert!(!remedy.proved || !remedy.steps.is_empty());
     assert_eq!(remedy.terraform.is_some(), !remedy.steps.is_empty());
     for step in &remedy.steps {
-        assert!(!step.what.is_empty() && step.command.starts_with("aws "));
+        // What no command of AWS does alone is a comment, which a shell passes over.
+        assert!(!step.what.is_empty());
+        assert!(step.command.starts_with("aws ") || step.command.starts_with("# "));
+        assert!(!step.command.contains('\n'));
     }
     for policy in &remedy.policies {
         assert!(policy.document["Statement"].is_array() && policy.owner.starts_with("arn:"));
@@ -427,4 +438,43 @@ fn a_baseline_tells_since_when_a_finding_is_there() {
     ])
     .run();
     assert!(run.failure().contains("none.json"), "{run:?}");
+}
+
+#[test]
+fn a_waived_finding_says_who_accepts_it_until_when_and_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let waivers = folder.path().join("waivers.toml");
+    let explain = |evidence: &str| {
+        let text = format!(
+            "[[waiver]]\nid = \"queue-feedback-loop-f4e8ccf2e7b3\"\nevidence = \"{evidence}\"\nowner = \"payments\"\n\
+             reason = \"retries are bounded\"\nexpires = 2999-03-31\n"
+        );
+        std::fs::write(&waivers, text).unwrap();
+        let run = Patscan::new(["explain", "--demo", "queue-feedback-loop-f4e8", "--waivers"])
+            .arg(&waivers)
+            .run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        run.stdout
+    };
+    let holds = explain("b0777ea3dfe7f7c1");
+    let line = "  waived   until 2999-03-31, payments: retries are bounded\n";
+    assert!(
+        holds.contains(line) && !holds.contains("[[waiver]]"),
+        "{holds}"
+    );
+    let lapsed = explain("0000000000000000");
+    let line = "  waiver   lapsed: the policies behind this changed (owner payments)\n";
+    assert!(
+        lapsed.contains(line) && lapsed.contains("[[waiver]]"),
+        "{lapsed}"
+    );
+    let missing = Patscan::new([
+        "explain",
+        "--demo",
+        "queue-feedback-loop-f4e8",
+        "--waivers",
+        "nowhere.toml",
+    ])
+    .run();
+    assert!(missing.failure().contains("`nowhere.toml`"));
 }

@@ -207,9 +207,11 @@ impl Written {
                 || matches!(event, Event::Start(ref tag) if matches!(tag, pulldown_cmark::Tag::Link { .. } | pulldown_cmark::Tag::Image { .. }));
             assert!(!is_foreign, "{event:?}");
         }
+        // What a baseline covers decides about the exit code no more than what is accepted.
         let open = findings
             .iter()
-            .filter(|one| one.status == "open" && one.audience.is_none());
+            .filter(|one| one.status == "open" && one.audience.is_none())
+            .filter(|one| one.change != "unchanged");
         assert_eq!(self.failures().len(), open.count());
     }
 }

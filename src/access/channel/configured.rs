@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::event;
 use super::inlet::{
-    INVOKE, InletId, Keys, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_TAGS, START, kind,
+    INVOKE, InletId, Keys, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_RECORD, PUT_RECORDS,
+    PUT_TAGS, START, kind,
 };
 use super::wire::WireKind;
 use crate::account::{Account, DeliveryKind, Filter, Sender, unqualified_function};
@@ -154,6 +155,15 @@ impl Configured<'_> {
                 action: PUBLISH,
                 keys: Keys::default(),
             }],
+            // Streams of tables are written by what changes the tables, which is not followed.
+            Kind::Stream if from.service() == "kinesis" => [PUT_RECORD, PUT_RECORDS]
+                .into_iter()
+                .map(|action| InletId {
+                    arn: from.clone(),
+                    action,
+                    keys: Keys::default(),
+                })
+                .collect(),
             _ => Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! Where something can be put that AWS moves on: topics, buses, buckets, functions, state machines, each with the action that
+//! Where something can be put that AWS moves on: topics, buses, buckets, streams of Kinesis, functions, state machines, each with the action that
 //! puts it there and the policy that guards it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +18,24 @@ pub(super) const PUBLISH: &str = "sns:publish";
 pub(super) const PUT_ACL: &str = "s3:putobjectacl";
 pub(super) const PUT_EVENTS: &str = "events:putevents";
 pub(super) const PUT_OBJECT: &str = "s3:putobject";
+pub(super) const PUT_RECORD: &str = "kinesis:putrecord";
+pub(super) const PUT_RECORDS: &str = "kinesis:putrecords";
 pub(super) const PUT_TAGS: &str = "s3:putobjecttagging";
 pub(super) const START: &str = "states:startexecution";
 pub(super) const START_SYNC: &str = "states:startsyncexecution";
 
 /// Every action that puts something into an inlet, in lower case.
-pub(super) const ACTIONS: [&str; 8] = [
-    INVOKE, PUBLISH, PUT_ACL, PUT_EVENTS, PUT_OBJECT, PUT_TAGS, START, START_SYNC,
+pub(super) const ACTIONS: [&str; 10] = [
+    INVOKE,
+    PUBLISH,
+    PUT_ACL,
+    PUT_EVENTS,
+    PUT_OBJECT,
+    PUT_RECORD,
+    PUT_RECORDS,
+    PUT_TAGS,
+    START,
+    START_SYNC,
 ];
 
 /// What an object key begins and ends with, for a delivery to take it.
@@ -61,7 +72,7 @@ pub(super) struct InletId {
 /// A thing that something can be put into.
 #[derive(Debug)]
 pub struct Inlet {
-    /// The topic, bus, bucket, function or state machine.
+    /// The topic, bus, bucket, stream, function or state machine.
     pub entity: Entity,
     /// The workload that starts with what is put in: the function or state machine itself.
     pub leads_to: Option<Place>,
@@ -125,6 +136,7 @@ impl Inlet {
             PUBLISH => "publish",
             PUT_EVENTS => "put-events",
             PUT_OBJECT | PUT_TAGS | PUT_ACL => "put-object",
+            PUT_RECORD | PUT_RECORDS => "put-record",
             START | START_SYNC => "start",
             _ => "invoke",
         }
@@ -136,11 +148,29 @@ impl Inlet {
             PUBLISH => "sns:Publish",
             PUT_EVENTS => "events:PutEvents",
             PUT_OBJECT => "s3:PutObject",
+            PUT_RECORD => "kinesis:PutRecord",
+            PUT_RECORDS => "kinesis:PutRecords",
             PUT_TAGS => "s3:PutObjectTagging",
             PUT_ACL => "s3:PutObjectAcl",
             START => "states:StartExecution",
             START_SYNC => "states:StartSyncExecution",
             _ => "lambda:InvokeFunction",
+        }
+    }
+
+    /// The patterns of resources that stand for everything that can be put in: of a bucket the objects that a delivery takes, of
+    /// a function its versions too, unless a delivery names one.
+    pub fn patterns(&self) -> Vec<String> {
+        let arn = &self.id.arn;
+        match self.entity.kind {
+            Kind::Bucket => {
+                let Keys { prefix, suffix } = &self.id.keys;
+                vec![format!("{arn}/{prefix}*{suffix}")]
+            }
+            Kind::Function if arn.resource().matches(':').count() == 1 => {
+                vec![arn.to_string(), format!("{arn}:*")]
+            }
+            _ => vec![arn.to_string()],
         }
     }
 

@@ -1,6 +1,6 @@
 //! What messages pass through besides queues, who may put something in, and what AWS delivers from where to where.
 //!
-//! An [`Inlet`] is a topic, bus, bucket, function or state machine that something can be put into; a [`Wire`] is a delivery with
+//! An [`Inlet`] is a topic, bus, bucket, stream, function or state machine that something can be put into; a [`Wire`] is a delivery with
 //! when policies let it happen. Both are found in what was collected. Who may put something into which inlet is decided when
 //! asked for, like every other request, over all layers; what many principals carry alike is compared once.
 
@@ -682,7 +682,7 @@ fn wire_order(wire: &Wire) -> impl Ord + '_ {
 /// alone that a function names and that have no right of their own, which those of its account seldom need and others
 /// have a part in the flow only when their account is audited as well. Of topics and buckets elsewhere nothing is known.
 fn not_collected(arn: &Arn, kind: Kind) -> Option<Policy> {
-    if matches!(kind, Kind::Function | Kind::StateMachine) {
+    if matches!(kind, Kind::Function | Kind::StateMachine | Kind::Stream) {
         return None;
     }
     Some(Policy {

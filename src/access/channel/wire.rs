@@ -195,7 +195,8 @@ impl<'c, 'a> Decider<'c, 'a> {
             .as_ref()
             .is_some_and(|from| from.service() == "sqs")
             && to.kind != Kind::Queue;
-        let target = if polls {
+        // What polls something else than a queue, and is no function, is a pipe.
+        let target = if polls || to.kind == Kind::Pipe {
             channels.workload(&to).map(Stop::Workload)
         } else {
             self.put_into(&configured.to)

@@ -147,6 +147,7 @@ const MACHINE: &str = "arn:{p}:states:{r}:{a}:stateMachine:{n}";
 const NOTEBOOK: &str = "arn:{p}:sagemaker:{r}:{a}:notebook-instance/{n}";
 const PROFILE: &str = "arn:{p}:iam::{a}:instance-profile/{n}";
 const PROJECT: &str = "arn:{p}:codebuild:{r}:{a}:project/{n}";
+const RULE: &str = "arn:{p}:events:{r}:{a}:rule/{n}";
 const SESSION: &str = "arn:{p}:glue:{r}:{a}:session/{n}";
 /// For actions that cannot be given on single resources.
 const ANY: &str = "*";
@@ -516,10 +517,29 @@ pub(super) static WAYS: &[Way] = &[
         ],
         "runs a build of its own as",
     ),
+    beyond(
+        Beyond::Fact("the build project that it changes exists"),
+        passing(
+            BUILDS,
+            &[
+                makes("codebuild:UpdateProject", PROJECT),
+                need("codebuild:StartBuild", PROJECT),
+            ],
+            "changes a build to run as",
+        ),
+    ),
     passing(
         GLUE,
         &[makes("glue:CreateJob", JOB), need("glue:StartJobRun", JOB)],
         "runs a Glue job of its own as",
+    ),
+    beyond(
+        Beyond::Fact("the job that it changes exists"),
+        passing(
+            GLUE,
+            &[need("glue:UpdateJob", JOB), need("glue:StartJobRun", JOB)],
+            "changes a Glue job to run as",
+        ),
     ),
     passing(
         GLUE,
@@ -592,6 +612,25 @@ pub(super) static WAYS: &[Way] = &[
             )],
             "makes a schedule that sends as",
         ),
+    ),
+    gaining(
+        Gain::Send,
+        passing(
+            "events.amazonaws.com",
+            &[
+                need("events:PutTargets", RULE),
+                makes("events:PutRule", RULE),
+            ],
+            "makes a rule that sends as",
+        ),
+    ),
+    passing(
+        "tasks.apprunner.amazonaws.com",
+        &[makes(
+            "apprunner:CreateService",
+            "arn:{p}:apprunner:{r}:{a}:service/{n}/x",
+        )],
+        "runs a service of App Runner as",
     ),
     beyond(
         Beyond::Fact("the role forwards to where it can read"),

@@ -111,6 +111,7 @@ fn puts(kind: EdgeKind) -> bool {
         EdgeKind::Publish
             | EdgeKind::PutObject
             | EdgeKind::PutEvents
+            | EdgeKind::PutRecord
             | EdgeKind::Invoke
             | EdgeKind::Start
     )

@@ -1,22 +1,28 @@
-//! The way out of `queue-feedback-loop`: two roles. The old role stays the consumer, with everything else that it could do; a
-//! new one takes over sending to the queues of the loop, under the conditions that the old one had.
+//! The way out of `queue-feedback-loop` and `shared-role`: two roles. The old role stays the consumer, with everything else that
+//! it could do; a new one takes over sending to the queues, under the conditions that the old one had. What is known to be a
+//! generator moves there, with what the role's policies say of other services.
 
 mod generator;
 mod resource;
+mod shared;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::change::{Change, Owner};
+use super::change::Change;
 use super::document::{Draft, Obstacle, document, statement, without, written};
 use super::proof::{Claims, Heir, Meant};
-use super::{Ground, Placement, Plan, Proposal, account, free_name, is_not_ours, queues_in_words};
-use crate::access::{Capability, Principal, SQS_ACTIONS, key_of_queue};
+use super::taking::{Left, owner, rewritten};
+use super::{
+    Ground, Placement, Plan, Proposal, account, free_name, groups, is_not_ours, queues_in_words,
+};
+use crate::access::{Capability, Layer, Principal, QueueSet, SQS_ACTIONS, key_of_queue};
 use crate::account::{Account, InlinePolicy, Key, PolicyText, Queue, Role};
 use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::finding::Finding;
 use crate::policy::{Effect, Json, PolicyKind, Statement};
+use crate::rules::sides;
 
 const SEND: &str = "sqs:sendmessage";
 const KEY_USES: [&str; 2] = ["kms:generatedatakey", "kms:decrypt"];
@@ -29,16 +35,35 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
                     .to_owned(),
             );
         }
-        Kind::User => {
-            return Err(
-                "a person cannot be split in two as a role can: decide whether the user sends or receives, and take the other right away"
-                    .to_owned(),
-            );
-        }
+        Kind::User => return groups::propose(ground, finding),
         _ => {}
     }
-    let split = Split::new(ground, finding)?;
+    let mut split = Split::new(ground, finding)?;
+    let looped = ground.graph.looped().get(split.index);
+    split.queues = looped.map_or_else(Vec::new, |looped| queues(ground, looped));
+    if split.queues.is_empty() {
+        return Err("the queues of the loop are not known".to_owned());
+    }
     split.propose()
+}
+
+/// The same for a role that a consumer and generators share.
+pub(super) fn propose_shared(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal, String> {
+    let mut split = Split::new(ground, finding)?;
+    let sides = sides(ground.graph, split.index);
+    let sides = sides.filter(|sides| !sides.generators.is_empty());
+    let sides = sides.ok_or_else(|| "its two sides were not found again".to_owned())?;
+    split.queues = queues(ground, &sides.filled);
+    split.generators = sides.generators;
+    split.consumers = sides.consumers;
+    split.propose()
+}
+
+fn queues<'a>(ground: &Ground<'a>, set: &QueueSet) -> Vec<(usize, &'a Queue)> {
+    let queues = ground.access.queues_of(set);
+    queues
+        .map(|(queue, audited)| (queue, audited.queue))
+        .collect()
 }
 
 struct Split<'a> {
@@ -48,8 +73,12 @@ struct Split<'a> {
     principal: &'a Principal<'a>,
     /// The index of the role among the principals.
     index: usize,
-    /// The queues of the loop, with their index.
+    /// The queues that the old role is to send to no more, with their index.
     queues: Vec<(usize, &'a Queue)>,
+    /// The workloads that move to the new role, and those that AWS empties queues into, by their place. None where nothing tells
+    /// what runs as the role apart.
+    generators: BTreeSet<usize>,
+    consumers: BTreeSet<usize>,
     /// The new role.
     heir: Arn,
 }
@@ -76,15 +105,6 @@ impl<'a> Split<'a> {
         let (index, principal) = principals
             .find(|(_, principal)| *principal.arn == role.arn)
             .ok_or_else(|| "the role is not among those that were decided".to_owned())?;
-        let looped = ground.graph.looped().get(index);
-        let queues: Vec<(usize, &Queue)> = looped
-            .into_iter()
-            .flat_map(|looped| ground.access.queues_of(looped))
-            .map(|(queue, audited)| (queue, audited.queue))
-            .collect();
-        if queues.is_empty() {
-            return Err("the queues of the loop are not known".to_owned());
-        }
         let mut taken = account.roles.iter().map(|role| role.arn.name());
         let wanted = format!("{}-generator", cut(role.arn.name(), 54));
         let name = free_name(&wanted, 64, &mut taken);
@@ -104,7 +124,9 @@ impl<'a> Split<'a> {
             role,
             principal,
             index,
-            queues,
+            queues: Vec::new(),
+            generators: BTreeSet::new(),
+            consumers: BTreeSet::new(),
             heir,
         })
     }
@@ -129,7 +151,9 @@ impl<'a> Split<'a> {
                 replaces: false,
             });
         }
-        let mut notes = Vec::new();
+        let carried = self.carried_over();
+        changes.extend(carried.changes);
+        let mut notes = carried.notes;
         let (narrowed, by_deny) = match self.narrowed() {
             Ok(narrowed) => (narrowed, false),
             Err(obstacle) => {
@@ -142,6 +166,7 @@ impl<'a> Split<'a> {
         // What the new role needs comes first, so that nobody is without it in between.
         changes.extend(self.key_policies());
         changes.extend(self.queue_policies(by_deny)?);
+        changes.extend(self.moves()?);
         changes.extend(narrowed.changes);
 
         if !narrowed.dropped.is_empty() {
@@ -152,25 +177,87 @@ impl<'a> Split<'a> {
                 self.in_words()
             ));
         }
-        let placements = self.placements();
-        notes.extend(self.notes(&placements));
+        let placements = if self.generators.is_empty() {
+            self.placements()
+        } else {
+            self.places()
+        };
+        if self.generators.is_empty() {
+            notes.extend(self.notes(&placements));
+        } else {
+            notes.extend(self.notes_on_moving());
+        }
         let claims = self.claims(&changes, !narrowed.dropped.is_empty());
         let (old, new) = (self.role.arn.name(), self.heir.name());
         let queues = self.in_words();
         Ok(Proposal {
             plan: Plan {
+                gist: self.gist(),
                 changes,
                 placements,
                 notes,
             },
             claims,
             promises: vec![
-                format!("role {old} can receive from {queues} and delete there as before, and can no longer send there"),
+                if self.generators.is_empty() {
+                    format!("role {old} can receive from {queues} and delete there as before, and can no longer send there")
+                } else {
+                    format!("role {old} can receive and delete wherever it could, and can no longer send to {queues}")
+                },
                 format!("role {new} can send to {queues} whenever role {old} could, and can do nothing else that role {old} could not"),
                 "every other right on every queue is as it was, of this role and, where a policy of a queue or a key changes, of everybody".to_owned(),
                 format!("what the policies of role {old} say of other services is not touched"),
             ],
         })
+    }
+
+    fn gist(&self) -> String {
+        let (old, new) = (self.role.arn.name(), self.heir.name());
+        let queues = self.in_words();
+        let giving: BTreeSet<Arc<str>> = self.statements_that_give_sending();
+        let by = match giving.iter().collect::<Vec<_>>().as_slice() {
+            [only] => format!(" (statement {only})"),
+            _ => String::new(),
+        };
+        if self.generators.is_empty() {
+            format!(
+                "Take sending to {queues} from role {old}{by}: what runs as {old} then only receives. Whatever really has to send there becomes \
+                 a process of its own and runs as a new role, {new}."
+            )
+        } else {
+            let moving: Vec<&str> = self
+                .workloads(&self.generators)
+                .map(|workload| workload.arn.rsplit(['/', ':']).next().unwrap_or_default())
+                .collect();
+            let moving = match moving.as_slice() {
+                names if names.len() <= 3 => names.join(", "),
+                names => format!("{} workloads", names.len()),
+            };
+            format!(
+                "Run {moving} as a new role, {new}, which can send to {queues}, and take sending there from role {old}{by}: what stays with {old} \
+                 then only receives."
+            )
+        }
+    }
+
+    /// The statements that give the role sending to any of the queues.
+    fn statements_that_give_sending(&self) -> BTreeSet<Arc<str>> {
+        let provers = self.ground.access.provers();
+        let Some(prover) = provers.of(self.index) else {
+            return BTreeSet::new();
+        };
+        let mut labels = BTreeSet::new();
+        for (queue, _) in self.queues.iter().take(20) {
+            for session in 0..=self.principal.workloads.len() {
+                let proofs = prover.prove_as(session.checked_sub(1), *queue, Capability::Send);
+                let giving = proofs.iter().filter(|proof| {
+                    proof.effect == Effect::Allow
+                        && matches!(proof.layer, Layer::Identity | Layer::Resource)
+                });
+                labels.extend(giving.map(|proof| Arc::clone(&proof.statement)));
+            }
+        }
+        labels
     }
 
     fn in_words(&self) -> String {
@@ -238,80 +325,14 @@ impl<'a> Split<'a> {
 
     /// The role's own policies and the policies of the queues without sending.
     fn narrowed(&self) -> Result<Narrowed, Obstacle> {
-        let mut narrowed = Narrowed::default();
         for (_, queue) in &self.queues {
             self.check_queue_policy(queue)?;
         }
-        let role = owner(&self.role.arn);
-        for policy in &self.role.inline {
-            let text = policy.document.as_str();
-            let Some(left) = self.without_sending(&policy.name, text, &mut narrowed.dropped)?
-            else {
-                continue;
-            };
-            narrowed.changes.push(match left {
-                Left::Nothing => Change::DeleteInline {
-                    owner: role.clone(),
-                    name: policy.name.clone(),
-                },
-                Left::Text(text) => Change::PutInline {
-                    owner: role.clone(),
-                    policy: InlinePolicy {
-                        name: policy.name.clone(),
-                        document: PolicyText::new(&text),
-                    },
-                    replaces: true,
-                },
-            });
-        }
-        let mut names: Vec<String> = self
-            .role
-            .inline
-            .iter()
-            .map(|one| one.name.clone())
-            .collect();
-        for arn in &self.role.attached {
-            let mut policies = self.account.policies.iter();
-            let Some(text) = policies
-                .find(|policy| policy.arn == *arn)
-                .and_then(|policy| policy.document.as_ref())
-            else {
-                continue;
-            };
-            let text = text.as_str();
-            let Some(left) = self.without_sending(arn.name(), text, &mut narrowed.dropped)? else {
-                continue;
-            };
-            match left {
-                Left::Text(text) if self.is_only_carrier(arn) => {
-                    narrowed.changes.push(Change::SetManaged {
-                        policy: arn.clone(),
-                        document: PolicyText::new(&text),
-                    });
-                    continue;
-                }
-                Left::Text(text) => {
-                    let mut taken = names.iter().map(String::as_str);
-                    let name = free_name(arn.name(), 128, &mut taken);
-                    names.push(name.clone());
-                    narrowed.changes.push(Change::PutInline {
-                        owner: role.clone(),
-                        policy: InlinePolicy {
-                            name,
-                            document: PolicyText::new(&text),
-                        },
-                        replaces: false,
-                    });
-                }
-                Left::Nothing => {}
-            }
-            // Others carry the policy, or AWS writes it: the role gets a copy of its own.
-            narrowed.changes.push(Change::Detach {
-                owner: role.clone(),
-                policy: arn.clone(),
-            });
-        }
-        Ok(narrowed)
+        let mut dropped = BTreeSet::new();
+        let changes = rewritten(self.account, self.role, &mut |name, text| {
+            self.without_sending(name, text, &mut dropped)
+        })?;
+        Ok(Narrowed { changes, dropped })
     }
 
     /// A document without what gives sending to the queues; none where nothing in it does.
@@ -357,33 +378,6 @@ impl<'a> Split<'a> {
                 Left::Text(draft.write(left))
             }
         }))
-    }
-
-    /// Whether the role alone carries a policy that the account can change.
-    fn is_only_carrier(&self, policy: &Arn) -> bool {
-        if policy.account() != self.account.id.as_str() {
-            return false;
-        }
-        let carries = |attached: &[Arn], boundary: Option<&Arn>| {
-            attached.contains(policy) || boundary == Some(policy)
-        };
-        let account = self.account;
-        let users = account.users.iter();
-        let groups = account.groups.iter();
-        let roles = account
-            .roles
-            .iter()
-            .filter(|role| role.arn != self.role.arn);
-        self.role.boundary.as_ref() != Some(policy)
-            && !users
-                .into_iter()
-                .any(|user| carries(&user.attached, user.boundary.as_ref()))
-            && !groups
-                .into_iter()
-                .any(|group| carries(&group.attached, None))
-            && !roles
-                .into_iter()
-                .any(|role| carries(&role.attached, role.boundary.as_ref()))
     }
 
     /// Sending denied outright, for where it cannot be taken away.
@@ -506,20 +500,11 @@ impl<'a> Split<'a> {
             capability: Capability::Send,
             queues,
         });
+        for workload in self.workloads(&self.generators) {
+            let arn = Arc::clone(&workload.arn);
+            claims.moved.insert(arn, self.heir.shared());
+        }
         claims
-    }
-}
-
-/// What is left of a document.
-enum Left {
-    Nothing,
-    Text(String),
-}
-
-fn owner(role: &Arn) -> Owner {
-    Owner {
-        kind: Kind::Role,
-        arn: role.clone(),
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     }
     writeln!(
         out,
-        "<p class=\"tools\"><input id=\"search\" type=\"search\" placeholder=\"Search names and ARNs\" aria-label=\"Search names and ARNs\">\
+        "<p class=\"tools\"><input id=\"search\" type=\"search\" placeholder=\"Name or ARN\" aria-label=\"Search names and ARNs\">\
          <button id=\"closer\" title=\"Closer\">+</button><button id=\"farther\" title=\"Farther\">−</button>\
          <button id=\"all\" title=\"Show all\">All</button></p>"
     )?;
@@ -145,7 +145,10 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
         writeln!(out, "</ul>")?;
     }
     if blocks.is_cut() {
-        writeln!(out, "<h2>Parts</h2>\n<ul id=\"parts\">")?;
+        writeln!(
+            out,
+            "<h2 class=\"parts\">Parts</h2>\n<ul id=\"parts\" class=\"parts\">"
+        )?;
         for block in &blocks.list {
             let loops = match block.loops {
                 0 => String::new(),
@@ -169,7 +172,7 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
     )?;
     writeln!(
         out,
-        "<p>Drag to move, turn the wheel to zoom. A click on a node shows its lines with their conditions, and opens it where \
+        "<p class=\"hint\">Drag to move, turn the wheel to zoom. A click on a node shows its lines with their conditions, and opens it where \
          several are folded into one. The arrow keys move, + and - zoom, 0 shows all.</p>\n</div>\n</aside>"
     )?;
     write!(out, "<script id=\"data\" type=\"application/json\">")?;

@@ -38,11 +38,17 @@
   const away = parts.map(() => false);
   // Titles are of a size that can be read when all is seen; from near they are smaller.
   scene.style.setProperty("--title", Math.min(1, 36 / Math.max(1, +picture.dataset.title)));
-  const beyond = () => [view.clientWidth * margin, view.clientHeight * margin];
-  const isOutOfSight = part => {
-    const [wide, high] = beyond();
+  // The size of the window, which is asked for only when it changes: to ask after something was hidden lays out everything anew.
+  const room = { width: 0, height: 0 };
+  const measure = () => {
+    room.width = view.clientWidth;
+    room.height = view.clientHeight;
+  };
+  measure();
+  const beyond = () => [room.width * margin, room.height * margin];
+  const isOutOfSight = (part, wide, high) => {
     const [left, top] = [x + part.x * scale, y + part.y * scale];
-    return left > view.clientWidth + wide || top > view.clientHeight + high
+    return left > room.width + wide || top > room.height + high
       || left + part.width * scale < -wide || top + part.height * scale < -high;
   };
   const settle = () => {
@@ -52,7 +58,7 @@
     scene.classList.toggle("map", scale < legible);
     scene.classList.toggle("near", scale > near);
     parts.forEach((part, place) => {
-      const now = isOutOfSight(data.blocks[place]);
+      const now = isOutOfSight(data.blocks[place], wide, high);
       if (now === away[place]) return;
       away[place] = now;
       part.classList.toggle("away", now);
@@ -68,9 +74,9 @@
     const [left, top] = [x - by * at.x, y - by * at.y];
     // Whether the edges of what is drawn would be seen; for a moment, while one moves away, they may.
     const part = by < 0.98 ? 0.3 : 0;
-    const isSeen = left - wide * by > part * view.clientWidth || top - high * by > part * view.clientHeight
-      || left + (view.clientWidth + wide) * by < (1 - part) * view.clientWidth
-      || top + (view.clientHeight + high) * by < (1 - part) * view.clientHeight;
+    const isSeen = left - wide * by > part * room.width || top - high * by > part * room.height
+      || left + (room.width + wide) * by < (1 - part) * room.width
+      || top + (room.height + high) * by < (1 - part) * room.height;
     if (!(by > farthest && by < closest) || isSeen) { settle(); return; }
     picture.style.transform = `translate(${left}px, ${top}px) scale(${by})`;
     clearTimeout(resting);
@@ -88,15 +94,15 @@
     scale = next;
     draw();
   };
-  const middle = () => [view.clientWidth / 2, view.clientHeight / 2];
+  const middle = () => [room.width / 2, room.height / 2];
   const showAll = () => {
-    const room = parts.length > 0 ? 20 : 50;
-    const fits = Math.min((view.clientWidth - room) / size.width, (view.clientHeight - 2 * room) / size.height);
+    const border = parts.length > 0 ? 20 : 50;
+    const fits = Math.min((room.width - border) / size.width, (room.height - 2 * border) / size.height);
     // What is much higher than the window is shown from its top, as wide as it can be.
-    const wide = (view.clientWidth - room) / size.width;
+    const wide = (room.width - border) / size.width;
     scale = Math.min(1.2, parts.length === 0 && fits < 0.2 ? Math.max(fits, Math.min(wide, 0.6)) : fits);
-    x = Math.max(room / 2, (view.clientWidth - size.width * scale) / 2);
-    y = Math.max(room, (view.clientHeight - size.height * scale) / 2);
+    x = Math.max(border / 2, (room.width - size.width * scale) / 2);
+    y = Math.max(border, (room.height - size.height * scale) / 2);
     draw();
   };
   const showNode = place => {
@@ -109,7 +115,7 @@
   const showPart = place => {
     const [midX, midY] = middle();
     const part = data.blocks[place];
-    scale = Math.min(1.2, (view.clientWidth - 40) / part.width, (view.clientHeight - 40) / part.height);
+    scale = Math.min(1.2, (room.width - 40) / part.width, (room.height - 40) / part.height);
     x = midX - (part.x + part.width / 2) * scale;
     y = midY - (part.y + part.height / 2) * scale;
     draw();
@@ -343,7 +349,7 @@
     event.preventDefault();
     keys[event.key]();
   });
-  addEventListener("resize", () => { settle(); });
+  addEventListener("resize", () => { measure(); settle(); });
   // On paper the whole picture, whatever is seen of it.
   addEventListener("beforeprint", () => {
     picture.setAttribute("viewBox", `-10 -40 ${size.width + 20} ${size.height + 50}`);
@@ -359,7 +365,7 @@
   });
   showAll();
   // What does not fit the window is opened at the gravest loop.
-  if (parts.length === 0 && size.height * scale > 2 * view.clientHeight && data.loops.length > 0) {
+  if (parts.length === 0 && size.height * scale > 2 * room.height && data.loops.length > 0) {
     y = middle()[1] - data.nodes[data.loops[0][1][0]].y * scale;
   }
   // A page is opened at a node by its place, as in `#n12`, or at a part, as in `#b3`.

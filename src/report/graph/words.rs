@@ -284,6 +284,7 @@ pub(super) fn style(kind: EdgeKind) -> &'static str {
         | EdgeKind::Publish
         | EdgeKind::PutObject
         | EdgeKind::PutEvents
+        | EdgeKind::PutRecord
         | EdgeKind::Invoke
         | EdgeKind::Start => "send",
         EdgeKind::Receive => "receive",

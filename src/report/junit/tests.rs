@@ -138,6 +138,29 @@ fn assert_told(report: &Report) {
 }
 
 #[test]
+fn what_an_earlier_report_has_unchanged_fails_no_build() {
+    let mut report = report();
+    report.since = Some(crate::triage::SinceBaseline {
+        made_at: "2026-01-30T08:00:00Z".to_owned(),
+        gone: Vec::new(),
+        not_covered: Vec::new(),
+    });
+    for finding in &mut report.findings {
+        finding.change = Change::Unchanged;
+    }
+    report.findings[0].change = Change::Changed;
+    let seen = seen(&report);
+    let failed: Vec<&Seen> = seen.iter().filter(|one| one.outcome == "failure").collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0].name, &*report.findings[0].subject.arn);
+    let known = seen.iter().filter(|one| {
+        one.message
+            .starts_with("unchanged since the report of 2026-01-30T08:00:00Z: ")
+    });
+    assert!(known.count() > 1, "{seen:?}");
+}
+
+#[test]
 fn the_schema_refuses_what_it_does_not_know() {
     let good = xml(&report());
     assert_eq!(violations(&good), Vec::<String>::new());

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::name::Names;
 use super::page::{Page, Tone};
-use super::{coverage, minute};
+use super::{coverage, known, minute};
 use crate::arn::Arn;
 use crate::entity::{Certainty, Entity, Kind};
 use crate::explain::{Age, Explanation, Gives, Quote};
 use crate::finding::Finding;
 use crate::remedy::{Change, Plan, Proof};
 use crate::report::Style;
+use crate::triage::Standing;
 
 const MOST_NAMES: usize = 5;
 const MOST_WORKLOADS: usize = 10;
@@ -52,6 +53,7 @@ fn story(explanation: &Explanation, names: &Names, page: &mut Page) -> io::Resul
         Some(Age::Since(time)) => page.row("age", &format!("first seen {}", minute(time)))?,
         None => {}
     }
+    known::waiver(&explanation.finding, page)?;
     let subject = &finding.subject;
     let mut holders = finding.principals.iter().map(|one| &one.entity);
     if holders.any(|holder| holder != subject) {
@@ -81,7 +83,11 @@ fn story(explanation: &Explanation, names: &Names, page: &mut Page) -> io::Resul
     )?;
     conditions(finding, page)?;
     page.row("id", &finding.id)?;
-    page.row("evidence", &explanation.finding.fingerprint.to_string())?;
+    let fingerprint = explanation.finding.fingerprint.to_string();
+    page.row(
+        "evidence",
+        &format!("{fingerprint} (what a waiver is bound to)"),
+    )?;
     page.blank()
 }
 
@@ -202,6 +208,10 @@ fn remedy(explanation: &Explanation, names: &Names, page: &mut Page) -> io::Resu
         page.prose(0, &format!("All ways to mend it: patscan rules {rule}"))?;
         return page.blank();
     };
+    if !plan.gist.is_empty() {
+        page.item(0, "In short: ", &plan.gist)?;
+        page.blank()?;
+    }
     match proof {
         Proof::Proved(shown) => {
             page.announce(
@@ -285,11 +295,22 @@ fn documents(plan: &Plan, page: &mut Page) -> io::Result<()> {
 }
 
 fn waiver(explanation: &Explanation, page: &mut Page) -> io::Result<()> {
+    let waiver = &explanation.finding.waiver;
+    if waiver
+        .as_ref()
+        .is_some_and(|one| one.standing == Standing::Holds)
+    {
+        // It is accepted already: the lines would be there twice.
+        return Ok(());
+    }
     page.heading(Tone::Plain, "If it is meant", "")?;
-    page.prose(
-        0,
-        "A waiver that accepts it for a time, and only as long as its evidence stays what it is:",
-    )?;
+    let what = if waiver.is_some() {
+        "The waiver that is meant for it does not hold. These lines in its place accept it for a time, and only as long as its evidence \
+         stays what it is:"
+    } else {
+        "A waiver that accepts it for a time, and only as long as its evidence stays what it is:"
+    };
+    page.prose(0, what)?;
     for line in explanation.waiver() {
         page.verbatim(0, &line)?;
     }

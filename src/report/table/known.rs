@@ -5,7 +5,7 @@ use std::io;
 use super::many;
 use super::page::{Page, Tone};
 use crate::report::Report;
-use crate::triage::{Change, OldFinding, Standing, Status, Triaged};
+use crate::triage::{Change, OldFinding, Standing, Status, Triaged, WaivedBy};
 
 /// Entries of one list that are shown; the rest is counted.
 const MOST_ENTRIES: usize = 20;
@@ -40,14 +40,10 @@ pub(super) fn accepted_and_gone(report: &Report, page: &mut Page) -> io::Result<
         page.heading(Tone::Plain, "WAIVED", &rest)?;
         page.listed(&waived, MOST_ENTRIES, |finding, page| {
             page.title(&finding.id, finding.severity.as_str())?;
-            let Some(by) = &finding.waiver else {
-                return Ok(());
-            };
-            let until = match by.expires {
-                Some(last) => format!("until {last}"),
-                None => "for good".to_owned(),
-            };
-            page.prose(2, &format!("{until}, {}: {}", by.owner, by.reason))
+            match &finding.waiver {
+                Some(by) => page.prose(2, &acceptance(by)),
+                None => Ok(()),
+            }
         })?;
         page.blank()?;
     }
@@ -92,19 +88,44 @@ fn old(finding: &OldFinding, page: &mut Page) -> io::Result<()> {
     page.prose(2, &finding.title)
 }
 
+/// Until when, by whom and why a finding is accepted.
+fn acceptance(by: &WaivedBy) -> String {
+    let until = match by.expires {
+        Some(last) => format!("until {last}"),
+        None => "for good".to_owned(),
+    };
+    format!("{until}, {}: {}", by.owner, by.reason)
+}
+
+/// What the waiver of a finding comes to, where it has one.
+pub(super) fn waiver(finding: &Triaged, page: &mut Page) -> io::Result<()> {
+    match &finding.waiver {
+        Some(waiver) if waiver.standing == Standing::Holds => {
+            page.row("waived", &acceptance(waiver))
+        }
+        Some(waiver) => no_longer(waiver, page),
+        None => Ok(()),
+    }
+}
+
+/// Why a waiver that is meant for a finding does not hold.
+fn no_longer(waiver: &WaivedBy, page: &mut Page) -> io::Result<()> {
+    let what = match waiver.standing {
+        Standing::Holds => return Ok(()),
+        Standing::Expired => match waiver.expires {
+            Some(last) => format!("expired on {last}"),
+            None => "expired".to_owned(),
+        },
+        Standing::Lapsed => "lapsed: the policies behind this changed".to_owned(),
+        Standing::Partial => "meant for some of the queues only".to_owned(),
+    };
+    page.row("waiver", &format!("{what} (owner {})", waiver.owner))
+}
+
 /// What a card says of its finding besides the finding itself.
 pub(super) fn of(finding: &Triaged, page: &mut Page) -> io::Result<()> {
     if let Some(waiver) = &finding.waiver {
-        let what = match waiver.standing {
-            Standing::Holds => return Ok(()),
-            Standing::Expired => match waiver.expires {
-                Some(last) => format!("expired on {last}"),
-                None => "expired".to_owned(),
-            },
-            Standing::Lapsed => "lapsed: the policies behind this changed".to_owned(),
-            Standing::Partial => "meant for some of the queues only".to_owned(),
-        };
-        page.row("waiver", &format!("{what} (owner {})", waiver.owner))?;
+        no_longer(waiver, page)?;
     }
     let Some(first_seen) = &finding.first_seen else {
         return Ok(());

@@ -155,7 +155,7 @@ fn a_long_report_begins_with_causes_and_fits_on_two_screens() {
     assert!(table.contains("OVERVIEW · 100 findings"), "{table}");
     assert!(table.contains("policy wide"), "{table}");
     assert!(
-        table.contains("50 findings\n  statement Everything reaches"),
+        table.contains("50 high\n  50 findings under statement Everything: 50 principals, up to"),
         "{table}"
     );
     let wired = &report
@@ -163,12 +163,37 @@ fn a_long_report_begins_with_causes_and_fits_on_two_screens() {
         .iter()
         .find(|one| one.subject.arn.ends_with("090"));
     assert!(
-        table.contains(&format!("such as  {}", wired.unwrap().id)),
+        table.contains(&format!("begin    patscan explain {}", wired.unwrap().id)),
         "{table}"
     );
     assert!(table.contains("On their own, the most urgent first · 50 findings"));
     assert!(table.contains("and 40 more"));
     assert!(table.lines().count() <= 100, "{}", table.lines().count());
+}
+
+#[test]
+fn one_rule_does_not_take_the_room_of_the_others() {
+    let mut report = long_report();
+    let other = |number: usize| {
+        finding(
+            "unused-role",
+            Severity::Low,
+            role(&format!("idle-{number:03}")),
+        )
+    };
+    let loops = report.findings.iter().map(|one| one.finding.clone());
+    let all = loops.chain((0..5).map(other)).collect();
+    report.findings = triage(&[], all);
+    report.causes = causes(&report.findings);
+    let table = table(&report, 80);
+    let (_, singles) = table.split_once("On their own").unwrap();
+    // Three of each rule, and what room there is goes to the graver.
+    assert_eq!(singles.matches("  id       unused-role-").count(), 3);
+    assert_eq!(
+        singles.matches("  id       queue-feedback-loop-").count(),
+        7
+    );
+    assert!(singles.contains("and 45 more"), "{singles}");
 }
 
 #[test]

@@ -199,7 +199,7 @@ async fn a_pipe_polls_filters_enriches_and_sends() {
 }
 
 #[tokio::test]
-async fn a_pipe_that_reads_a_stream_sends_its_dead_letters_to_a_queue() {
+async fn a_pipe_that_reads_a_stream_polls_it_and_sends_its_dead_letters_to_a_queue() {
     for (service, parameters) in [
         ("kinesis", "KinesisStreamParameters"),
         ("dynamodb", "DynamoDBStreamParameters"),
@@ -210,7 +210,10 @@ async fn a_pipe_that_reads_a_stream_sends_its_dead_letters_to_a_queue() {
         .await;
         assert_eq!(
             lines_of(&account, DeliveryKind::Pipe),
-            ["Pipe pipes:pipe/p -> sqs:dead as role piper, failures"]
+            [
+                format!("Pipe {service}:stream/s -> pipes:pipe/p as role piper"),
+                "Pipe pipes:pipe/p -> sqs:dead as role piper, failures".to_owned(),
+            ]
         );
     }
 }
