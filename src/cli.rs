@@ -287,7 +287,7 @@ fn skip_help() -> String {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Format (table, json, jsonl, csv, junit, markdown, sarif, ocsf, asff), with a path to write to a file; repeatable
+    /// Format (table, json, jsonl, csv, junit, markdown, sarif, ocsf, asff, html), with a path to write to a file; repeatable
     /// [default: table]
     #[arg(short, long = "format", value_name = "FORMAT[=PATH]")]
     pub formats: Vec<String>,

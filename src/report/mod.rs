@@ -10,11 +10,14 @@ mod csv;
 mod diff;
 mod explain;
 mod graph;
+mod html;
 mod interchange;
 mod json;
 mod jsonl;
 mod junit;
 mod markdown;
+mod markup;
+mod name;
 mod ocsf;
 mod sarif;
 mod table;
@@ -283,11 +286,13 @@ pub enum Format {
     Ocsf(Ocsf),
     /// For AWS Security Hub: ASFF.
     Asff,
+    /// For people, in a browser: everything, in one file.
+    Html,
 }
 
 impl Format {
     /// Every format, the default first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Table,
         Self::Json,
         Self::Jsonl,
@@ -300,6 +305,7 @@ impl Format {
             lines: false,
         }),
         Self::Asff,
+        Self::Html,
     ];
 
     /// The word of the command line.
@@ -314,6 +320,7 @@ impl Format {
             Self::Sarif => "sarif",
             Self::Ocsf(_) => "ocsf",
             Self::Asff => "asff",
+            Self::Html => "html",
         }
     }
 }
@@ -414,6 +421,7 @@ pub fn write(
         Format::Sarif => written = sarif::write(report, &mut out)?,
         Format::Ocsf(how) => ocsf::write(report, how, &mut out)?,
         Format::Asff => asff::write(report, &mut out)?,
+        Format::Html => html::write(report, &mut out)?,
     }
     out.flush()?;
     Ok(written)
@@ -431,7 +439,7 @@ mod tests {
         }
         assert_eq!(
             "ya\u{1b}ml".parse::<Format>().unwrap_err().to_string(),
-            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `jsonl`, `csv`, `junit`, `markdown`, `sarif`, `ocsf` or `asff`"
+            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `jsonl`, `csv`, `junit`, `markdown`, `sarif`, `ocsf`, `asff` or `html`"
         );
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::many;
-use super::name::Names;
+use super::super::name::Names;
 use super::page::{Page, Tone};
 use crate::account::{Gap, GapEffect};
 use crate::report::{AccountGap, Coverage};

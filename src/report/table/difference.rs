@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::many;
-use super::name::Names;
+use super::super::name::Names;
 use super::page::{Page, Tone};
 use crate::access::Capability;
 use crate::finding::{Entity, Kind, Severity};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::many;
-use super::name::Names;
+use super::super::name::Names;
 use super::page::{Page, Tone};
 use crate::finding::{Certainty, Grade, Severity};
 use crate::report::Report;
