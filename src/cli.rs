@@ -56,6 +56,8 @@ pub enum Command {
     Rules(RulesArgs),
     /// Print the least-privilege policy that patscan itself needs
     IamPolicy,
+    /// Print the JSON Schema of a format: report, snapshot, graph, config or waivers
+    Schema(SchemaArgs),
 }
 
 /// Arguments of `patscan` and `patscan scan`.
@@ -227,6 +229,13 @@ pub struct SimulateArgs {
     /// A file of JSON Lines, or `-` for standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
+}
+
+/// Arguments of `patscan schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// What the schema is of: report, snapshot, graph, config (patscan.toml) or waivers
+    pub of: String,
 }
 
 /// Arguments of `patscan rules`.

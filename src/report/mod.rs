@@ -42,7 +42,8 @@ use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote}
 pub use self::answer::{AnswerFormat, UnknownAnswerFormat};
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::diff::{AccountsDifference, Difference};
-pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
+pub use self::graph::{GraphFormat, UnknownGraphFormat, graph_schema, write_picture};
+pub use self::json::report_schema;
 pub use self::ocsf::{Ocsf, OcsfClass, UnknownOcsfClass};
 pub(crate) use self::text::is_hidden;
 pub use self::text::sanitise;

@@ -17,6 +17,7 @@ mod large;
 mod malformed;
 mod mistakes;
 mod refusals;
+mod schema;
 mod simulate;
 mod snapshots;
 mod terminal;

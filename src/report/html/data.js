@@ -6,7 +6,8 @@ const short = name => data.shorts[name] || data.names[name];
 // `role app`, `queue eu-west-1/orders`.
 const full = (kind, name) => {
   const [word, words] = data.kinds[kind];
-  return word === "anyone" || word === "service" ? short(name) : `${words} ${short(name)}`;
+  if (word === "anyone") return "anyone";
+  return word === "service" ? short(name) : `${words} ${short(name)}`;
 };
 const ruleOf = place => data.rules[data.rule[place]][0];
 const accountOf = place => data.accounts[data.account[place]][0];

@@ -230,9 +230,17 @@ impl<'a> Data<'a> {
             let key = (&one.policy, &one.statement, one.layer, one.effect);
             let place = *places.entry(key).or_insert_with(|| {
                 statements.push(StatementData {
-                    policy: self
-                        .names
-                        .place(Sort::Policy, &one.policy, || labels.policy(&one.policy)),
+                    policy: match one.layer {
+                        // What delivers stands in the place of a policy.
+                        "delivery" => {
+                            let label = || labels.resource(&one.policy);
+                            self.names.place(Sort::Thing, &one.policy, label)
+                        }
+                        _ => {
+                            let label = || labels.policy(&one.policy);
+                            self.names.place(Sort::Policy, &one.policy, label)
+                        }
+                    },
                     statement: texts.place(&one.statement),
                     layer: one.layer,
                     effect: one.effect,

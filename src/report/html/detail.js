@@ -78,7 +78,7 @@ const showDetail = place => {
   if (drawing !== undefined) children.push(make("div", "drawing", drawing));
   const cause = data.cause[place];
   const remedy = part("How to mend it", make("p", "remedy", texts[rest.remedy]),
-    make("p", "quiet", "Each step, ready to be applied and checked by deciding again: ", explained(id)));
+    make("p", "quiet", "Each step of it, and the proof that it helps: ", explained(id)));
   if (cause >= 0) {
     const { policy, statement } = data.causes[cause];
     const button = make("button", "plain", "Show all of them");

@@ -17,7 +17,7 @@ const MOST_ENTRIES: usize = 1000;
 /// Causes that are told, the largest first.
 const MOST_CAUSES: usize = 200;
 /// Principals in one cell of who sends and who receives.
-const MOST_ENDS: usize = 12;
+const MOST_ENDS: usize = 8;
 
 /// Text from anywhere, to be shown as it is.
 fn text(text: &str) -> String {
@@ -203,10 +203,11 @@ pub(super) fn sections(
     }
     writeln!(
         out,
-        "</nav>\n<main>\n<section id=\"print\" aria-hidden=\"true\"></section>"
+        "</nav>\n<main>"
     )?;
-    out.write_all(FINDINGS.as_bytes())?;
     causes(report, names, out)?;
+    writeln!(out, "<section id=\"print\" aria-hidden=\"true\"></section>")?;
+    out.write_all(FINDINGS.as_bytes())?;
     gaps(report, names, out)?;
     flows(report, names, out)?;
     waivers_and_changes(report, out)?;

@@ -152,7 +152,7 @@ addEventListener("keydown", event => {
 addEventListener("resize", draw);
 
 // On paper stand the findings that are on the screen, the first of them in words.
-const mostPrinted = 100;
+const mostPrinted = 50;
 const printed = place => {
   const rest = restOf(place);
   const severity = data.severities[data.severity[place]];

@@ -6,7 +6,7 @@ const svgElement = (tag, attributes, ...children) => {
   element.append(...children);
   return element;
 };
-const mostHolders = 5, mostThings = 7, mostWorkloads = 2, mostLetters = 27;
+const mostHolders = 5, mostThings = 7, mostWorkloads = 2, mostLetters = 22;
 const takes = new Set(["receive", "delete"]);
 const isTaking = capability => takes.has(capability) || /:(receive|deletemessage)/i.test(capability);
 const isManaging = capability => /^(administer|purge|redrive)$/.test(capability) || /^(iam|kms|lambda:Update|sqs:(Set|Add|Remove|Purge))/.test(capability);
@@ -38,6 +38,9 @@ const stepsOf = (place, rest) => {
   };
   const thingNamed = name => things.find(thing => thing.name === name);
   const nodeNamed = name => thingNamed(name) || holderNamed(name);
+  // What is given by a pattern is said of what nothing else is said of.
+  const patterns = [];
+  const isPattern = name => /[*?]/.test(data.names[name]);
   const hasMore = new Set(rest.resources.map(([, name]) => name));
   for (const { policy, layer, effect, gives } of rest.statements) {
     if (effect !== "Allow" || ["boundary", "scp", "rcp", "kms"].includes(layer)) continue;
@@ -55,6 +58,10 @@ const stepsOf = (place, rest) => {
         }
         const holder = carrier(policy);
         if (holder === undefined) continue;
+        if (isPattern(name) && things.length > 0) {
+          for (const thing of things) patterns.push([holder, thing, capability]);
+          continue;
+        }
         const target = /^sts:AssumeRole/.test(capability) || !thingNamed(name) ? nodeNamed(name) : thingNamed(name);
         const thing = target || (hasMore.has(name) ? undefined : extra(name));
         if (thing === undefined || thing === holder) continue;
@@ -63,10 +70,20 @@ const stepsOf = (place, rest) => {
       }
     }
   }
+  const isTold = new Set([...lines.values()].flatMap(({ from, to }) => [from, to]));
+  for (const [holder, thing, capability] of patterns) {
+    if (isTold.has(thing)) continue;
+    if (isTaking(capability)) line(thing, holder, capability, thing.conditional);
+    else line(holder, thing, capability, thing.conditional);
+  }
   // What no statement names is said to belong to it all the same.
   const touched = new Set([...lines.values()].flatMap(({ from, to }) => [from, to]));
   const someone = only || (holders.length > 0 ? everyone : undefined);
   if (someone) for (const thing of things) if (!touched.has(thing) && thing !== someone) line(someone, thing, "", thing.conditional);
+  if (things.length > 0) for (const holder of holders) {
+    const isIn = [...lines.values()].some(({ from, to }) => from === holder || to === holder || from === everyone || to === everyone);
+    if (!isIn) line(holder, things[0], "", 0);
+  }
   const [kind, name] = data.subject[place];
   const isPolicy = data.kinds[kind][0] === "policy" && !things.some(thing => thing.name === name);
   return {
@@ -77,10 +94,17 @@ const stepsOf = (place, rest) => {
   };
 };
 
+// What is called `eu-west-1/orders` is `orders`, in `eu-west-1`.
+const placed = ({ kind, name }) => {
+  if (kind !== undefined && data.kinds[kind][0] === "anyone") return ["anyone", ""];
+  const split = /^([a-z]{2}(?:-[a-z]+)+-[0-9])\/(.+)$/.exec(short(name));
+  return split === null ? [short(name), ""] : [split[2], split[1]];
+};
+
 const picture = (place, rest) => {
   const { holders, things, lines, policy, moreHolders, moreThings } = stepsOf(place, rest);
   if (holders.length + things.length < 2) return undefined;
-  const wide = 196, high = 38, between = 104, apart = 12;
+  const wide = 186, high = 38, between = policy !== undefined ? 84 : 132, apart = 12;
   const sends = new Set(lines.filter(({ from }) => from.side !== "thing").map(({ from }) => from));
   const gets = new Set(lines.filter(({ from }) => from.side === "thing").map(({ to }) => to));
   const isRight = holder => gets.has(holder) && !sends.has(holder) && !lines.some(({ from, to }) => to === holder && from.side === "frame");
@@ -105,7 +129,7 @@ const picture = (place, rest) => {
   const columnHeight = column => column.reduce((sum, node) => sum + heightOf(node) + apart, 0) + (more.has(column) ? 18 : 0);
   const tall = Math.max(...columns.map(columnHeight));
   // Lines within a column bend outside of it.
-  const margin = lines.some(({ from, to }) => columns.some(column => column.includes(from) && column.includes(to))) ? 54 : 12;
+  const margin = lines.some(({ from, to }) => columns.some(column => column.includes(from) && column.includes(to))) ? 92 : 12;
   const at = new Map();
   columns.forEach((column, number) => {
     let y = 14 + (tall - columnHeight(column)) / 2;
@@ -151,11 +175,12 @@ const picture = (place, rest) => {
     const spread = (node, box, side) => {
       const key = node.side === "frame" ? "frame" : node;
       const total = (number.get(key) || 1) + 1;
-      return box.y + Math.min(box.height, node.side === "frame" ? box.height : high) * slot(node, side) / total;
+      const place = slot(node, side);
+      return [box.y + Math.min(box.height, node.side === "frame" ? box.height : high) * place / total, place];
     };
     const x1 = a.x + (sideA === "right" ? a.wide : 0), x2 = b.x + (sideB === "right" ? b.wide : 0);
-    const y1 = spread(from, a, sideA), y2 = spread(to, b, sideB);
-    const bend = isSame ? 44 : between / 2;
+    const [y1, place1] = spread(from, a, sideA), [y2, place2] = spread(to, b, sideB);
+    const bend = isSame ? 52 : between / 2;
     const c1 = x1 + (sideA === "right" ? bend : -bend), c2 = x2 + (sideB === "right" ? bend : -bend);
     const thing = from.side === "thing" ? from : to;
     const told = [...capabilities];
@@ -173,8 +198,14 @@ const picture = (place, rest) => {
     }
     svg.append(group);
     if (told.length > 0 && told[0] !== "") {
-      const words = shorten(told.slice(0, 2).join(", ") + (told.length > 2 ? ", …" : ""), 17);
-      const text = svgElement("text", { class: "label", x: isSame ? (c1 + x1) / 2 : (x1 + x2) / 2, y: (y1 + y2) / 2 - 3 }, words);
+      // The word stands where the lines are apart: at the thing, the second below its line.
+      const bare = told.map(capability => capability.replace(/^[a-z0-9-]+:(?=[A-Z])/, ""));
+      const words = shorten(bare.slice(0, 2).join(", ") + (told.length > 2 ? ", …" : ""), 20);
+      const [x, y, side, place] = to.side === "thing" || from.side === "policy" ? [x2, y2, sideB, place2] : [x1, y1, sideA, place1];
+      const gap = side === "left" ? -11 : 11;
+      const text = isSame
+        ? svgElement("text", { class: "label", x: (c1 + x1) / 2, y: (y1 + y2) / 2 + 3, "text-anchor": "middle" }, words)
+        : svgElement("text", { class: "label", x: x + gap, y: place % 2 === 1 ? y - 4 : y + 11, "text-anchor": side === "left" ? "end" : "start" }, words);
       text.append(svgElement("title", {}, told.join(", ")));
       labels.push([group, text]);
     }
@@ -182,7 +213,8 @@ const picture = (place, rest) => {
   for (const [, text] of labels) svg.append(text);
   for (const column of columns) for (const node of column) {
     const { x, y, height } = at.get(node);
-    const word = node.kind === undefined ? "" : data.kinds[node.kind][1];
+    const [name, region] = placed(node);
+    const word = [node.kind === undefined ? "" : data.kinds[node.kind][1], region].filter(text => text !== "").join(" in ");
     const isLoop = node.grade > 0;
     const classes = ["node", node.side];
     if (isLoop) classes.push("loop");
@@ -190,10 +222,10 @@ const picture = (place, rest) => {
     const group = svgElement("g", { class: classes.join(" ") },
       svgElement("title", {}, data.names[node.name]),
       svgElement("rect", { class: "outline", x, y, width: wide, height, rx: node.side === "thing" ? 4 : 12 }),
-      svgElement("text", { class: "name", x: x + 10, y: y + (caption === "" ? 23 : 16) }, shorten(short(node.name), mostLetters)));
+      svgElement("text", { class: "name", x: x + 10, y: y + (caption === "" ? 23 : 16) }, shorten(name, mostLetters)));
     if (caption !== "") group.append(svgElement("text", { class: "caption", x: x + 10, y: y + 30 }, caption));
     workloadsOf(node).forEach((workload, line) => group.append(
-      svgElement("text", { class: "workload", x: x + 10, y: y + high + 9 + line * 15 }, shorten(workload, 31))));
+      svgElement("text", { class: "workload", x: x + 10, y: y + high + 9 + line * 15 }, shorten(workload, 28))));
     svg.append(group);
   }
   for (const [column, text] of more) {

@@ -1,6 +1,6 @@
 // The table: only the rows that are in sight exist.
 const list = byId("list"), rows = byId("rows");
-const rowHeight = 58, beyondSight = 6;
+const rowHeight = 66, beyondSight = 6;
 let shown = new Int32Array(0);
 let chosen = -1;
 const drawn = new Map();
@@ -30,9 +30,8 @@ const row = at => {
   const subject = make("span", "quiet", full(kind, name));
   const element = make("div", "row",
     cell("severity", make("span", `chip ${severity}`, severity)),
-    cell("what", make("div", "title", data.title[place]), make("div", "below", subject, ...tagsOf(place))),
-    cell("rule", ruleOf(place)),
-    cell("where", whereOf(place)));
+    cell("what", make("div", "title", data.title[place]), make("div", "below", ...tagsOf(place), subject)),
+    cell("rule", make("div", "", ruleOf(place)), make("div", "", whereOf(place))));
   element.id = `row-${at}`;
   element.setAttribute("role", "row");
   element.setAttribute("aria-rowindex", at + 1);
