@@ -115,7 +115,10 @@ fn is_orphan(entry: &std::fs::DirEntry) -> bool {
     let Ok(metadata) = entry.metadata() else {
         return false;
     };
-    let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
+    let age = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.elapsed().ok());
     metadata.is_file()
         && age.is_some_and(|age| age >= YOUNGEST_ORPHAN)
         && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())

@@ -42,7 +42,9 @@ fn switched_on() -> bool {
 }
 
 /// The service features that move messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliveryKind {
     /// An SNS subscription.
@@ -92,7 +94,9 @@ pub enum Sender {
 }
 
 /// What of the messages a delivery takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Filter {
     /// The event pattern of a rule or pipe, or the filter policy of a subscription, as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]

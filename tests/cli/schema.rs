@@ -75,10 +75,14 @@ fn full_report() -> Value {
     std::fs::write(
         at("waivers.toml"),
         "[[waiver]]\nrule = \"queue-feedback-loop\"\nsubject = \"*\"\nowner = \"o\"\nreason = \"r\"\nexpires = 2999-01-01\n\
-         [[waiver]]\nrule = \"public-queue\"\nsubject = \"nobody\"\nowner = \"o\"\nreason = \"r\"\n",
+         [[waiver]]\nrule = \"public-queue\"\nsubject = \"nobody\"\nowner = \"o\"\nreason = \"r\"\nexpires = 2999-01-01\n",
     )
     .unwrap();
-    std::fs::write(at("patscan.toml"), "[rules.unused-wildcard]\nenabled = false\n").unwrap();
+    std::fs::write(
+        at("patscan.toml"),
+        "[rules.unused-wildcard]\nenabled = false\n",
+    )
+    .unwrap();
     let run = Patscan::new(["analyze", "-q", "-f", "json", "--persona", "auditor"])
         .args([
             "--baseline",
@@ -129,9 +133,7 @@ fn reports_graphs_and_snapshots_of_every_fixture_are_as_their_schemas_say() {
             .arg(&file)
             .run();
         report.check(&run.json(), &scenario);
-        let run = Patscan::new(["graph", "-q", "--snapshot"])
-            .arg(&file)
-            .run();
+        let run = Patscan::new(["graph", "-q", "--snapshot"]).arg(&file).run();
         graph.check(&run.json(), &scenario);
         let text = std::fs::read(&file).unwrap();
         snapshot.check(&serde_json::from_slice(&text).unwrap(), &scenario);

@@ -173,11 +173,7 @@ fn known(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The parts of the page, and the way to each.
-pub(super) fn sections(
-    report: &Report,
-    names: &Names<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(super) fn sections(report: &Report, names: &Names<'_>, out: &mut dyn Write) -> io::Result<()> {
     let coverage = &report.coverage;
     let unread = coverage.gaps.len() + coverage.notes.len() + coverage.skipped.len();
     let notes = report.waiver_notes.as_deref().unwrap_or_default();
@@ -201,20 +197,14 @@ pub(super) fn sections(
     if !notes.is_empty() || report.since.is_some() {
         link("known", "Waivers and changes", Some(notes.len() + earlier))?;
     }
-    writeln!(
-        out,
-        "</nav>\n<main>"
-    )?;
+    writeln!(out, "</nav>\n<main>")?;
     causes(report, names, out)?;
     writeln!(out, "<section id=\"print\" aria-hidden=\"true\"></section>")?;
     out.write_all(FINDINGS.as_bytes())?;
     gaps(report, names, out)?;
     flows(report, names, out)?;
     waivers_and_changes(report, out)?;
-    writeln!(
-        out,
-        "</main>"
-    )?;
+    writeln!(out, "</main>")?;
     writeln!(
         out,
         "<footer>patscan {}, report made {}. What a rule means: <code>patscan rules RULE</code>. What is behind a finding, and \
@@ -482,15 +472,16 @@ fn waivers_and_changes(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if notes.is_empty() && report.since.is_none() {
         return Ok(());
     }
-    writeln!(
-        out,
-        "<section id=\"known\">\n<h2>Waivers and changes</h2>"
-    )?;
+    writeln!(out, "<section id=\"known\">\n<h2>Waivers and changes</h2>")?;
     if !notes.is_empty() {
         writeln!(out, "<h3>Waivers</h3>\n<ul>")?;
         let (alarms, others): (Vec<_>, Vec<_>) = notes.iter().partition(|note| note.is_alarm);
         for note in alarms.into_iter().chain(others).take(MOST_ENTRIES) {
-            let class = if note.is_alarm { " class=\"alarm\"" } else { "" };
+            let class = if note.is_alarm {
+                " class=\"alarm\""
+            } else {
+                ""
+            };
             writeln!(
                 out,
                 "<li{class}>waiver {}: {}</li>",
@@ -502,22 +493,14 @@ fn waivers_and_changes(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(since) = &report.since {
         for (findings, title, why) in [
-            (
-                &since.gone,
-                "Gone",
-                "In the earlier report, and no more:",
-            ),
+            (&since.gone, "Gone", "In the earlier report, and no more:"),
             (
                 &since.not_covered,
                 "Not looked at",
                 "In the earlier report; this scan could not have found these again:",
             ),
         ] {
-            writeln!(
-                out,
-                "<h3>{title}: {}</h3>",
-                many(findings.len(), "finding")
-            )?;
+            writeln!(out, "<h3>{title}: {}</h3>", many(findings.len(), "finding"))?;
             if findings.is_empty() {
                 continue;
             }

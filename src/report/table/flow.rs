@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::many;
 use super::super::name::Names;
+use super::many;
 use super::page::{Page, Tone};
 use crate::arn::{AccountId, Arn};
 use crate::finding::Certainty;

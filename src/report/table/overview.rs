@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
-use super::many;
 use super::super::name::Names;
+use super::many;
 use super::page::{Page, Tone};
 use crate::finding::{Certainty, Grade, Severity};
 use crate::report::Report;
