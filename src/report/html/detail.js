@@ -31,10 +31,16 @@ const namedFull = (kind, name) => {
 };
 const statement = ({ policy, statement, layer, effect, gives }, texts) => {
   const head = make("div", "", named(policy), ` statement ${texts[statement]}`, make("span", "quiet", ` ${layer}, ${effect}`));
-  const rights = gives.map(([capability, names]) => {
+  // What is given on the same is told in one line.
+  const together = new Map();
+  for (const [capability, names] of gives) {
+    const key = names.join();
+    together.set(key, [[...(together.get(key) || [[]])[0], texts[capability]], names]);
+  }
+  const rights = [...together.values()].map(([capabilities, names]) => {
     const told = names.slice(0, 6).flatMap((name, at) => at === 0 ? [named(name)] : [", ", named(name)]);
     const more = names.length > 6 ? ` and ${(names.length - 6).toLocaleString("en")} more` : "";
-    return make("div", "gives", make("code", "", texts[capability]), " on ", ...told, more);
+    return make("div", "gives", make("code", "", capabilities.join(", ")), " on ", ...told, more);
   });
   return [head, ...rights];
 };
@@ -89,7 +95,10 @@ const showDetail = place => {
   children.push(remedy);
   if (rest.conditions.length > 0) children.push(part("Only if", listOf(rest.conditions, 0, text => [texts[text]])));
   if (rest.statements.length > 0) {
-    children.push(part("Proof", listOf(rest.statements, rest.more_evidence, one => statement(one, texts))));
+    // What gives a right comes before what lets it pass.
+    const isGiving = ({ layer }) => layer === "identity" || layer === "resource" || layer === "delivery";
+    const statements = [...rest.statements.filter(isGiving), ...rest.statements.filter(one => !isGiving(one))];
+    children.push(part("Proof", listOf(statements, rest.more_evidence, one => statement(one, texts))));
   }
   if (rest.principals.length > 0) {
     children.push(part(`Who holds the access: ${many(rest.principals.length, "principal")}`, listOf(rest.principals, 0, ([kind, name, workloads]) => {

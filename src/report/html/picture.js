@@ -6,7 +6,7 @@ const svgElement = (tag, attributes, ...children) => {
   element.append(...children);
   return element;
 };
-const mostHolders = 5, mostThings = 7, mostWorkloads = 2, mostLetters = 22;
+const mostHolders = 5, mostThings = 7, mostWorkloads = 2;
 const takes = new Set(["receive", "delete"]);
 const isTaking = capability => takes.has(capability) || /:(receive|deletemessage)/i.test(capability);
 const isManaging = capability => /^(administer|purge|redrive)$/.test(capability) || /^(iam|kms|lambda:Update|sqs:(Set|Add|Remove|Purge))/.test(capability);
@@ -104,7 +104,10 @@ const placed = ({ kind, name }) => {
 const picture = (place, rest) => {
   const { holders, things, lines, policy, moreHolders, moreThings } = stepsOf(place, rest);
   if (holders.length + things.length < 2) return undefined;
-  const wide = 186, high = 38, between = policy !== undefined ? 84 : 132, apart = 12;
+  // On a narrow page everything is closer, so that words can still be read.
+  const isSlim = detail.clientWidth < 480;
+  const wide = isSlim ? 148 : 186, high = 38, between = policy !== undefined || isSlim ? 88 : 132, apart = 12;
+  const mostLetters = isSlim ? 17 : 22;
   const sends = new Set(lines.filter(({ from }) => from.side !== "thing").map(({ from }) => from));
   const gets = new Set(lines.filter(({ from }) => from.side === "thing").map(({ to }) => to));
   const isRight = holder => gets.has(holder) && !sends.has(holder) && !lines.some(({ from, to }) => to === holder && from.side === "frame");
@@ -200,7 +203,10 @@ const picture = (place, rest) => {
     if (told.length > 0 && told[0] !== "") {
       // The word stands where the lines are apart: at the thing, the second below its line.
       const bare = told.map(capability => capability.replace(/^[a-z0-9-]+:(?=[A-Z])/, ""));
-      const words = shorten(bare.slice(0, 2).join(", ") + (told.length > 2 ? ", …" : ""), 20);
+      bare.sort((a, b) => (a === "delete") - (b === "delete"));
+      const most = isSlim ? 12 : 20;
+      const all = bare.join(", ");
+      const words = all.length <= most ? all : shorten(bare[0], most - 3) + (bare.length > 1 ? ", …" : "");
       const [x, y, side, place] = to.side === "thing" || from.side === "policy" ? [x2, y2, sideB, place2] : [x1, y1, sideA, place1];
       const gap = side === "left" ? -11 : 11;
       const text = isSame
@@ -223,9 +229,9 @@ const picture = (place, rest) => {
       svgElement("title", {}, data.names[node.name]),
       svgElement("rect", { class: "outline", x, y, width: wide, height, rx: node.side === "thing" ? 4 : 12 }),
       svgElement("text", { class: "name", x: x + 10, y: y + (caption === "" ? 23 : 16) }, shorten(name, mostLetters)));
-    if (caption !== "") group.append(svgElement("text", { class: "caption", x: x + 10, y: y + 30 }, caption));
+    if (caption !== "") group.append(svgElement("text", { class: "caption", x: x + 10, y: y + 30 }, shorten(caption, isSlim ? 21 : 28)));
     workloadsOf(node).forEach((workload, line) => group.append(
-      svgElement("text", { class: "workload", x: x + 10, y: y + high + 9 + line * 15 }, shorten(workload, 28))));
+      svgElement("text", { class: "workload", x: x + 10, y: y + high + 9 + line * 15 }, shorten(workload, isSlim ? 22 : 28))));
     svg.append(group);
   }
   for (const [column, text] of more) {
