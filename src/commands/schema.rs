@@ -11,8 +11,10 @@ use crate::nearest::nearest_first;
 use crate::report::{graph_schema, report_schema, sanitise};
 use crate::triage::waiver_schema;
 
+type Make = fn() -> Schema;
+
 /// Every format that has one.
-const SCHEMAS: [(&str, fn() -> Schema); 5] = [
+const SCHEMAS: [(&str, Make); 5] = [
     ("report", report_schema),
     ("snapshot", snapshot_schema),
     ("graph", graph_schema),

@@ -13,7 +13,7 @@ use super::super::Report;
 use super::super::markup::write_data;
 use super::super::name::Names;
 use super::super::sanitise;
-use super::interned::{Interned, InternedNames, Sort};
+use super::interned::{Interned, InternedNames, NameOf};
 use crate::finding::{Certainty, Entity, Evidence, Grade, Severity};
 use crate::rules::RULES;
 use crate::triage::{Change, Status, Triaged};
@@ -49,8 +49,7 @@ struct Index<'d> {
     conditional: Vec<u8>,
     /// The statement that the finding rests on with many others; -1 where there is none.
     cause: Vec<i64>,
-    /// Kind and name.
-    subject: Vec<(usize, usize)>,
+    subject: Vec<Named>,
     /// The names that a search finds it by.
     found_by: Vec<Vec<usize>>,
 }
@@ -60,6 +59,9 @@ struct CauseData {
     policy: String,
     statement: String,
 }
+
+/// A thing: the places of its kind and of its name.
+type Named = (usize, usize);
 
 /// The rest of some findings, and the texts that only these have.
 #[derive(Serialize)]
@@ -73,8 +75,8 @@ struct Rest {
     detail: usize,
     remedy: usize,
     conditions: Vec<usize>,
-    /// Kind, name, and kind and name of what runs as it.
-    principals: Vec<(usize, usize, Vec<(usize, usize)>)>,
+    /// Who holds the access, with what runs as it.
+    principals: Vec<(usize, usize, Vec<Named>)>,
     /// Kind, name, whether only under conditions, grade.
     resources: Vec<(usize, usize, u8, u8)>,
     more_resources: u64,
@@ -161,12 +163,12 @@ impl<'a> Data<'a> {
         })
     }
 
-    fn entity(&mut self, entity: &'a Entity) -> (usize, usize) {
+    fn entity(&mut self, entity: &'a Entity) -> Named {
         let kind = self.kind(entity);
         let labels = self.labels;
         let name = self
             .names
-            .place(Sort::Thing, &entity.arn, || labels.bare(entity));
+            .place(NameOf::Thing, &entity.arn, || labels.bare(entity));
         (kind, name)
     }
 
@@ -230,16 +232,13 @@ impl<'a> Data<'a> {
             let key = (&one.policy, &one.statement, one.layer, one.effect);
             let place = *places.entry(key).or_insert_with(|| {
                 statements.push(StatementData {
-                    policy: match one.layer {
+                    policy: if one.layer == "delivery" {
                         // What delivers stands in the place of a policy.
-                        "delivery" => {
-                            let label = || labels.resource(&one.policy);
-                            self.names.place(Sort::Thing, &one.policy, label)
-                        }
-                        _ => {
-                            let label = || labels.policy(&one.policy);
-                            self.names.place(Sort::Policy, &one.policy, label)
-                        }
+                        let label = || labels.resource(&one.policy);
+                        self.names.place(NameOf::Thing, &one.policy, label)
+                    } else {
+                        let label = || labels.policy(&one.policy);
+                        self.names.place(NameOf::Policy, &one.policy, label)
                     },
                     statement: texts.place(&one.statement),
                     layer: one.layer,
@@ -249,7 +248,7 @@ impl<'a> Data<'a> {
                 statements.len() - 1
             });
             let capability = texts.place(&one.capability);
-            let resource = self.names.place(Sort::Thing, &one.resource, || {
+            let resource = self.names.place(NameOf::Thing, &one.resource, || {
                 labels.resource(&one.resource)
             });
             let Some(statement) = statements.get_mut(place) else {
@@ -264,7 +263,7 @@ impl<'a> Data<'a> {
         statements
     }
 
-    fn index(&self, subject: Vec<(usize, usize)>, found_by: Vec<Vec<usize>>) -> Index<'_> {
+    fn index(&self, subject: Vec<Named>, found_by: Vec<Vec<usize>>) -> Index<'_> {
         let report = self.report;
         let findings = &report.findings;
         let mut ids = Interned::default();
@@ -358,10 +357,9 @@ pub(super) fn rules_of(findings: &[Triaged]) -> Vec<&'static str> {
     seen
 }
 
-fn names_of(subject: Option<&(usize, usize)>, rest: &Rest) -> Vec<usize> {
-    let workloads = |workloads: &[(usize, usize)]| -> Vec<usize> {
-        workloads.iter().map(|(_, name)| *name).collect()
-    };
+fn names_of(subject: Option<&Named>, rest: &Rest) -> Vec<usize> {
+    let workloads =
+        |workloads: &[Named]| -> Vec<usize> { workloads.iter().map(|(_, name)| *name).collect() };
     let subject = subject.iter().map(|(_, name)| *name);
     let mut names: Vec<usize> = subject
         .chain(rest.resources.iter().map(|one| one.1))

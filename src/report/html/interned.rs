@@ -30,14 +30,14 @@ impl<'a> Interned<'a> {
 /// Full names in the order in which they were first met, each with what people call it.
 #[derive(Debug, Default)]
 pub(super) struct InternedNames<'a> {
-    places: HashMap<(Sort, &'a str), usize>,
+    places: HashMap<(NameOf, &'a str), usize>,
     full: Vec<String>,
     short: Vec<String>,
 }
 
 /// What decides how a full name is shortened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Sort {
+pub(super) enum NameOf {
     Thing,
     Policy,
 }
@@ -46,11 +46,11 @@ impl<'a> InternedNames<'a> {
     /// Where the name is; it is added when it is new, with what `shorten` makes of it.
     pub(super) fn place(
         &mut self,
-        sort: Sort,
+        of: NameOf,
         name: &'a str,
         shorten: impl FnOnce() -> String,
     ) -> usize {
-        *self.places.entry((sort, name)).or_insert_with(|| {
+        *self.places.entry((of, name)).or_insert_with(|| {
             self.full.push(sanitise(name).into_owned());
             let short = sanitise(&shorten()).into_owned();
             // What is the same is not written twice.

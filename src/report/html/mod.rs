@@ -6,9 +6,10 @@
 //! sets as text. What is read first (what was scanned, what was not, what matters most) is there without the script, too.
 
 mod data;
-mod frame;
+mod header;
 mod interned;
 mod pages;
+mod parts;
 
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,9 @@ mod tests;
 use std::io::{self, Write};
 
 use self::data::Data;
-use super::Report;
 use super::markup::{escaped, source_hash};
 use super::name::Names;
+use super::{Report, sanitise};
 
 const STYLE: &str = concat!(
     "\n",
@@ -39,12 +40,15 @@ const SCRIPT: &str = concat!(
     "})();\n"
 );
 
+/// Entries of any list outside of the table: as many as anybody reads. JSON has all.
+const MOST_ENTRIES: usize = 1000;
+
 /// Writes the page.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let names = Names::of(report);
     head(report, out)?;
-    frame::header(report, out)?;
-    frame::sections(report, &names, out)?;
+    header::header(report, out)?;
+    parts::parts(report, &names, out)?;
     pages::templates(report, out)?;
     Data::of(report, &names).write(out)?;
     writeln!(out, "<script>{SCRIPT}</script>\n</body>\n</html>")
@@ -74,7 +78,21 @@ fn head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "<title>patscan: {}</title>",
-        escaped(&super::sanitise(&about))
+        escaped(&sanitise(&about))
     )?;
     writeln!(out, "<style>{STYLE}</style>\n</head>\n<body>")
+}
+
+/// Text from anywhere, to be shown as it is.
+fn text(text: &str) -> String {
+    escaped(&sanitise(text))
+}
+
+/// A last entry that says how many are left out.
+fn and_more(number: usize, most: usize) -> String {
+    let more = number.saturating_sub(most);
+    if more == 0 {
+        return String::new();
+    }
+    format!("<li class=\"quiet\">and {more} more; <code>-f json</code> has them all</li>\n")
 }
