@@ -127,7 +127,7 @@ fn finding(number: usize) -> Finding {
     let region = pick(&REGIONS, number / 3);
     let (team, rule) = (pick(&TEAMS, number / 7), pick(&RULES, number));
     let name = format!("{team}-worker-{number:06}");
-    let role = Entity::new(Kind::Role, format!("arn:aws:iam::{account}:role/{name}"));
+    let worker = Entity::new(Kind::Role, format!("arn:aws:iam::{account}:role/{name}"));
     let queue = |place: usize| {
         let queue = format!("{team}-{:05}", (number + place * 37) % 20_000);
         Entity::new(
@@ -158,7 +158,7 @@ fn finding(number: usize) -> Finding {
         _ => Severity::Info,
     };
     Finding {
-        id: finding_id(rule, &AccountId::parse(&account).unwrap(), &role),
+        id: finding_id(rule, &AccountId::parse(&account).unwrap(), &worker),
         rule,
         severity,
         title: format!("role {name} can both send to and receive from {} queues", queues.len()),
@@ -170,9 +170,9 @@ fn finding(number: usize) -> Finding {
                 Kind::Function,
                 format!("arn:aws:lambda:{region}:{account}:function:{name}"),
             )],
-            entity: role.clone(),
+            entity: worker.clone(),
         }],
-        subject: role,
+        subject: worker,
         evidence: queues
             .iter()
             .flat_map(|queue| {

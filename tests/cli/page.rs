@@ -22,6 +22,10 @@ struct Read {
     console: Vec<String>,
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that looked at nothing has to say so"
+)]
 fn browser() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("PATSCAN_BROWSER") {
         return Some(named.into());

@@ -139,12 +139,11 @@ fn reports_graphs_and_snapshots_of_every_fixture_are_as_their_schemas_say() {
         snapshot.check(&serde_json::from_slice(&text).unwrap(), &scenario);
     }
     report.check(&full_report(), "with everything that is known");
-    // Ways to act as somebody else are drawn with their actions, big reaches are counted.
-    for graphs in ["fixtures/graphs/ways-back.json"] {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(graphs);
-        let run = Patscan::new(["graph", "-q", "--snapshot"]).arg(file).run();
-        graph.check(&run.json(), graphs);
-    }
+    // Ways to act as somebody else are drawn with their actions.
+    let graphs = "fixtures/graphs/ways-back.json";
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(graphs);
+    let run = Patscan::new(["graph", "-q", "--snapshot"]).arg(file).run();
+    graph.check(&run.json(), graphs);
 }
 
 #[test]
