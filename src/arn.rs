@@ -7,13 +7,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A concrete Amazon Resource Name, `arn:partition:service:region:account:resource`.
 ///
 /// Cloning is cheap; ordering and equality are those of the text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = "^arn:"))]
 pub struct Arn(Arc<str>);
 
 /// Why a text is not an ARN.
@@ -151,8 +153,9 @@ impl std::str::FromStr for Arn {
 }
 
 /// A twelve-digit AWS account id.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = "^[0-9]{12}$"))]
 pub struct AccountId(Arc<str>);
 
 /// Why a text is not an account id.

@@ -56,6 +56,8 @@ pub enum Command {
     Rules(RulesArgs),
     /// Print the least-privilege policy that patscan itself needs
     IamPolicy,
+    /// Print the JSON Schema of a format: report, snapshot, graph, config or waivers
+    Schema(SchemaArgs),
 }
 
 /// Arguments of `patscan` and `patscan scan`.
@@ -232,6 +234,13 @@ pub struct SimulateArgs {
     pub file: PathBuf,
 }
 
+/// Arguments of `patscan schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// What the schema is of: report, snapshot, graph, config (patscan.toml) or waivers
+    pub of: String,
+}
+
 /// Arguments of `patscan rules`.
 #[derive(Debug, Args)]
 pub struct RulesArgs {
@@ -290,7 +299,7 @@ fn skip_help() -> String {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Format (table, json, jsonl, csv, junit, markdown, sarif, ocsf, asff), with a path to write to a file; repeatable
+    /// Format (table, json, jsonl, csv, junit, markdown, sarif, ocsf, asff, html), with a path to write to a file; repeatable
     /// [default: table]
     #[arg(short, long = "format", value_name = "FORMAT[=PATH]")]
     pub formats: Vec<String>,

@@ -3,12 +3,20 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
+/// How the names of temporary files begin, and how many letters and digits follow.
+const PREFIX: &str = ".patscan-";
+const RANDOM: usize = 6;
+/// A temporary file younger than this may be one that another run has just made and not locked yet.
+const YOUNGEST_ORPHAN: Duration = Duration::from_mins(1);
+
 /// A file being written: a temporary one (mode 0600) beside its target, which [`PendingFile::commit`] renames over it.
 ///
-/// Dropped without a commit, it leaves the target as it was. A symbolic link at the target is replaced, not followed. A
+/// Dropped without a commit, it leaves the target as it was. A run that is killed leaves its temporary file behind, which may be
+/// large and tells of the account: the next run that writes to the folder removes it. Whoever writes one holds a lock on it. A symbolic link at the target is replaced, not followed. A
 /// target that is a device or a pipe (`/dev/stdout`) cannot be replaced and is written to directly.
 #[derive(Debug)]
 pub(crate) struct PendingFile {
@@ -39,15 +47,16 @@ impl PendingFile {
                 content: Content::Device(device),
             });
         }
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(target);
+        remove_orphans(folder);
         let temporary = tempfile::Builder::new()
-            .prefix(".patscan-")
+            .prefix(PREFIX)
+            .rand_bytes(RANDOM)
             .tempfile_in(folder)
             // The error of `tempfile` repeats the temporary name, which means nothing to the user.
             .map_err(|error| io::Error::from(error.kind()))?;
+        // A file system without locks takes no harm: what cannot be locked is not removed.
+        let _ = temporary.as_file().try_lock();
         Ok(Self {
             target: target.to_owned(),
             content: Content::Temporary(temporary),
@@ -70,11 +79,49 @@ impl PendingFile {
                 temporary
                     .persist(&self.target)
                     .map_err(|error| error.error)?;
+                // The new name outlives a loss of power as well. Folders that cannot be synced still have the file.
+                let _ = File::open(folder_of(&self.target)).and_then(|folder| folder.sync_all());
                 Ok(())
             }
             Content::Device(_) => Ok(()),
         }
     }
+}
+
+fn folder_of(target: &Path) -> &Path {
+    match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Removes temporary files of runs that were killed. Whatever stands in the way of that is no reason not to write.
+fn remove_orphans(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let is_ours = random.is_some_and(|random| {
+            random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        if is_ours && is_orphan(&entry) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether nobody writes to a temporary file any more. What its name points to elsewhere is not looked at.
+fn is_orphan(entry: &std::fs::DirEntry) -> bool {
+    let Ok(metadata) = entry.metadata() else {
+        return false;
+    };
+    let age = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.elapsed().ok());
+    metadata.is_file()
+        && age.is_some_and(|age| age >= YOUNGEST_ORPHAN)
+        && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 /// Why a file could not be written and what to do about it, in words that fit behind `cannot write …: `.
@@ -94,5 +141,101 @@ pub(crate) fn why_not_written(error: &io::Error) -> String {
             "the disk is full; make room, or choose another path".to_owned()
         }
         _ => format!("{error}; choose another path"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn aged(path: &Path) {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - YOUNGEST_ORPHAN * 2)
+            .unwrap();
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let others = [
+            ".patscan-notes",
+            ".patscan-abcdefg",
+            ".patscan-ab.def",
+            "patscan-abcdef",
+        ];
+        for name in others.iter().chain(&[".patscan-AbC123"]) {
+            fs::write(at(name), "half").unwrap();
+            aged(&at(name));
+        }
+        fs::write(at(".patscan-yoUng1"), "just begun").unwrap();
+        fs::create_dir(at(".patscan-foldeR")).unwrap();
+        let kept = ["report", ".patscan-yoUng1", ".patscan-foldeR"];
+        let mut file = PendingFile::create(&at("report")).unwrap();
+        file.file().write_all(b"whole").unwrap();
+        file.commit().unwrap();
+        let mut wanted: Vec<&str> = others.into_iter().chain(kept).collect();
+        wanted.sort_unstable();
+        assert_eq!(names(folder.path()), wanted);
+    }
+
+    #[test]
+    fn what_another_run_is_writing_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report");
+        let mut slow = PendingFile::create(&target).unwrap();
+        slow.file().write_all(b"slow").unwrap();
+        let temporary = names(folder.path());
+        aged(&folder.path().join(&temporary[0]));
+        let mut fast = PendingFile::create(&target).unwrap();
+        fast.file().write_all(b"fast").unwrap();
+        fast.commit().unwrap();
+        slow.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"slow");
+        assert_eq!(names(folder.path()), ["report"]);
+    }
+
+    #[test]
+    fn a_run_that_fails_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report");
+        fs::write(&target, "old").unwrap();
+        let mut file = PendingFile::create(&target).unwrap();
+        file.file().write_all(b"half of the n").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["report"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_replaced_and_what_it_names_stays() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (link, named) = (folder.path().join("report"), folder.path().join("named"));
+        fs::write(&named, "somebody's").unwrap();
+        symlink(&named, &link).unwrap();
+        let mut file = PendingFile::create(&link).unwrap();
+        file.file().write_all(b"new").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&named).unwrap(), b"somebody's");
+        let metadata = fs::symlink_metadata(&link).unwrap();
+        assert!(metadata.is_file());
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read(&link).unwrap(), b"new");
     }
 }

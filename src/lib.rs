@@ -36,5 +36,6 @@ pub mod policy;
 pub mod remedy;
 pub mod report;
 pub mod rules;
+mod schema;
 mod toml_file;
 pub mod triage;

@@ -1,12 +1,13 @@
 //! What a scan could not read, and what that does to the answer.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The operation that reads access keys.
 const ACCESS_KEYS: &str = "ListAccessKeys";
 
 /// What was left unread, was skipped on request, or is worth knowing about the scan.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// Reads that failed, each with its effect on the report.
     #[serde(default)]
@@ -49,7 +50,7 @@ impl Coverage {
 }
 
 /// One read that failed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// The region of the call; none for global services.
     #[serde(default)]
@@ -70,7 +71,9 @@ pub struct Gap {
 }
 
 /// What a gap does to the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum GapEffect {
     /// A finding may be missing: the report is incomplete.
@@ -90,7 +93,7 @@ impl GapEffect {
 }
 
 /// Something that happened during the scan and that hides nothing, such as a queue deleted between list and read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// The region concerned; none for global services.
     #[serde(default)]

@@ -4,6 +4,7 @@
 //! Event source mappings and redrive to dead-letter queues are kept where they are configured, with functions and queues.
 //! Whether policies let a delivery happen is not told here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::principal::PolicyText;
@@ -11,7 +12,7 @@ use super::queue::Encryption;
 use crate::arn::Arn;
 
 /// One configured flow from one thing to another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Delivery {
     /// What moves the messages.
     pub kind: DeliveryKind,
@@ -41,7 +42,9 @@ fn switched_on() -> bool {
 }
 
 /// The service features that move messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliveryKind {
     /// An SNS subscription.
@@ -73,7 +76,7 @@ pub enum DeliveryKind {
 }
 
 /// As whom a delivery asks for what it needs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sender {
     /// The service itself, on behalf of a resource: the policy of the target must allow it.
@@ -91,7 +94,9 @@ pub enum Sender {
 }
 
 /// What of the messages a delivery takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Filter {
     /// The event pattern of a rule or pipe, or the filter policy of a subscription, as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +113,7 @@ pub struct Filter {
 }
 
 /// What messages pass through besides queues, with its resource policy: a topic, bucket, bus, or a function that is invoked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Channel {
     /// Its ARN; of a function as it is invoked, since a version or alias has a policy of its own.
     pub arn: Arn,

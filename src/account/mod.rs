@@ -13,6 +13,7 @@ mod snapshot;
 mod workload;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use coverage::{Coverage, Gap, GapEffect, Note};
@@ -21,14 +22,14 @@ pub use key::{Grant, Key, KeyManager};
 pub use organization::{ControlLevel, ControlPolicy, Membership, Organization};
 pub use principal::{AccessKeys, Group, InlinePolicy, ManagedPolicy, PolicyText, Role, Tag, User};
 pub use queue::{Encryption, Queue, QueueAttributes, Redrive, RedriveAllow};
-pub use snapshot::{SnapshotError, SnapshotFile, from_slice, read};
+pub use snapshot::{SnapshotError, SnapshotFile, from_slice, read, snapshot_schema};
 pub(crate) use workload::unqualified_function;
 pub use workload::{EventSourceMapping, Function, Instance, Workload, WorkloadKind};
 
 use crate::arn::AccountId;
 
 /// Everything that was read of one account at one time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// The twelve-digit account id.
     pub id: AccountId,

@@ -1,17 +1,19 @@
 //! Where an account stands in AWS Organizations, and the control policies above it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::principal::PolicyText;
 use crate::arn::AccountId;
 
 /// What is known of the account's organization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "membership",
     rename_all = "kebab-case",
     try_from = "OrganizationIn"
 )]
+#[schemars(!try_from)]
 pub enum Organization {
     /// The account belongs to no organization: no control policy applies, and no request carries an organization id.
     None,
@@ -20,7 +22,7 @@ pub enum Organization {
 }
 
 /// An account's place in its organization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Membership {
     /// The organization's id, `o-…`.
     pub id: String,
@@ -36,7 +38,7 @@ pub struct Membership {
 }
 
 /// The control policies attached to the root, an organizational unit, or the account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ControlLevel {
     /// The id of what they are attached to: `r-…`, `ou-…`, or the account id.
     pub target: String,
@@ -45,7 +47,7 @@ pub struct ControlLevel {
 }
 
 /// A service or resource control policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ControlPolicy {
     /// Its id, `p-…`.
     pub id: String,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -55,8 +56,21 @@ impl<'de> Deserialize<'de> for PolicyText {
     }
 }
 
+impl JsonSchema for PolicyText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PolicyText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A policy document as the text that AWS returned; a document written in place is read as well.",
+            "type": ["string", "object"],
+        })
+    }
+}
+
 /// A tag of a principal or a queue.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Tag {
     /// The tag key. IAM compares it without regard to letter case.
     pub key: String,
@@ -65,7 +79,7 @@ pub struct Tag {
 }
 
 /// A policy that is part of one principal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InlinePolicy {
     /// The policy name, unique within its principal.
     pub name: String,
@@ -74,7 +88,7 @@ pub struct InlinePolicy {
 }
 
 /// A managed policy with the document of its default version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManagedPolicy {
     /// The policy's ARN; its account is `aws` for AWS managed policies.
     pub arn: Arn,
@@ -83,7 +97,7 @@ pub struct ManagedPolicy {
 }
 
 /// An IAM user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
     /// The user's ARN, with its path.
     pub arn: Arn,
@@ -110,7 +124,7 @@ pub struct User {
 }
 
 /// What is known of the access keys of a user. Their ids are not kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessKeys {
     /// How many are active.
     pub active: u32,
@@ -123,7 +137,7 @@ pub struct AccessKeys {
 }
 
 /// An IAM group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
     /// The group's ARN, with its path.
     pub arn: Arn,
@@ -136,7 +150,7 @@ pub struct Group {
 }
 
 /// An IAM role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Role {
     /// The role's ARN, with its path.
     pub arn: Arn,

@@ -1,12 +1,13 @@
 //! SQS queues as `GetQueueAttributes` and `ListQueueTags` describe them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::principal::{PolicyText, Tag};
 use crate::arn::Arn;
 
 /// One queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Queue {
     /// The queue's ARN.
     pub arn: Arn,
@@ -20,7 +21,7 @@ pub struct Queue {
 }
 
 /// What a queue's attributes say about access.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueAttributes {
     /// The queue policy, when there is one.
     #[serde(default)]
@@ -40,7 +41,7 @@ pub struct QueueAttributes {
 }
 
 /// The `RedrivePolicy` attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Redrive {
     /// The dead-letter queue.
     pub dead_letter_queue: Arn,
@@ -49,7 +50,7 @@ pub struct Redrive {
 }
 
 /// The `RedriveAllowPolicy` attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "permission", rename_all = "camelCase")]
 pub enum RedriveAllow {
     /// Every queue of the account and region.
@@ -65,7 +66,7 @@ pub enum RedriveAllow {
 }
 
 /// Encryption at rest, as "Encryption at rest in Amazon SQS" describes it; of topics and buckets likewise.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "mode", rename_all = "kebab-case")]
 pub enum Encryption {
     /// None.

@@ -7,10 +7,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::Account;
 use crate::file::{PendingFile, why_not_written};
+use crate::schema;
 
 const SCHEMA: &str = "patscan.snapshot/v1";
 const SCHEMA_FAMILY: &str = "patscan.snapshot/";
@@ -93,6 +95,33 @@ struct Header {
 #[serde(expecting = "an object")]
 struct FileIn {
     account: Account,
+}
+
+/// One AWS account as it was read at one time. The format grows by adding fields; readers ignore those that they do not know.
+#[derive(JsonSchema)]
+#[schemars(title = "patscan.snapshot/v1")]
+#[expect(dead_code, reason = "the schema of the file is all that is made of it")]
+struct SnapshotFormat {
+    /// The format.
+    #[schemars(extend("const" = SCHEMA))]
+    schema: String,
+    /// What wrote the file.
+    tool: Option<ToolFormat>,
+    /// The account.
+    account: Account,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename = "Tool")]
+#[expect(dead_code, reason = "the schema of the file is all that is made of it")]
+struct ToolFormat {
+    name: String,
+    version: String,
+}
+
+/// The JSON Schema of snapshot files, as they are read: what is written has every field.
+pub fn snapshot_schema() -> Schema {
+    schema::of_what_is_read::<SnapshotFormat>()
 }
 
 /// Reads a snapshot, compressed or not (told by its content, not its name).

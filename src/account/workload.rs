@@ -1,12 +1,13 @@
 //! What runs as a role, and what AWS itself moves between a queue and a workload.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::principal::Tag;
 use crate::arn::Arn;
 
 /// A Lambda function. Its code, environment and configuration are not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Function {
     /// The function's ARN, without version or alias.
     pub arn: Arn,
@@ -18,7 +19,7 @@ pub struct Function {
 }
 
 /// A Lambda event source mapping: Lambda polls the source and invokes the function.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventSourceMapping {
     /// The mapping's UUID.
     pub id: String,
@@ -55,7 +56,7 @@ pub(crate) fn unqualified_function(arn: &Arn) -> Option<Arn> {
 }
 
 /// An EC2 instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Instance {
     /// The instance's ARN.
     pub arn: Arn,
@@ -65,7 +66,7 @@ pub struct Instance {
 }
 
 /// What runs as a role besides Lambda functions and EC2 instances.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {
     /// What it is.
     pub kind: WorkloadKind,
@@ -79,7 +80,9 @@ pub struct Workload {
 }
 
 /// The sorts of such workloads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkloadKind {
     /// An Auto Scaling group, by its launch template or launch configuration.

@@ -12,6 +12,7 @@ mod progress;
 mod reporting;
 mod rules;
 mod scan;
+mod schema;
 pub mod simulate;
 mod who_can;
 
@@ -62,9 +63,9 @@ impl Cli {
             Some(Command::Explain(args)) => args.verbosity.into(),
             Some(Command::Graph(args)) => args.verbosity.into(),
             Some(Command::Diff(args)) => args.verbosity.into(),
-            Some(Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy) => {
-                Verbosity::Normal
-            }
+            Some(
+                Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy | Command::Schema(_),
+            ) => Verbosity::Normal,
         }
     }
 }
@@ -94,6 +95,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::IamPolicy) => iam_policy::run(),
+        Some(Command::Schema(args)) => schema::run(&args),
     }
 }
 

@@ -10,11 +10,14 @@ mod csv;
 mod diff;
 mod explain;
 mod graph;
+mod html;
 mod interchange;
 mod json;
 mod jsonl;
 mod junit;
 mod markdown;
+mod markup;
+mod name;
 mod ocsf;
 mod sarif;
 mod table;
@@ -39,7 +42,8 @@ use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote}
 pub use self::answer::{AnswerFormat, UnknownAnswerFormat};
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::diff::{AccountsDifference, Difference};
-pub use self::graph::{GraphFormat, UnknownGraphFormat, write_picture};
+pub use self::graph::{GraphFormat, UnknownGraphFormat, graph_schema, write_picture};
+pub use self::json::report_schema;
 pub use self::ocsf::{Ocsf, OcsfClass, UnknownOcsfClass};
 pub(crate) use self::text::is_hidden;
 pub use self::text::sanitise;
@@ -283,11 +287,13 @@ pub enum Format {
     Ocsf(Ocsf),
     /// For AWS Security Hub: ASFF.
     Asff,
+    /// For people, in a browser: everything, in one file.
+    Html,
 }
 
 impl Format {
     /// Every format, the default first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Table,
         Self::Json,
         Self::Jsonl,
@@ -300,6 +306,7 @@ impl Format {
             lines: false,
         }),
         Self::Asff,
+        Self::Html,
     ];
 
     /// The word of the command line.
@@ -314,6 +321,7 @@ impl Format {
             Self::Sarif => "sarif",
             Self::Ocsf(_) => "ocsf",
             Self::Asff => "asff",
+            Self::Html => "html",
         }
     }
 }
@@ -414,6 +422,7 @@ pub fn write(
         Format::Sarif => written = sarif::write(report, &mut out)?,
         Format::Ocsf(how) => ocsf::write(report, how, &mut out)?,
         Format::Asff => asff::write(report, &mut out)?,
+        Format::Html => html::write(report, &mut out)?,
     }
     out.flush()?;
     Ok(written)
@@ -431,7 +440,7 @@ mod tests {
         }
         assert_eq!(
             "ya\u{1b}ml".parse::<Format>().unwrap_err().to_string(),
-            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `jsonl`, `csv`, `junit`, `markdown`, `sarif`, `ocsf` or `asff`"
+            "there is no format `ya\\u{1b}ml`; choose `table`, `json`, `jsonl`, `csv`, `junit`, `markdown`, `sarif`, `ocsf`, `asff` or `html`"
         );
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::assert_harmless;
-use super::hostile::{hostile_account, hostile_file};
+use super::hostile::{MARKUP, hostile_account, hostile_file, marked_up};
 use crate::emulator::Moto;
 use crate::patscan::{Patscan, fixture, fixtures};
 
@@ -194,6 +194,24 @@ fn names_that_act_on_readers_stay_text() {
     let exports = Exports::of(&snapshot, &[]);
     assert!(!exports.asff.is_empty());
     exports.check(&published, "hostile");
+
+    let mut account = hostile_account();
+    marked_up(&mut account, &MARKUP);
+    let (_marked_up, snapshot) = hostile_file(&account);
+    let exports = Exports::of(&snapshot, &[]);
+    exports.check(&published, "marked up");
+    for name in MARKUP {
+        let arn = format!("arn:aws:iam::111122223333:role/{name}");
+        let named = |events: &[Value], pointer: &str| {
+            let mut events = events.iter();
+            assert!(
+                events.any(|one| one.pointer(pointer) == Some(&json!(arn))),
+                "{name} at {pointer}"
+            );
+        };
+        named(&exports.compliance, "/resources/0/uid");
+        named(&exports.detection, "/resources/0/uid");
+    }
 
     let name = "<img src=x onerror=alert(1)> [a](b) {0} | `c` =1+1";
     let demo = std::fs::read_to_string(fixture("demo")).unwrap();

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use patscan::report::sanitise;
 use pulldown_cmark::{Event, Options, Parser};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use uppsala::{XsdValidator, parse};
 
 use super::assert_harmless;
 use super::contract::{
     Entity, Evidence, Finding, Principal, Remedy, Report, Resource, Verdict, Waiver, report,
 };
-use super::hostile::{hostile_account, hostile_file};
+use super::hostile::{MARKUP, hostile_account, hostile_file, marked_up};
 use crate::patscan::{Patscan, fixture, fixtures};
 
 /// `patscan.finding/v1`: the finding of a report, after what is known of its scan.
@@ -91,12 +91,13 @@ struct Written {
     junit: String,
     markdown: String,
     table: String,
+    html: String,
 }
 
 impl Written {
     fn by(snapshot: &Path, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let names = ["json", "jsonl", "csv", "junit", "markdown"];
+        let names = ["json", "jsonl", "csv", "junit", "markdown", "html"];
         let run = Patscan::new(["analyze", "-q", "-f", "table"])
             .arg(snapshot)
             .args(
@@ -117,6 +118,7 @@ impl Written {
             csv: read("csv"),
             junit: read("junit"),
             markdown: read("markdown"),
+            html: read("html"),
             table: run.stdout,
         }
     }
@@ -174,6 +176,7 @@ impl Written {
             &self.junit,
             &self.markdown,
             &self.table,
+            &self.html,
         ] {
             assert_harmless(text);
         }
@@ -213,24 +216,13 @@ impl Written {
             .filter(|one| one.status == "open" && one.audience.is_none())
             .filter(|one| one.change != "unchanged");
         assert_eq!(self.failures().len(), open.count());
+        let start = "<script id=\"data\" type=\"application/json\">";
+        let (_, data) = self.html.split_once(start).unwrap();
+        let (data, _) = data.split_once("</script>").unwrap();
+        let data: serde_json::Value = serde_json::from_str(data).unwrap();
+        let ids = data["id"].as_array().unwrap().iter();
+        assert!(ids.eq(findings.iter().map(|one| &*one.id)));
     }
-}
-
-fn marked_up(account: &mut Value, names: &[&str]) {
-    for (number, name) in names.iter().enumerate() {
-        let role = json!({
-            "arn": format!("arn:aws:iam::111122223333:role/{name}"), "id": format!("AROA{number}"),
-            "trust": {"Version": "2012-10-17", "Statement": [
-                {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]},
-            "inline": [{"name": name, "document": {"Version": "2012-10-17", "Statement": [
-                {"Sid": name, "Effect": "Allow", "Action": ["sqs:SendMessage", "sqs:ReceiveMessage"], "Resource": "*"}]}}]
-        });
-        account["roles"].as_array_mut().unwrap().push(role);
-    }
-    account["alias"] = json!(names[0]);
-    account["queues"].as_array_mut().unwrap().push(json!({
-        "arn": format!("arn:aws:sqs:eu-west-1:111122223333:{}", names[0]), "url": "https://queue"
-    }));
 }
 
 #[test]
@@ -270,27 +262,20 @@ fn hostile_names_stay_text_in_every_format() {
 
     let mut account = hostile_account();
     let long = "x".repeat(480);
-    let names = [
-        "<img src=x onerror=alert(1)>",
-        "</script><script>",
-        "=cmd()|' /C calc'!A0",
-        "]]></failure>",
-        "@everyone #1 [a](b)",
-        "`|`",
-        &*long,
-    ];
+    let names: Vec<&str> = MARKUP.into_iter().chain([&*long]).collect();
     marked_up(&mut account, &names);
     let (_folder, file) = hostile_file(&account);
     let written = Written::by(&file, &[]);
     written.check();
-    assert!(!written.junit.contains("<img"));
+    assert!(!written.junit.contains("<img") && !written.html.contains("<img"));
+    assert!(!written.html.contains("<script>alert"));
     for name in names {
         let arn = format!("arn:aws:iam::111122223333:role/{name}");
         assert!(
             written
                 .failures()
                 .iter()
-                .any(|(_, subject)| *subject == arn),
+                .any(|(_, subject)| *subject == sanitise(&arn)),
             "{name}"
         );
         assert!(
@@ -298,7 +283,10 @@ fn hostile_names_stay_text_in_every_format() {
             "{name}"
         );
         assert!(
-            written.rows().iter().any(|row| row["subject_arn"] == arn),
+            written
+                .rows()
+                .iter()
+                .any(|row| row["subject_arn"] == sanitise(&arn)),
             "{name}"
         );
     }
@@ -397,7 +385,7 @@ fn the_same_snapshot_gives_the_same_bytes() {
 fn commands_that_audit_nothing_refuse_the_formats_of_findings() {
     let demo = fixture("demo");
     let demo = demo.to_str().unwrap();
-    for format in ["jsonl", "csv", "junit", "markdown"] {
+    for format in ["jsonl", "csv", "junit", "markdown", "html"] {
         for arguments in [
             &["rules"][..],
             &["diff", demo, demo],

@@ -68,6 +68,45 @@ pub(super) fn hostile_account() -> Value {
     })
 }
 
+/// Names that mean something to whatever shows a report: a browser, a spreadsheet, a build, a chat.
+pub(super) const MARKUP: [&str; 10] = [
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "=cmd()|' /C calc'!A0",
+    "+1",
+    "-1+cmd()",
+    "]]></failure>",
+    "@everyone #1 [a](b)",
+    "`|`",
+    "{0} ${x} %s",
+    "\u{202e}\u{1b}[31mnimda",
+];
+
+/// Adds a role for each name, which is also the name of its policy and of its statement, and other things with these names.
+pub(super) fn marked_up(account: &mut Value, names: &[&str]) {
+    for (number, name) in names.iter().enumerate() {
+        let role = json!({
+            "arn": format!("arn:aws:iam::111122223333:role/{name}"), "id": format!("AROA{number}"),
+            "trust": {"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]},
+            "inline": [{"name": name, "document": {"Version": "2012-10-17", "Statement": [
+                {"Sid": name, "Effect": "Allow", "Action": ["sqs:SendMessage", "sqs:ReceiveMessage"], "Resource": "*"}]}}]
+        });
+        account["roles"].as_array_mut().unwrap().push(role);
+    }
+    let wide = json!({"Version": "2012-10-17", "Statement": [{"Sid": names[0], "Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]});
+    let policy = format!("arn:aws:iam::111122223333:policy/{}", names[1]);
+    let tags = json!([{"key": names[0], "value": names[1]}]);
+    let policies = account["policies"].as_array_mut().unwrap();
+    policies.push(json!({"arn": policy, "id": names[0], "document": wide}));
+    account["roles"][1]["attached"] = json!([policy]);
+    account["roles"][1]["tags"] = tags;
+    account["alias"] = json!(names[0]);
+    account["queues"].as_array_mut().unwrap().push(json!({
+        "arn": format!("arn:aws:sqs:eu-west-1:111122223333:{}", names[0]), "url": "https://queue"
+    }));
+}
+
 /// The account in a file whose own name is hostile.
 pub(super) fn hostile_file(account: &Value) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -92,8 +131,13 @@ fn nothing_hostile_reaches_the_terminal_from_an_account() {
         "what was there is shown as an escape"
     );
     assert_run_is_harmless(&table);
-    let json = Patscan::new(["analyze", "-f", "json"]).arg(&file).run();
-    assert_run_is_harmless(&json);
+    for format in [
+        "json", "jsonl", "csv", "junit", "markdown", "sarif", "ocsf", "asff", "html",
+    ] {
+        let written = Patscan::new(["analyze", "-f", format]).arg(&file).run();
+        assert_eq!(written.code, 3, "{}", written.stderr);
+        assert_run_is_harmless(&written);
+    }
     for format in ["json", "dot", "mermaid", "svg", "html"] {
         let graph = Patscan::new(["graph", "-f", format, "--snapshot"])
             .arg(&file)

@@ -32,7 +32,7 @@ fn words_that_do_not_exist_are_answered_with_those_that_do() {
     answers(&[
         (
             &["demo", "-f", "xml"],
-            "there is no format `xml`; choose `table`, `json`, `jsonl`, `csv`, `junit`, `markdown`, `sarif`, `ocsf` or `asff`",
+            "there is no format `xml`; choose `table`, `json`, `jsonl`, `csv`, `junit`, `markdown`, `sarif`, `ocsf`, `asff` or `html`",
         ),
         (
             &["graph", "-f", "png"],

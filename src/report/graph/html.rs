@@ -6,17 +6,16 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use aws_smithy_types::base64;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
+use super::super::markup::{escaped, source_hash, write_data};
 use super::super::sanitise;
 use super::blocks::Blocks;
 use super::layout::Layout;
 use super::legend::legend;
 use super::numbers::MOST_NUMBERED;
 use super::scene::scene;
-use super::svg::{DEFINITIONS, STYLE, escaped, listed};
+use super::svg::{DEFINITIONS, STYLE, listed};
 use super::words;
 use crate::entity::Certainty;
 use crate::graph::EdgeKind;
@@ -96,8 +95,8 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
         out,
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '{}'; script-src '{}'; \
          base-uri 'none'; form-action 'none'\">",
-        hash(&style),
-        hash(&script)
+        source_hash(&style),
+        source_hash(&script)
     )?;
     writeln!(
         out,
@@ -181,26 +180,6 @@ pub(super) fn write(drawing: &Drawing<'_>, out: &mut dyn Write) -> io::Result<()
         out,
         "</script>\n<script>{script}</script>\n</body>\n</html>"
     )
-}
-
-/// The source of a policy that allows exactly this text.
-fn hash(text: &str) -> String {
-    format!("sha256-{}", base64::encode(Sha256::digest(text.as_bytes())))
-}
-
-/// JSON in which no character can end the script element or begin another.
-fn write_data(data: &Data<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let json = serde_json::to_string(data)?;
-    let mut safe = String::with_capacity(json.len());
-    for character in json.chars() {
-        match character {
-            '<' => safe.push_str("\\u003c"),
-            '>' => safe.push_str("\\u003e"),
-            '&' => safe.push_str("\\u0026"),
-            other => safe.push(other),
-        }
-    }
-    out.write_all(safe.as_bytes())
 }
 
 fn data<'a>(drawing: &'a Drawing<'_>, blocks: &'a Blocks<'_>, layout: &Layout) -> Data<'a> {

@@ -2,13 +2,24 @@
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::super::json::write_value;
 use crate::graph::picture::{Cycle, Picture};
+use crate::schema;
 
-#[derive(Serialize)]
+const SCHEMA: &str = "patscan.graph/v1";
+
+/// The JSON Schema of a graph.
+pub fn graph_schema() -> Schema {
+    schema::of_what_is_written::<GraphView<'static>>()
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Graph", title = "patscan.graph/v1")]
 struct GraphView<'a> {
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
     nodes: Vec<NodeView<'a>>,
     edges: Vec<EdgeView<'a>>,
@@ -18,18 +29,21 @@ struct GraphView<'a> {
     more: Vec<MoreView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Node")]
 struct NodeView<'a> {
     id: &'a str,
     kind: &'static str,
     label: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Edge")]
 struct EdgeView<'a> {
     from: &'a str,
     to: &'a str,
     kind: &'static str,
+    #[schemars(extend("enum" = ["allowed", "conditional"]))]
     verdict: &'static str,
     conditions: &'a [String],
     /// By which actions, for those that escalate.
@@ -37,13 +51,16 @@ struct EdgeView<'a> {
     ways: &'a [&'static str],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Loop")]
 struct LoopView<'a> {
+    #[schemars(extend("enum" = ["wired", "permitted", "conditional"]))]
     grade: &'static str,
     path: Vec<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "More")]
 struct MoreView<'a> {
     principal: &'a str,
     kind: &'static str,
@@ -54,7 +71,7 @@ struct MoreView<'a> {
 pub(super) fn write(picture: &Picture, out: &mut dyn Write) -> io::Result<()> {
     let id = |node: usize| picture.nodes.get(node).map_or("", |node| &*node.id);
     let view = GraphView {
-        schema: "patscan.graph/v1",
+        schema: SCHEMA,
         nodes: picture
             .nodes
             .iter()

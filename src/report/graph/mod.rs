@@ -28,6 +28,7 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::str::FromStr;
 
+pub use self::json::graph_schema;
 use super::sanitise;
 use crate::graph::picture::Picture;
 use crate::graph::picture::fold::Drawing;

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::super::markup::escaped;
 use super::blocks::Blocks;
 use super::layout::{Layout, Point};
-use super::svg::{LISTED_COLUMNS, add, escaped};
+use super::svg::{LISTED_COLUMNS, add};
 use super::words;
 use crate::graph::EdgeKind;
 use crate::graph::picture::fold::{Drawing, DrawnLoop, Part};

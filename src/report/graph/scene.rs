@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::super::markup::escaped;
 use super::super::text::{shorten, width};
 use super::blocks::{Block, Blocks};
 use super::layout::{Frame, Heading, Layout, NODE_WIDTH, Place, Point};
 use super::shapes::{icon, outline, part_class};
-use super::svg::{add, escaped};
+use super::svg::add;
 use super::{numbers, words};
 use crate::entity::Certainty;
 use crate::graph::EdgeKind;

@@ -8,9 +8,11 @@ mod visible;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::ser::{Serialize, Serializer};
 
 use self::visible::{VisibleFormatter, VisibleLineFormatter};
@@ -18,6 +20,7 @@ use super::{AccountGap, AccountNote, AccountSummary, Coverage, Report, SkippedSe
 use crate::account::Gap;
 use crate::finding::{Entity, Evidence, PrincipalRef, ResourceRef};
 use crate::parallel::each_in_order;
+use crate::schema;
 use crate::triage::{Audience, Cause, OldFinding, SinceBaseline, Triaged, WaivedBy, WaiverNote};
 
 const SCHEMA: &str = "patscan.report/v1";
@@ -81,8 +84,15 @@ pub(super) fn write_line(value: &impl Serialize, out: &mut impl Write) -> io::Re
     out.write_all(b"\n")
 }
 
-#[derive(serde::Serialize)]
+/// The JSON Schema of a report.
+pub fn report_schema() -> Schema {
+    schema::of_what_is_written::<ReportView<'static>>()
+}
+
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Report", title = "patscan.report/v1")]
 struct ReportView<'a> {
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
     tool: Tool,
     generated_at: String,
@@ -104,13 +114,14 @@ struct ReportView<'a> {
     findings: Each<'a, Triaged, FindingView<'a>>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
 struct Tool {
     name: &'static str,
     version: &'static str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
 struct AccountView<'a> {
     id: &'a str,
     alias: Option<&'a str>,
@@ -120,7 +131,8 @@ struct AccountView<'a> {
     counts: CountsView,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Counts")]
 struct CountsView {
     users: usize,
     groups: usize,
@@ -130,7 +142,8 @@ struct CountsView {
     instances: usize,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Coverage")]
 pub(super) struct CoverageView<'a> {
     complete: bool,
     gaps: Each<'a, AccountGap, GapView<'a>>,
@@ -138,7 +151,8 @@ pub(super) struct CoverageView<'a> {
     skipped: Each<'a, SkippedService, SkippedView<'a>>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Gap")]
 struct GapView<'a> {
     account: &'a str,
     region: &'a str,
@@ -146,11 +160,13 @@ struct GapView<'a> {
     operation: &'a str,
     resource: Option<&'a str>,
     error: &'a str,
+    #[schemars(extend("enum" = ["may-hide", "may-overstate"]))]
     effect: &'static str,
     detail: &'a str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Note")]
 struct NoteView<'a> {
     account: &'a str,
     region: &'a str,
@@ -159,13 +175,15 @@ struct NoteView<'a> {
     detail: &'a str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Skipped")]
 struct SkippedView<'a> {
     account: &'a str,
     service: &'a str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Summary")]
 struct SummaryView {
     critical: usize,
     high: usize,
@@ -174,10 +192,12 @@ struct SummaryView {
     info: usize,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Finding")]
 pub(super) struct FindingView<'a> {
     id: &'a str,
     rule: &'static str,
+    #[schemars(extend("enum" = ["critical", "high", "medium", "low", "info"]))]
     severity: &'static str,
     title: &'a str,
     detail: &'a str,
@@ -189,6 +209,7 @@ pub(super) struct FindingView<'a> {
     /// Only where some are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     more_resources: Option<u64>,
+    #[schemars(extend("enum" = ["allowed", "conditional"]))]
     verdict: &'static str,
     conditions: &'a [String],
     evidence: Each<'a, Evidence, EvidenceView<'a>>,
@@ -201,17 +222,20 @@ pub(super) struct FindingView<'a> {
     /// Only where it is not the account's own people.
     #[serde(skip_serializing_if = "Option::is_none")]
     audience: Option<&'static str>,
+    #[schemars(extend("enum" = ["open", "waived"]))]
     status: &'static str,
     /// Only where a waiver is meant for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<WaiverView<'a>>,
+    #[schemars(extend("enum" = ["new", "changed", "unchanged"]))]
     change: &'static str,
     /// Only where an earlier report was compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_seen: Option<&'a str>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Waiver")]
 struct WaiverView<'a> {
     standing: &'static str,
     owner: &'a str,
@@ -220,7 +244,8 @@ struct WaiverView<'a> {
     expires: Option<String>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Cause")]
 struct CauseView<'a> {
     policy: &'a str,
     statement: &'a str,
@@ -229,21 +254,24 @@ struct CauseView<'a> {
     findings: Vec<&'a str>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "WaiverNote")]
 struct WaiverNoteView<'a> {
     waiver: usize,
     alarm: bool,
     text: &'a str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Baseline")]
 struct BaselineView<'a> {
     generated_at: &'a str,
     gone: Each<'a, OldFinding, OldFindingView<'a>>,
     not_covered: Each<'a, OldFinding, OldFindingView<'a>>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "OldFinding")]
 struct OldFindingView<'a> {
     id: &'a str,
     rule: &'a str,
@@ -254,49 +282,58 @@ struct OldFindingView<'a> {
     subject: OldEntityView<'a>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "OldEntity")]
 struct OldEntityView<'a> {
     kind: &'a str,
     arn: &'a str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Entity")]
 struct EntityView<'a> {
     kind: &'static str,
     arn: &'a str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Principal")]
 struct PrincipalView<'a> {
     kind: &'static str,
     arn: &'a str,
     workloads: Each<'a, Entity, EntityView<'a>>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Resource")]
 struct ResourceView<'a> {
     kind: &'static str,
     arn: &'a str,
+    #[schemars(extend("enum" = ["allowed", "conditional"]))]
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     grade: Option<&'static str>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Evidence")]
 struct EvidenceView<'a> {
     capability: &'a str,
     resource: &'a str,
     layer: &'a str,
     policy: &'a str,
     statement: &'a str,
+    #[schemars(extend("enum" = ["Allow", "Deny"]))]
     effect: &'static str,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, JsonSchema)]
+#[schemars(rename = "Remedy")]
 struct RemedyView<'a> {
     summary: &'a str,
     /// Only where one finding is explained.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     plan: Option<super::explain::PlanView<'a>>,
 }
 
@@ -309,6 +346,20 @@ struct Each<'a, T, V> {
 impl<'a, T, V> Each<'a, T, V> {
     fn of(items: &'a [T], view: fn(&'a T) -> V) -> Self {
         Self { items, view }
+    }
+}
+
+impl<T, V: JsonSchema> JsonSchema for Each<'_, T, V> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        <Vec<V>>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        <Vec<V>>::json_schema(generator)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use super::super::name::Names;
 use super::many;
-use super::name::Names;
 use super::page::{Page, Tone};
 use crate::account::{Gap, GapEffect};
 use crate::report::{AccountGap, Coverage};

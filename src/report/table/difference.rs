@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::super::name::Names;
 use super::many;
-use super::name::Names;
 use super::page::{Page, Tone};
 use crate::access::Capability;
 use crate::finding::{Entity, Kind, Severity};

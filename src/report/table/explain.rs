@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::name::Names;
+use super::super::name::Names;
 use super::page::{Page, Tone};
 use super::{coverage, known, minute};
 use crate::arn::Arn;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
-use super::name::Names;
+use super::super::name::Names;
 use super::page::{Page, Tone};
 use super::{known, many};
 use crate::finding::{Certainty, Entity, Finding, Grade, Kind, ResourceRef, Severity};

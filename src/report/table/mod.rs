@@ -12,7 +12,6 @@ mod explain;
 mod finding;
 mod flow;
 mod known;
-mod name;
 mod overview;
 mod page;
 mod who_can;
@@ -25,8 +24,8 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
 
-use self::name::Names;
 use self::page::{Page, Tone};
+use super::name::Names;
 use super::{AccountSummary, Counts, Report, Style};
 use crate::finding::Severity;
 use crate::triage::{Audience, Change, Status};
@@ -83,7 +82,7 @@ fn header(report: &Report, page: &mut Page) -> io::Result<()> {
     page.blank()
 }
 
-fn account_title(account: &AccountSummary) -> String {
+pub(super) fn account_title(account: &AccountSummary) -> String {
     let id = &account.id;
     let alias = account.alias.as_ref().map(|alias| format!(" ({alias})"));
     let partition = match account.partition.as_str() {
@@ -93,7 +92,7 @@ fn account_title(account: &AccountSummary) -> String {
     format!("Account {id}{}{partition}", alias.unwrap_or_default())
 }
 
-fn regions(regions: &[String]) -> String {
+pub(super) fn regions(regions: &[String]) -> String {
     match regions.len() {
         0 => "none".to_owned(),
         1..=MOST_REGIONS => regions.join(", "),
@@ -101,7 +100,7 @@ fn regions(regions: &[String]) -> String {
     }
 }
 
-fn holds(counts: Counts) -> String {
+pub(super) fn holds(counts: Counts) -> String {
     [
         many(counts.users, "user"),
         many(counts.groups, "group"),
@@ -227,11 +226,11 @@ fn besides(report: &Report, page: &mut Page) -> io::Result<()> {
 }
 
 /// `1 queue`, `2 queues`.
-fn many(number: usize, noun: impl Display) -> String {
+pub(super) fn many(number: usize, noun: impl Display) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
-fn minute(time: DateTime<Utc>) -> String {
+pub(super) fn minute(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::super::name::Names;
 use super::many;
-use super::name::Names;
 use super::page::{Page, Tone};
 use crate::finding::{Certainty, Grade, Severity};
 use crate::report::Report;

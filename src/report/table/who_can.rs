@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::name::Names;
+use super::super::name::Names;
 use super::page::Page;
 use super::{coverage, many};
 use crate::access::{Capability, Holder, Proof};
