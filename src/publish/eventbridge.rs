@@ -20,7 +20,7 @@ const SOURCE: &str = "patscan";
 const DETAIL_TYPE: &str = "patscan finding";
 /// Entries of one call.
 const MOST: usize = 10;
-/// Bytes of all entries of one call ("Calculating PutEvents event entry size").
+/// Bytes of all entries of one call ("Calculating `PutEvents` event entry size").
 const ROOM: usize = 256 * 1024;
 /// What time, source, detail type and the subject's ARN take at most.
 const BESIDES: usize = 2 * 1024 + 256;

@@ -19,7 +19,7 @@ use crate::report::sanitise;
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest that an answer may ask to wait.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// From connecting to the end of the answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Of an answer that says what is wrong, as much is shown.

@@ -113,6 +113,7 @@ impl Notice<'_> {
             "complete": report.complete(),
             "finding": finding.map_err(|error| error.to_string())?,
         });
+        let mut left_out = Vec::new();
         for long in [
             "evidence",
             "resources",
@@ -124,11 +125,11 @@ impl Notice<'_> {
                 return Ok(message);
             }
             let finding = message.get_mut("finding").and_then(Value::as_object_mut);
-            if finding.and_then(|finding| finding.remove(long)).is_some()
-                && let Some(fields) = message.as_object_mut()
-            {
-                let left_out = fields.entry("left_out").or_insert_with(|| json!([]));
-                left_out.as_array_mut().map(|names| names.push(json!(long)));
+            if finding.and_then(|finding| finding.remove(long)).is_some() {
+                left_out.push(long);
+            }
+            if let Some(fields) = message.as_object_mut() {
+                fields.insert("left_out".to_owned(), json!(left_out));
             }
         }
         if text(&message).len() <= room {
@@ -167,8 +168,8 @@ pub(super) fn notices<'a>(
         let change = match sent {
             None => triaged.change,
             Some(known) => match known.of(&triaged.id) {
-                Some(last) if last == id => Change::Unchanged,
-                Some(last) if last == GONE => Change::New,
+                Some(told) if told == id => Change::Unchanged,
+                Some(told) if told == GONE => Change::New,
                 Some(_) => Change::Changed,
                 None if known.is_first() && triaged.change == Change::Unchanged => {
                     notices.seed.push((&triaged.id, id.clone()));
@@ -196,7 +197,7 @@ pub(super) fn notices<'a>(
                 true
             }
             // What was never told of is not told to be gone.
-            Some(known) => known.of(&old.id).is_some_and(|last| last != GONE),
+            Some(known) => known.of(&old.id).is_some_and(|told| told != GONE),
         };
         if is_grave && is_news {
             let baseline = report.since.as_ref().map(|since| &since.made_at);

@@ -179,9 +179,8 @@ async fn put(
             .set_bucket_key_enabled(bucket_key)
             .set_expected_bucket_owner(bucket.owner.as_ref().map(ToString::to_string))
             .body(ByteStream::from(object.content.clone()));
-        let error = match request.send().await {
-            Ok(_) => return Ok(Stored::Now),
-            Err(error) => error,
+        let Err(error) = request.send().await else {
+            return Ok(Stored::Now);
         };
         if let SdkError::ServiceError(context) = &error {
             let answer = context.raw();

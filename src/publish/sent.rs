@@ -58,7 +58,7 @@ pub(super) struct Known<'a>(Option<&'a BTreeMap<String, String>>);
 
 impl Known<'_> {
     /// Whether it was told nothing yet.
-    pub(super) fn is_first(&self) -> bool {
+    pub(super) fn is_first(self) -> bool {
         self.0.is_none()
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn send<'n>(
     outcome: &mut Outcome,
 ) -> Vec<&'n Notice<'n>> {
     let client = Client::new(&session.in_region(topic.region()));
-    let is_fifo = topic.resource().ends_with(".fifo");
+    let is_fifo = topic.resource().strip_suffix(".fifo").is_some();
     let mut messages = Vec::new();
     for notice in tell {
         match notice.message(report, ROOM - BESIDES) {

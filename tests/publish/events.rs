@@ -188,10 +188,9 @@ fn calls_take_ten_messages_and_long_ones_lose_their_proof() {
 fn a_fifo_topic_can_drop_what_comes_twice() {
     let aws = Canned::start(|request| {
         (request.call() == "sns:PublishBatch").then(|| {
-            let members: String = (0..10)
-                .filter(|place| request.mentions(&format!(".Id={place}&")))
-                .map(|place| format!("<member><Id>{place}</Id><MessageId>m</MessageId></member>"))
-                .collect();
+            let places = (0..10).filter(|place| request.mentions(&format!(".Id={place}&")));
+            let member = |place| format!("<member><Id>{place}</Id><MessageId>m</MessageId></member>");
+            let members = places.map(member).collect::<Vec<_>>().concat();
             Answer::ok(format!(
                 "<PublishBatchResponse><PublishBatchResult><Successful>{members}</Successful><Failed/></PublishBatchResult>\
                  </PublishBatchResponse>"

@@ -89,7 +89,7 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Posted>>) -> std::io:
     let Reply(status, headers) = plan(number);
     let mut text = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: 2\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", &value, "\r\n"]);
     }
     text.push_str("\r\nno");
     let mut stream = stream;

@@ -111,6 +111,8 @@ fn findings_go_in_once_are_refreshed_and_are_archived_when_gone() {
     );
 }
 
+type Edit<'a> = Box<dyn Fn(&mut Value) + 'a>;
+
 #[test]
 fn nothing_is_archived_where_this_run_did_not_look() {
     let moto = Moto::start();
@@ -125,7 +127,6 @@ fn nothing_is_archived_where_this_run_did_not_look() {
     let before = held(&moto);
     let gap = json!({"account": ACCOUNT, "region": "eu-west-1", "service": "sqs", "operation": "ListQueues", "resource": null,
                      "error": "AccessDenied", "effect": "may-hide", "detail": "queues are unknown"});
-    type Edit<'a> = Box<dyn Fn(&mut Value) + 'a>;
     let not_covering: Vec<(&str, Edit<'_>)> = vec![
         (
             "a gap",
@@ -419,7 +420,7 @@ fn a_region_without_security_hub_matters_only_where_there_is_something_to_import
         "{run:?}"
     );
     let nothing = workshop.edited(&report, "nothing.json", |report| {
-        report["findings"] = json!([])
+        report["findings"] = json!([]);
     });
     let run = publish(&nothing, "securityhub", aws.url(), &[]);
     assert_eq!(

@@ -89,10 +89,10 @@ fn the_signature_is_checked_as_the_documentation_says() {
     let source = include_str!("../../src/publish/webhook.rs");
     let (_, example) = source.split_once("//! ```python\n").unwrap();
     let (example, _) = example.split_once("//! ```").unwrap();
-    let example: String = example
+    let lines = example
         .lines()
-        .map(|line| format!("{}\n", line.strip_prefix("//! ").unwrap()))
-        .collect();
+        .map(|line| line.strip_prefix("//! ").unwrap());
+    let example = lines.collect::<Vec<_>>().join("\n") + "\n";
     let readme = include_str!("../../README.md");
     for line in example.lines() {
         assert!(

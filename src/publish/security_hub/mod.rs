@@ -101,16 +101,15 @@ pub(super) async fn import(
         by_hub.entry(hub.to_owned()).or_default().push(exported);
     }
     // What is gone may be the last that a region had.
-    match target.region {
-        Some(region) => drop(by_hub.entry(region.to_owned()).or_default()),
-        None => {
-            let scanned = report
-                .accounts
-                .iter()
-                .filter(|one| one.id.as_str() == account);
-            for region in scanned.flat_map(|one| &one.regions) {
-                by_hub.entry(region.clone()).or_default();
-            }
+    if let Some(region) = target.region {
+        by_hub.entry(region.to_owned()).or_default();
+    } else {
+        let scanned = report
+            .accounts
+            .iter()
+            .filter(|one| one.id.as_str() == account);
+        for region in scanned.flat_map(|one| &one.regions) {
+            by_hub.entry(region.clone()).or_default();
         }
     }
     let partition = report
@@ -133,7 +132,7 @@ pub(super) async fn import(
             found: &found,
             now: report.generated_at,
         };
-        hub.bring_up_to_date(findings, &mut tally, outcome).await;
+        Box::pin(hub.bring_up_to_date(findings, &mut tally, outcome)).await;
     }
     tally.tell(outcome);
     let others = known
@@ -225,7 +224,7 @@ impl Hub<'_> {
         tally: &mut Tally,
         outcome: &mut Outcome,
     ) {
-        let held = match self.held().await {
+        let held = match Box::pin(self.held()).await {
             Ok(held) => held,
             // A region without Security Hub holds nothing, and with nothing to import that is all.
             Err(failure)
@@ -359,17 +358,21 @@ impl Hub<'_> {
                 .filters(filters.clone())
                 .max_results(100)
                 .set_next_token(token.clone());
-            let page = request.send().await.map_err(|error| Failure::of(&error))?;
+            let answer = request.send().await.map_err(|error| Failure::of(&error))?;
             // What others imported under the same product, or a hub that does not filter, is nothing of ours.
-            let ours = page.findings.unwrap_or_default().into_iter().filter(|one| {
-                one.product_arn() == Some(&*self.product_arn)
-                    && one.aws_account_id() == Some(self.account)
-                    && one
-                        .generator_id()
-                        .is_some_and(|id| id.starts_with(GENERATOR))
-            });
+            let ours = answer
+                .findings
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|one| {
+                    one.product_arn() == Some(&*self.product_arn)
+                        && one.aws_account_id() == Some(self.account)
+                        && one
+                            .generator_id()
+                            .is_some_and(|id| id.starts_with(GENERATOR))
+                });
             held.extend(ours.filter_map(|one| Some((one.id()?.to_owned(), one))));
-            token = page.next_token.filter(|token| !token.is_empty());
+            token = answer.next_token.filter(|token| !token.is_empty());
             match &token {
                 None => return Ok(held),
                 // The same page for ever.
