@@ -42,33 +42,60 @@ pub(super) enum Fate {
     Refused(String),
 }
 
-/// What became of items.
-#[derive(Debug, Default)]
-pub(super) struct Delivered<T> {
-    pub(super) taken: Vec<T>,
-    /// Those that were not taken, with the reason.
-    pub(super) failed: Vec<(T, String)>,
+/// Why a call took nothing at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) why: String,
+    /// Whether the next call would fare no better: nobody answers, or nobody lets it.
+    pub(super) is_lasting: bool,
 }
 
-/// Sends a run of items. `call` gives the fate of each in their order, or why none of them was taken; items of which it says
+/// What became of items.
+#[derive(Debug)]
+pub(super) struct Delivered<T> {
+    pub(super) taken: Vec<T>,
+    /// Those that were not taken, each with the reason.
+    pub(super) failed: Vec<(T, String)>,
+    /// Those of calls that took nothing, and of calls that were not made for the same reason.
+    pub(super) broken: Vec<(Vec<T>, String)>,
+}
+
+/// Sends runs of items. `call` gives the fate of each in their order, or why none of them was taken; items of which it says
 /// nothing count as refused.
 pub(super) async fn deliver<T>(
-    run: Vec<T>,
-    call: impl AsyncFn(&[T]) -> Result<Vec<Fate>, String>,
+    runs: Vec<Vec<T>>,
+    call: impl AsyncFn(&[T]) -> Result<Vec<Fate>, Broken>,
 ) -> Delivered<T> {
     let mut delivered = Delivered {
         taken: Vec::new(),
         failed: Vec::new(),
+        broken: Vec::new(),
     };
+    let mut is_over = false;
+    for run in runs {
+        if is_over && let Some((items, _)) = delivered.broken.last_mut() {
+            items.extend(run);
+            continue;
+        }
+        is_over = deliver_run(run, &call, &mut delivered).await;
+    }
+    delivered
+}
+
+/// Sends one run; whether no other need be tried.
+async fn deliver_run<T>(
+    run: Vec<T>,
+    call: &impl AsyncFn(&[T]) -> Result<Vec<Fate>, Broken>,
+    delivered: &mut Delivered<T>,
+) -> bool {
     let mut waiting = run;
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=ATTEMPTS {
         let fates = match call(&waiting).await {
             Ok(fates) => fates,
-            Err(why) => {
-                let failed = waiting.into_iter().map(|item| (item, why.clone()));
-                delivered.failed.extend(failed);
-                return delivered;
+            Err(Broken { why, is_lasting }) => {
+                delivered.broken.push((waiting, why));
+                return is_lasting;
             }
         };
         let unsaid = Fate::Refused("the answer says nothing of it".to_owned());
@@ -88,7 +115,7 @@ pub(super) async fn deliver<T>(
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
-    delivered
+    false
 }
 
 #[cfg(test)]
@@ -111,16 +138,19 @@ mod tests {
     #[tokio::test]
     async fn only_what_failed_for_now_is_sent_again_and_not_for_ever() {
         let calls = Cell::new(0);
-        let delivered = deliver(vec!["fine", "late", "never", "wrong"], async |items| {
-            calls.set(calls.get() + 1);
-            let fate = |item: &&str| match *item {
-                "late" if calls.get() < 3 => Fate::Again("busy".to_owned()),
-                "never" => Fate::Again("busy".to_owned()),
-                "wrong" => Fate::Refused("wrong".to_owned()),
-                _ => Fate::Taken,
-            };
-            Ok(items.iter().map(fate).collect())
-        })
+        let delivered = deliver(
+            vec![vec!["fine", "late", "never", "wrong"]],
+            async |items| {
+                calls.set(calls.get() + 1);
+                let fate = |item: &&str| match *item {
+                    "late" if calls.get() < 3 => Fate::Again("busy".to_owned()),
+                    "never" => Fate::Again("busy".to_owned()),
+                    "wrong" => Fate::Refused("wrong".to_owned()),
+                    _ => Fate::Taken,
+                };
+                Ok(items.iter().map(fate).collect())
+            },
+        )
         .await;
         assert_eq!(delivered.taken, ["fine", "late"]);
         let failed: Vec<_> = delivered.failed.iter().map(|(item, _)| *item).collect();
@@ -130,10 +160,28 @@ mod tests {
 
     #[tokio::test]
     async fn what_an_answer_does_not_mention_is_not_taken() {
-        let delivered = deliver(vec![1, 2], async |_| Ok(vec![Fate::Taken])).await;
+        let delivered = deliver(vec![vec![1, 2]], async |_| Ok(vec![Fate::Taken])).await;
         assert_eq!(delivered.taken, [1]);
         assert_eq!(delivered.failed.len(), 1);
-        let refused = deliver(vec![1, 2], async |_| Err("no".to_owned())).await;
-        assert_eq!(refused.failed.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_that_lasts_no_other_call_is_made() {
+        for (is_lasting, calls) in [(true, 1), (false, 2)] {
+            let made = Cell::new(0);
+            let why = "no".to_owned();
+            let runs = vec![vec![1, 2], vec![3]];
+            let delivered = deliver(runs, async |_| {
+                made.set(made.get() + 1);
+                Err(Broken {
+                    why: why.clone(),
+                    is_lasting,
+                })
+            })
+            .await;
+            assert_eq!(made.get(), calls);
+            let items: usize = delivered.broken.iter().map(|(items, _)| items.len()).sum();
+            assert_eq!((items, delivered.broken.len()), (3, calls));
+        }
     }
 }

@@ -12,8 +12,8 @@ use super::batch::{Fate, deliver, runs};
 use super::calls::PUT_EVENTS;
 use super::destination::Bus;
 use super::notice::{Notice, text};
-use super::{Outcome, count, failed};
-use crate::collect::{Failure, Session};
+use super::{Outcome, broken, count, made};
+use crate::collect::Session;
 use crate::report::{Report, sanitise};
 
 const SOURCE: &str = "patscan";
@@ -45,13 +45,11 @@ pub(super) async fn send<'n>(
     tell: &'n [Notice<'n>],
     outcome: &mut Outcome,
 ) -> Vec<&'n Notice<'n>> {
-    let (client, bus) = match bus {
-        Bus::Named(name) => (Client::new(session.global()), name.clone()),
-        Bus::Of(arn) => (
-            Client::new(&session.in_region(arn.region())),
-            arn.to_string(),
-        ),
+    let (region, bus) = match bus {
+        Bus::Named(name) => (session.base_region(), name.clone()),
+        Bus::Of(arn) => (arn.region(), arn.to_string()),
     };
+    let client = Client::new(&session.in_region(region));
     let mut events = Vec::new();
     for notice in tell {
         match notice.message(report, ROOM - BESIDES) {
@@ -63,53 +61,50 @@ pub(super) async fn send<'n>(
         }
     }
     let time = DateTime::from_secs(report.generated_at.timestamp());
-    let mut arrived = Vec::new();
-    for run in runs(events, MOST, ROOM, |event| event.detail.len() + BESIDES) {
-        let delivered = deliver(run, async |events: &[Event<'_>]| {
-            let entries = events.iter().map(|event| {
-                let subject = event.notice.subject();
-                let is_arn = subject.starts_with("arn:") && subject.len() <= 2048;
-                PutEventsRequestEntry::builder()
-                    .event_bus_name(&bus)
-                    .source(SOURCE)
-                    .detail_type(DETAIL_TYPE)
-                    .time(time)
-                    .set_resources(is_arn.then(|| vec![subject.to_owned()]))
-                    .detail(&event.detail)
-                    .build()
-            });
-            let request = client.put_events().set_entries(Some(entries.collect()));
-            let answer = request.send().await;
-            let answer = answer.map_err(|error| failed(&PUT_EVENTS, &Failure::of(&error)))?;
-            // One result an entry, in their order.
-            let fates = answer
-                .entries()
-                .iter()
-                .map(|entry| match entry.error_code() {
-                    None if entry.event_id().is_some() => Fate::Taken,
-                    None => Fate::Refused("the answer says nothing of it".to_owned()),
-                    Some(code) => {
-                        let message = entry.error_message().unwrap_or_default();
-                        let why = sanitise(&format!("{code}: {message}")).into_owned();
-                        if PASSING.contains(&code) {
-                            Fate::Again(why)
-                        } else {
-                            Fate::Refused(why)
-                        }
+    let runs = runs(events, MOST, ROOM, |event| event.detail.len() + BESIDES);
+    let delivered = deliver(runs, async |events: &[Event<'_>]| {
+        let entries = events.iter().map(|event| {
+            let subject = event.notice.subject();
+            let is_arn = subject.starts_with("arn:") && subject.len() <= 2048;
+            PutEventsRequestEntry::builder()
+                .event_bus_name(&bus)
+                .source(SOURCE)
+                .detail_type(DETAIL_TYPE)
+                .time(time)
+                .set_resources(is_arn.then(|| vec![subject.to_owned()]))
+                .detail(&event.detail)
+                .build()
+        });
+        let request = client.put_events().set_entries(Some(entries.collect()));
+        let answer = made(&PUT_EVENTS, region, request.send()).await;
+        let answer = answer.map_err(|error| broken(&PUT_EVENTS, &error))?;
+        // One result an entry, in their order.
+        let fates = answer
+            .entries()
+            .iter()
+            .map(|entry| match entry.error_code() {
+                None if entry.event_id().is_some() => Fate::Taken,
+                None => Fate::Refused("the answer says nothing of it".to_owned()),
+                Some(code) => {
+                    let message = entry.error_message().unwrap_or_default();
+                    let why = sanitise(&format!("{code}: {message}")).into_owned();
+                    if PASSING.contains(&code) {
+                        Fate::Again(why)
+                    } else {
+                        Fate::Refused(why)
                     }
-                });
-            Ok(fates.collect())
-        })
-        .await;
-        arrived.extend(delivered.taken.into_iter().map(|event| event.notice));
-        for (event, why) in delivered.failed {
-            outcome.fail(format!("{}: {why}", event.notice.finding()));
-        }
-    }
+                }
+            });
+        Ok(fates.collect())
+    })
+    .await;
+    outcome.keep(&delivered, |event| event.notice.finding().to_owned());
+    let taken = delivered.taken.into_iter();
+    let arrived: Vec<_> = taken.map(|event| event.notice).collect();
     if !arrived.is_empty() || outcome.failed.is_empty() {
         outcome
             .done
-            .push(format!("put {}", count(arrived.len(), "event")));
+            .push(format!("put {} in {region}", count(arrived.len(), "event")));
     }
     arrived
 }

@@ -12,6 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use chrono::{DateTime, Utc};
 
+use super::batch::Broken;
 use super::destination::Address;
 use crate::collect::{self, CollectError};
 use crate::report::sanitise;
@@ -47,13 +48,21 @@ impl Poster {
     /// Posts JSON until it is taken. `headers` are made anew for each attempt, as a signature over the time must be.
     ///
     /// # Errors
-    /// Why it was not taken, in words that show no secret.
+    /// Why it was not taken, in words that show no secret. It lasts where nobody answers for all the attempts.
     pub(super) async fn post(
         &self,
         to: &Address,
         body: &[u8],
         headers: impl Fn() -> Vec<(&'static str, String)>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Broken> {
+        let now = |why| Broken {
+            why,
+            is_lasting: false,
+        };
+        let lasting = |why| Broken {
+            why,
+            is_lasting: true,
+        };
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
@@ -68,9 +77,9 @@ impl Poster {
                     status: status @ 300..400,
                     ..
                 }) => {
-                    return Err(format!(
+                    return Err(lasting(format!(
                         "it answers {status} and sends elsewhere, which is not followed; give the final address"
-                    ));
+                    )));
                 }
                 Ok(Answer { status, text, .. }) => {
                     let told = if text.is_empty() {
@@ -78,20 +87,20 @@ impl Poster {
                     } else {
                         &text
                     };
-                    return Err(format!("it answers {status}, and says: {told}"));
+                    return Err(now(format!("it answers {status}, and says: {told}")));
                 }
                 Err(why) => (why, None),
             };
             if attempt == ATTEMPTS {
-                return Err(format!(
+                return Err(lasting(format!(
                     "{why}, and did so {ATTEMPTS} times; publish again later"
-                ));
+                )));
             }
             if let Some(asked) = asked.filter(|asked| *asked > LONGEST_PAUSE) {
                 let seconds = asked.as_secs();
-                return Err(format!(
+                return Err(lasting(format!(
                     "{why} and asks to wait {seconds} seconds; publish again later"
-                ));
+                )));
             }
             tokio::time::sleep(asked.unwrap_or(pause)).await;
             pause *= 2;

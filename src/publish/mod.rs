@@ -18,14 +18,21 @@ mod slack;
 mod sns;
 mod webhook;
 
+use std::error::Error;
 use std::fmt;
 use std::path::Path;
+use std::time::Instant;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 pub use self::calls::{CALLS, Call, Permission, Service, Statement, statements};
 pub use self::destination::{Address, Bucket, Bus, Destination, DestinationError};
 pub use self::sent::{Sent, SentError};
 pub use self::webhook::SIGNATURE_HEADER;
 
+use self::batch::{Broken, Delivered};
 use self::http::Poster;
 use self::notice::{About, GONE, Notice, Notices, notices};
 use crate::collect::{Failure, FailureKind, Options, Session};
@@ -110,6 +117,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Tells what was not taken; what one reason kept back together is told together.
+    fn keep<T>(&mut self, delivered: &Delivered<T>, finding: impl Fn(&T) -> String) {
+        for (item, why) in &delivered.failed {
+            self.fail(format!("{}: {why}", finding(item)));
+        }
+        for (items, why) in &delivered.broken {
+            self.fail(format!(
+                "{} not taken: {why}",
+                count(items.len(), "finding")
+            ));
+        }
+    }
+
     fn fail(&mut self, why: impl Into<String>) {
         self.failed.push(why.into());
     }
@@ -148,7 +168,7 @@ pub async fn publish(report: &Report, json: &[u8], publishing: &mut Publishing) 
         let told = match (destination, &session) {
             (Destination::Webhook(address), _) => match Poster::new() {
                 Ok(poster) => {
-                    let mut webhook = webhook::Webhook {
+                    let webhook = webhook::Webhook {
                         poster,
                         address,
                         secret: secret.as_ref(),
@@ -232,6 +252,42 @@ fn note(
     sent.note(&destination.key(), all, &news.forget);
     if let Err(error) = sent.save() {
         outcome.fail(error.to_string());
+    }
+}
+
+/// Makes a call and logs it, as a scan does: service, operation, region and time, never content.
+async fn made<O, E>(
+    call: &Call,
+    region: &str,
+    request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+) -> Result<O, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let begun = Instant::now();
+    let answer = request.await;
+    let (service, operation) = call.operation.split_once(':').unwrap_or_default();
+    let error = answer.as_ref().err().map(|error| Failure::of(error).code);
+    tracing::debug!(
+        service,
+        operation,
+        region,
+        ms = begun.elapsed().as_millis(),
+        error,
+        "call"
+    );
+    answer
+}
+
+/// Why a call took none of its items.
+fn broken<E>(call: &Call, error: &SdkError<E, HttpResponse>) -> Broken
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let failure = Failure::of(error);
+    Broken {
+        why: failed(call, &failure),
+        is_lasting: failure.kind != FailureKind::Other,
     }
 }
 

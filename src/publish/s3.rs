@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::calls::PUT_OBJECT;
 use super::destination::Bucket;
-use super::{Outcome, count, failed, hex};
+use super::{Outcome, count, failed, hex, made};
 use crate::collect::{Failure, FailureKind, Session};
 use crate::report::{self, Format, Report, Style};
 
@@ -179,7 +179,7 @@ async fn put(
             .set_bucket_key_enabled(bucket_key)
             .set_expected_bucket_owner(bucket.owner.as_ref().map(ToString::to_string))
             .body(ByteStream::from(object.content.clone()));
-        let Err(error) = request.send().await else {
+        let Err(error) = made(&PUT_OBJECT, region, request.send()).await else {
             return Ok(Stored::Now);
         };
         if let SdkError::ServiceError(context) = &error {

@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use super::batch::Broken;
 use super::destination::Address;
 use super::http::Poster;
 use super::notice::{Notice, text};
@@ -38,7 +39,7 @@ pub(super) async fn send<'n>(
                 .push(format!("told of {}", count(tell.len(), "finding")));
             tell.iter().collect()
         }
-        Err(why) => {
+        Err(Broken { why, .. }) => {
             outcome.fail(format!("the message did not arrive: {why}"));
             Vec::new()
         }

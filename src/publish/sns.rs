@@ -7,12 +7,12 @@
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
-use super::batch::{Fate, deliver, runs};
+use super::batch::{Broken, Fate, deliver, runs};
 use super::calls::PUBLISH_BATCH;
 use super::notice::{Notice, text};
-use super::{Outcome, count, failed};
+use super::{Outcome, broken, count, made};
 use crate::arn::Arn;
-use crate::collect::{Failure, Session};
+use crate::collect::Session;
 use crate::report::{Report, sanitise};
 
 /// Messages of one call.
@@ -49,47 +49,48 @@ pub(super) async fn send<'n>(
             Err(why) => outcome.fail(format!("{}: {why}", notice.finding())),
         }
     }
-    let mut arrived = Vec::new();
-    for run in runs(messages, MOST, ROOM, |message| message.body.len() + BESIDES) {
-        let delivered = deliver(run, async |messages: &[Message<'_>]| {
-            let entries: Result<Vec<_>, String> = messages
-                .iter()
-                .enumerate()
-                .map(|(place, message)| entry(place, message, report, is_fifo))
-                .collect();
-            let request = client
-                .publish_batch()
-                .topic_arn(topic.to_string())
-                .set_publish_batch_request_entries(Some(entries?));
-            let answer = request.send().await;
-            let answer = answer.map_err(|error| failed(&PUBLISH_BATCH, &Failure::of(&error)))?;
-            let fate = |place: usize| {
-                let id = place.to_string();
-                if answer.successful().iter().any(|one| one.id() == Some(&id)) {
-                    return Fate::Taken;
-                }
-                let mut errors = answer.failed().iter();
-                match errors.find(|one| one.id() == id) {
-                    Some(error) => {
-                        let message = error.message().unwrap_or_default();
-                        let why = sanitise(&format!("{}: {message}", error.code())).into_owned();
-                        if error.sender_fault() {
-                            Fate::Refused(why)
-                        } else {
-                            Fate::Again(why)
-                        }
+    let runs = runs(messages, MOST, ROOM, |message| message.body.len() + BESIDES);
+    let delivered = deliver(runs, async |messages: &[Message<'_>]| {
+        let entries: Result<Vec<_>, String> = messages
+            .iter()
+            .enumerate()
+            .map(|(place, message)| entry(place, message, report, is_fifo))
+            .collect();
+        let entries = entries.map_err(|why| Broken {
+            why,
+            is_lasting: false,
+        })?;
+        let request = client
+            .publish_batch()
+            .topic_arn(topic.to_string())
+            .set_publish_batch_request_entries(Some(entries));
+        let answer = made(&PUBLISH_BATCH, topic.region(), request.send()).await;
+        let answer = answer.map_err(|error| broken(&PUBLISH_BATCH, &error))?;
+        let fate = |place: usize| {
+            let id = place.to_string();
+            if answer.successful().iter().any(|one| one.id() == Some(&id)) {
+                return Fate::Taken;
+            }
+            let mut errors = answer.failed().iter();
+            match errors.find(|one| one.id() == id) {
+                Some(error) => {
+                    let message = error.message().unwrap_or_default();
+                    let why = sanitise(&format!("{}: {message}", error.code())).into_owned();
+                    if error.sender_fault() {
+                        Fate::Refused(why)
+                    } else {
+                        Fate::Again(why)
                     }
-                    None => Fate::Refused("the answer says nothing of it".to_owned()),
                 }
-            };
-            Ok((0..messages.len()).map(fate).collect())
-        })
-        .await;
-        arrived.extend(delivered.taken.into_iter().map(|message| message.notice));
-        for (message, why) in delivered.failed {
-            outcome.fail(format!("{}: {why}", message.notice.finding()));
-        }
-    }
+                None => Fate::Refused("the answer says nothing of it".to_owned()),
+            }
+        };
+        Ok((0..messages.len()).map(fate).collect())
+    })
+    .await;
+    outcome.keep(&delivered, |message| message.notice.finding().to_owned());
+    let taken = delivered.taken.into_iter();
+    let arrived: Vec<_> = taken.map(|message| message.notice).collect();
     if !arrived.is_empty() || outcome.failed.is_empty() {
         outcome
             .done

@@ -18,7 +18,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::batch::runs;
+use super::batch::{Fate, deliver, runs};
 use super::destination::Address;
 use super::http::Poster;
 use super::notice::{Notice, text, together};
@@ -44,7 +44,7 @@ pub(super) struct Webhook<'a> {
 impl Webhook<'_> {
     /// Posts what is new; gives back what arrived.
     pub(super) async fn send<'n>(
-        &mut self,
+        &self,
         report: &Report,
         tell: &'n [Notice<'n>],
         outcome: &mut Outcome,
@@ -59,13 +59,10 @@ impl Webhook<'_> {
                 Err(why) => outcome.fail(format!("{}: {why}", notice.finding())),
             }
         }
-        let mut arrived = Vec::new();
-        for run in runs(messages, MOST, ROOM, |(_, _, size)| *size) {
+        let runs = runs(messages, MOST, ROOM, |(_, _, size)| *size);
+        let delivered = deliver(runs, async |run: &[(&Notice<'_>, Value, usize)]| {
             let delivery = together(run.iter().map(|(notice, _, _)| notice.id.as_str()));
-            let (notices, messages): (Vec<_>, Vec<_>) = run
-                .into_iter()
-                .map(|(notice, message, _)| (notice, message))
-                .unzip();
+            let messages: Vec<&Value> = run.iter().map(|(_, message, _)| message).collect();
             let body = text(&json!({
                 "schema": SCHEMA,
                 "delivery": delivery,
@@ -74,18 +71,15 @@ impl Webhook<'_> {
                 "notifications": messages,
             }));
             let headers = || self.headers(&delivery, &body);
-            match self
-                .poster
+            self.poster
                 .post(self.address, body.as_bytes(), headers)
-                .await
-            {
-                Ok(()) => arrived.extend(notices),
-                Err(why) => {
-                    let number = count(notices.len(), "finding");
-                    outcome.fail(format!("{number} did not arrive: {why}"));
-                }
-            }
-        }
+                .await?;
+            Ok(vec![Fate::Taken; run.len()])
+        })
+        .await;
+        outcome.keep(&delivered, |(notice, _, _)| notice.finding().to_owned());
+        let taken = delivered.taken.into_iter();
+        let arrived: Vec<_> = taken.map(|(notice, _, _)| notice).collect();
         if !arrived.is_empty() || outcome.failed.is_empty() {
             let signed = if self.secret.is_some() {
                 "signed"

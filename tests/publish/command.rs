@@ -2,7 +2,8 @@
 
 use super::{Workshop, post};
 use crate::emulator::Canned;
-use crate::patscan::{Patscan, fixture};
+use crate::patscan::{Patscan, audit, fixture, fixtures};
+use patscan::report::{Format, Style, write};
 
 #[test]
 fn what_is_no_report_is_told_with_what_to_do() {
@@ -30,6 +31,49 @@ fn what_is_no_report_is_told_with_what_to_do() {
     assert!(
         run.failure()
             .contains("the rule `from-tomorrow`, which this version of patscan does not know")
+    );
+}
+
+#[test]
+fn the_report_on_any_account_can_be_read_back() {
+    for folder in std::fs::read_dir(fixtures()).unwrap() {
+        let scenario = folder.unwrap().file_name().into_string().unwrap();
+        if !fixture(&scenario).is_file() {
+            continue;
+        }
+        let written = audit(&scenario);
+        let report = patscan::report::read(written.to_string().as_bytes());
+        let report = report.unwrap_or_else(|error| panic!("{scenario}: {error}"));
+        let mut again = Vec::new();
+        write(&report, Format::Json, Style::default(), &mut again).unwrap();
+        let again: serde_json::Value = serde_json::from_slice(&again).unwrap();
+        assert_eq!(again, written, "{scenario}");
+    }
+}
+
+#[test]
+fn calls_are_logged_without_what_they_say() {
+    let aws = Canned::start(|_| None);
+    let workshop = Workshop::new();
+    let run = super::publish(
+        &workshop.report("report.json"),
+        "eventbridge:audit",
+        aws.url(),
+        &["-vv"],
+    );
+    assert_eq!(run.code, 2);
+    let line = run
+        .stderr
+        .lines()
+        .find(|line| line.contains("PutEvents"))
+        .unwrap();
+    assert!(
+        line.contains("us-east-1") && line.contains("InvalidAction"),
+        "{line}"
+    );
+    assert!(
+        !run.stderr.contains("message_id") && !run.stderr.contains("secret"),
+        "{run:?}"
     );
 }
 

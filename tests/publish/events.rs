@@ -132,7 +132,7 @@ fn entries_that_fail_are_put_again_or_told() {
     // Only what failed is put the next time.
     let run = publish(&report, &bus("audit"), aws.url(), &arguments);
     assert_eq!(run.code, 0);
-    assert!(run.stderr.contains("put 1 event\n"), "{run:?}");
+    assert!(run.stderr.contains("put 1 event in eu-west-1\n"), "{run:?}");
 }
 
 #[test]

@@ -177,12 +177,35 @@ fn what_fails_for_good_is_told_and_exits_2() {
         assert_eq!(run.code, 2);
         assert!(
             run.stderr
-                .starts_with("error: webhook 127.0.0.1: 6 findings did not arrive: "),
+                .starts_with("error: webhook 127.0.0.1: 6 findings not taken: "),
             "{run:?}"
         );
         assert!(run.stderr.contains(words), "{run:?}");
         assert!(!run.stderr.contains("token"));
         assert_eq!(receiver.posted().len(), posts);
+    }
+}
+
+#[test]
+fn a_receiver_that_takes_nothing_is_not_asked_for_every_run() {
+    let workshop = Workshop::new();
+    let report = workshop.edited(&workshop.report("report.json"), "many.json", |report| {
+        let first = report["findings"][0].clone();
+        let finding = |number: usize| {
+            let mut finding = first.clone();
+            finding["id"] = json!(format!("overbroad-wildcard-{number:012x}"));
+            finding
+        };
+        report["findings"] = (0..250).map(finding).collect();
+    });
+    for (status, posts, told) in [
+        (302, 1, "250 findings not taken"),
+        (413, 3, "50 findings not taken"),
+    ] {
+        let receiver = Receiver::with(move |_| Reply(status, Vec::new()));
+        let run = post(&report, &receiver.url("/"), &["-q"]).run();
+        assert_eq!((run.code, receiver.posted().len()), (2, posts), "{run:?}");
+        assert!(run.stderr.contains(told), "{run:?}");
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod finding;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
@@ -21,9 +22,9 @@ use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep_until};
 
 use self::finding::{to_archive, to_import};
-use super::batch::{Fate, deliver, runs};
+use super::batch::{Broken, Fate, deliver, runs};
 use super::calls::{BATCH_IMPORT_FINDINGS, GET_FINDINGS};
-use super::{Outcome, count, failed};
+use super::{Outcome, broken, count, failed, made};
 use crate::arn::AccountId;
 use crate::collect::{Failure, Session};
 use crate::report::asff::{self, Asff, AsffFinding};
@@ -293,23 +294,22 @@ impl Hub<'_> {
             return;
         }
         tally.regions += 1;
-        let mut pace = Pace::of(IMPORT_PACE);
-        for run in runs(imports, MOST, ROOM, |(_, size)| *size) {
+        let pace = Pace::of(IMPORT_PACE);
+        let runs = runs(imports, MOST, ROOM, |(_, size)| *size);
+        let delivered = deliver(runs, async |run: &[(AwsSecurityFinding, usize)]| {
             pace.wait().await;
-            let delivered = deliver(run, async |run: &[(AwsSecurityFinding, usize)]| {
-                self.import(run).await
-            })
-            .await;
-            for (finding, _) in delivered.taken {
-                if archives.contains(finding.id().unwrap_or_default()) {
-                    tally.archived += 1;
-                } else {
-                    tally.imported += 1;
-                }
-            }
-            for ((finding, _), why) in delivered.failed {
-                let id = sanitise(finding.id().unwrap_or_default()).into_owned();
-                outcome.fail(format!("{id} in {}: {why}", self.region));
+            self.import(run).await
+        })
+        .await;
+        outcome.keep(&delivered, |(finding, _)| {
+            let id = sanitise(finding.id().unwrap_or_default());
+            format!("{id} in {}", self.region)
+        });
+        for (finding, _) in delivered.taken {
+            if archives.contains(finding.id().unwrap_or_default()) {
+                tally.archived += 1;
+            } else {
+                tally.imported += 1;
             }
         }
     }
@@ -347,7 +347,7 @@ impl Hub<'_> {
             .generator_id(text(GENERATOR, StringFilterComparison::Prefix))
             .build();
         let mut held = HashMap::new();
-        let mut pace = Pace::of(READ_PACE);
+        let pace = Pace::of(READ_PACE);
         let mut seen = HashSet::new();
         let mut token: Option<String> = None;
         loop {
@@ -358,7 +358,8 @@ impl Hub<'_> {
                 .filters(filters.clone())
                 .max_results(100)
                 .set_next_token(token.clone());
-            let answer = request.send().await.map_err(|error| Failure::of(&error))?;
+            let answer = made(&GET_FINDINGS, &self.region, request.send()).await;
+            let answer = answer.map_err(|error| Failure::of(&error))?;
             // What others imported under the same product, or a hub that does not filter, is nothing of ours.
             let ours = answer
                 .findings
@@ -427,16 +428,14 @@ impl Hub<'_> {
         self.scope.covers(&old, &then)
     }
 
-    async fn import(&self, run: &[(AwsSecurityFinding, usize)]) -> Result<Vec<Fate>, String> {
+    async fn import(&self, run: &[(AwsSecurityFinding, usize)]) -> Result<Vec<Fate>, Broken> {
         let findings = run.iter().map(|(finding, _)| finding.clone());
         let request = self
             .client
             .batch_import_findings()
             .set_findings(Some(findings.collect()));
-        let answer = request.send().await.map_err(|error| {
-            let failure = Failure::of(&error);
-            failed(&BATCH_IMPORT_FINDINGS, &failure)
-        })?;
+        let answer = made(&BATCH_IMPORT_FINDINGS, &self.region, request.send()).await;
+        let answer = answer.map_err(|error| broken(&BATCH_IMPORT_FINDINGS, &error))?;
         let errors: HashMap<&str, (&str, &str)> = answer
             .failed_findings()
             .iter()
@@ -473,19 +472,19 @@ fn held_at(held: &AwsSecurityFinding) -> Option<DateTime<Utc>> {
 /// Calls no faster than a service allows.
 struct Pace {
     interval: Duration,
-    next: Instant,
+    next: Cell<Instant>,
 }
 
 impl Pace {
     fn of(interval: Duration) -> Self {
         Self {
             interval,
-            next: Instant::now(),
+            next: Cell::new(Instant::now()),
         }
     }
 
-    async fn wait(&mut self) {
-        sleep_until(self.next).await;
-        self.next = Instant::now() + self.interval;
+    async fn wait(&self) {
+        sleep_until(self.next.get()).await;
+        self.next.set(Instant::now() + self.interval);
     }
 }
