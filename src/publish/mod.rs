@@ -265,7 +265,8 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let begun = Instant::now();
-    let answer = request.await;
+    // Boxed: the state of a call is large.
+    let answer = Box::pin(request).await;
     let (service, operation) = call.operation.split_once(':').unwrap_or_default();
     let error = answer.as_ref().err().map(|error| Failure::of(error).code);
     tracing::debug!(

@@ -67,7 +67,7 @@ pub(super) async fn store(
     let mut region = session.base_region().to_owned();
     let (mut stored, mut before) = (0, 0);
     for object in &objects {
-        match put(session, &mut region, report, bucket, object).await {
+        match Box::pin(put(session, &mut region, report, bucket, object)).await {
             Ok(Stored::Now) => stored += 1,
             Ok(Stored::Before) => before += 1,
             Err(failure) => {

@@ -12,9 +12,9 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::Report;
 use super::interchange::{Pages, cut, moment, partition, region, scanned_at, telling, things};
 use super::json::{time, write_value};
+use super::{Report, sanitise};
 use crate::finding::{Certainty, Kind, Severity};
 use crate::triage::{OldFinding, Triaged};
 
@@ -306,24 +306,26 @@ impl<'a> Asff<'a> {
         let mut fields = BTreeMap::from([
             (RULE, cut(known.rule, LONGEST_FIELD).into_owned()),
             ("patscan/version", env!("CARGO_PKG_VERSION").to_owned()),
-            (REGION, cut(known.region, 64).into_owned()),
             ("patscan/complete", self.report.complete().to_string()),
         ]);
         let mut accounts = self.report.accounts.iter();
         let account = accounts.find(|account| account.id.as_str() == known.account);
         let regions = account.map(|account| account.regions.join(" "));
-        // Half a list would say that the run did not look where it did.
-        let whole = regions.filter(|regions| regions.len() <= LONGEST_FIELD);
-        if let Some(regions) = whole.filter(|regions| !regions.is_empty()) {
-            fields.insert(REGIONS, regions);
-        }
         let skipped = self.report.coverage.skipped.iter();
         let skipped: Vec<&str> = skipped
             .filter(|one| one.account.as_str() == known.account)
             .map(|one| one.service.as_str())
             .collect();
-        if !skipped.is_empty() {
-            fields.insert(SKIPPED, cut(&skipped.join(" "), LONGEST_FIELD).into_owned());
+        for (name, value) in [
+            (REGION, known.region),
+            (REGIONS, regions.as_deref().unwrap_or_default()),
+            (SKIPPED, &skipped.join(" ")),
+        ] {
+            // Half a list would say that the run did not look where it did, or that it looked where it did not.
+            let value = sanitise(value);
+            if !value.trim().is_empty() && value.encode_utf16().count() <= LONGEST_FIELD {
+                fields.insert(name, value.into_owned());
+            }
         }
         fields
     }
