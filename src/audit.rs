@@ -1,16 +1,16 @@
 //! The pipeline between collecting and reporting: accounts in, report out.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::access::{Access, Capability, QueueSet, Who};
-use crate::account::{Account, GapEffect, Note, User};
+use crate::account::{Account, Note, User};
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
 use crate::parallel::few_in_parallel;
 use crate::policy::Formula;
 use crate::report::{AccountGap, AccountNote, Coverage, FlowEnd, MOST_FLOWS, QueueFlow, Report};
 use crate::rules::{self, Audit, Settings};
-use crate::triage::{Known, Scanned, Scope, Skipped, causes, triage, waive};
+use crate::triage::{Known, causes, triage, waive};
 
 /// Audits accounts.
 pub fn audit(accounts: &[Account], settings: &Settings, generated_at: DateTime<Utc>) -> Report {
@@ -65,43 +65,14 @@ fn unasked_access_keys(account: &Account) -> Option<AccountNote> {
 
 /// Adds to a report what is known of its findings: which are accepted, what is new since an earlier report, and
 /// what causes many of them.
-pub fn know(report: &mut Report, accounts: &[Account], known: &Known) {
+pub fn know(report: &mut Report, known: &Known) {
     if let Some(waivers) = &known.waivers {
         let today = report.generated_at.date_naive();
         let notes = waive(&mut report.findings, waivers, today, known.warn_days);
         report.waiver_notes = Some(notes);
     }
     if let Some(baseline) = &known.baseline {
-        let hiding = report
-            .coverage
-            .gaps
-            .iter()
-            .filter(|one| one.gap.effect == GapEffect::MayHide);
-        let scope = Scope {
-            accounts: accounts
-                .iter()
-                .map(|account| {
-                    let scanned = Scanned {
-                        regions: account.regions.clone(),
-                        at: account
-                            .scanned_at
-                            .to_rfc3339_opts(SecondsFormat::Secs, true),
-                    };
-                    (account.id.to_string(), scanned)
-                })
-                .collect(),
-            unread: hiding.map(|one| one.account.to_string()).collect(),
-            skipped: report
-                .coverage
-                .skipped
-                .iter()
-                .map(|one| Skipped {
-                    account: one.account.to_string(),
-                    service: one.service.clone(),
-                })
-                .collect(),
-            rules_off: report.rules_off.iter().map(ToString::to_string).collect(),
-        };
+        let scope = report.scope();
         report.since = Some(baseline.compare(&mut report.findings, &scope));
     }
     report.causes = causes(&report.findings);

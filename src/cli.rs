@@ -9,7 +9,7 @@ use crate::collect::Skippable;
 /// Who can really put messages into this queue, who can take them out, and can anything feed itself?
 ///
 /// Without a subcommand, audits the live AWS account that the credentials belong to. patscan only reads: it never changes
-/// anything in AWS and never reads messages.
+/// anything in AWS and never reads messages. What it found is sent to where --publish says, and nowhere without it.
 #[derive(Debug, Parser)]
 #[command(
     name = "patscan",
@@ -33,12 +33,34 @@ pub struct Cli {
     pub scan: ScanArgs,
 }
 
+/// Where a report can go.
+const DESTINATIONS: &str = "\
+Destinations:
+  securityhub[://REGION][?account=ID]
+          AWS Security Hub: all findings of the account of the credentials, each in its region or
+          all in one; what is gone is archived where this run looked for it
+  s3://BUCKET/PREFIX[?kms-key=KEY&owner=ACCOUNT&format=json|jsonl]
+          objects that are never written over, by account and date
+  arn:aws:sns:REGION:ACCOUNT:TOPIC
+          a message for each finding that is new, changed or gone
+  eventbridge:BUS, or the ARN of an event bus
+          an event for each of these
+  https://HOST/PATH
+          these as JSON, signed with HMAC-SHA256
+  slack+https://HOST/PATH
+          a message about these, for people
+  env:NAME, file:PATH
+          a destination that a variable or a file holds: for addresses that are secret
+
+Webhooks are signed with the key in --webhook-secret-file, or in PATSCAN_WEBHOOK_SECRET.
+Exit codes: 0 everything was published; 2 something was not, and standard error says what.";
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Audit a live account (the same as no subcommand)
     Scan(Box<ScanArgs>),
-    /// Audit saved snapshots; never calls AWS
+    /// Audit saved snapshots; never calls AWS, unless to --publish there
     Analyze(AnalyzeArgs),
     /// Audit the example account that ships inside the binary
     Demo(DemoArgs),
@@ -54,8 +76,11 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// List the rules, or show the page of one
     Rules(RulesArgs),
+    /// Send a report to Security Hub, S3, SNS, EventBridge, a webhook or Slack
+    #[command(after_help = DESTINATIONS)]
+    Publish(Box<PublishArgs>),
     /// Print the least-privilege policy that patscan itself needs
-    IamPolicy,
+    IamPolicy(IamPolicyArgs),
     /// Print the JSON Schema of a format: report, snapshot, graph, config or waivers
     Schema(SchemaArgs),
 }
@@ -69,6 +94,9 @@ pub struct ScanArgs {
     /// What comes out.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Where it is published.
+    #[command(flatten)]
+    pub publishing: PublishingArgs,
 }
 
 /// Arguments of `patscan analyze`.
@@ -80,6 +108,9 @@ pub struct AnalyzeArgs {
     /// What comes out.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Where it is published.
+    #[command(flatten)]
+    pub publishing: PublishingArgs,
 }
 
 /// Arguments of `patscan demo`.
@@ -239,6 +270,77 @@ pub struct SimulateArgs {
 pub struct SchemaArgs {
     /// What the schema is of: report, snapshot, graph, config (patscan.toml) or waivers
     pub of: String,
+}
+
+/// Arguments of `patscan publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The report, as `-f json=FILE` wrote it, or `-` for standard input
+    pub report: PathBuf,
+    /// Where to send it (see below); repeatable
+    #[arg(long = "to", value_name = "DEST", required = true)]
+    pub to: Vec<String>,
+    /// Least severity of a finding that SNS, EventBridge, webhooks and Slack are told of; Security Hub and S3 get all
+    /// [default: medium]
+    #[arg(long, value_name = "SEVERITY")]
+    pub min_severity: Option<String>,
+    /// File that lists what was sent, so that nothing is told twice; made when it is not there
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// File with the key that webhooks are signed with
+    #[arg(long, value_name = "FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
+    /// With which credentials.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+    /// How much is said on standard error.
+    #[command(flatten, next_help_heading = "Output")]
+    pub verbosity: VerbosityArgs,
+}
+
+/// Credentials for what is no scan.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Credentials")]
+pub struct CredentialArgs {
+    /// Profile of the AWS config files; it outranks credentials in the environment
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Endpoint to use for every service, instead of AWS
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Role to assume before publishing
+    #[arg(long, value_name = "ARN")]
+    pub assume_role: Option<String>,
+    /// External id for --assume-role
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+}
+
+/// Where the report of a scan is published.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Publishing")]
+pub struct PublishingArgs {
+    /// Where to send the report when it is written (`patscan publish --help` lists what there is); repeatable
+    #[arg(long, value_name = "DEST")]
+    pub publish: Vec<String>,
+    /// Least severity of a finding that SNS, EventBridge, webhooks and Slack are told of [default: medium]
+    #[arg(long, value_name = "SEVERITY", requires = "publish")]
+    pub publish_min_severity: Option<String>,
+    /// File that lists what was sent, so that nothing is told twice; made when it is not there
+    #[arg(long, value_name = "FILE", requires = "publish")]
+    pub publish_state: Option<PathBuf>,
+    /// File with the key that webhooks are signed with
+    #[arg(long, value_name = "FILE", requires = "publish")]
+    pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// Arguments of `patscan iam-policy`.
+#[derive(Debug, Args)]
+pub struct IamPolicyArgs {
+    /// Add what publishing needs: publish-securityhub, publish-s3, publish-sns or publish-eventbridge, or a destination
+    /// as `patscan publish` takes it, for that one only; repeatable
+    #[arg(long, value_name = "WHAT")]
+    pub with: Vec<String>,
 }
 
 /// Arguments of `patscan rules`.

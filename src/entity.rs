@@ -65,6 +65,37 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 27] = [
+        Self::User,
+        Self::Group,
+        Self::Role,
+        Self::Policy,
+        Self::Account,
+        Self::Service,
+        Self::Organization,
+        Self::Anyone,
+        Self::Queue,
+        Self::Function,
+        Self::Instance,
+        Self::AutoScalingGroup,
+        Self::Task,
+        Self::EcsService,
+        Self::PodIdentity,
+        Self::ServiceAccount,
+        Self::StateMachine,
+        Self::Pipe,
+        Self::Schedule,
+        Self::Crawler,
+        Self::Topic,
+        Self::Bucket,
+        Self::Bus,
+        Self::Api,
+        Self::IotRule,
+        Self::Stream,
+        Self::Broker,
+    ];
+
     /// The word of the JSON contract.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@
 //! | [`remedy`] | one finding | what to change, proved by deciding again |
 //! | [`explain`] | one finding | everything behind it |
 //! | [`report`] | findings | formats |
+//! | [`publish`] | a report | what is new, where people and programs look |
 //!
 //! [`audit`] runs the steps between reading and reporting; [`cli`], [`config`] and [`commands`] are what the binary adds.
 //!
@@ -33,6 +34,7 @@ pub mod graph;
 mod nearest;
 mod parallel;
 pub mod policy;
+pub mod publish;
 pub mod remedy;
 pub mod report;
 pub mod rules;

@@ -22,6 +22,7 @@ mod generated_account;
 mod matrix;
 mod patscan;
 mod properties;
+mod publish;
 mod random_account;
 mod remedies;
 mod rules;

@@ -44,6 +44,19 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// Every layer.
+    pub const ALL: [Self; 9] = [
+        Self::Identity,
+        Self::Boundary,
+        Self::Session,
+        Self::Resource,
+        Self::Scp,
+        Self::Rcp,
+        Self::Endpoint,
+        Self::Kms,
+        Self::Service,
+    ];
+
     /// Whether an Allow of the layer gives something; one of the others only does not take it away (B6).
     pub fn gives(self) -> bool {
         matches!(self, Self::Identity | Self::Resource | Self::Kms)

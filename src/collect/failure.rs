@@ -14,18 +14,18 @@ use super::error::one_line;
 
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// The error code of AWS, or a word for what failed on the way there.
-    pub(super) code: String,
+    pub(crate) code: String,
     /// Whose fault it is.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// The error and its sources, on one line.
-    pub(super) cause: String,
+    pub(crate) cause: String,
 }
 
 /// Whose fault a failed call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The caller lacks the permission.
     Refused,
     /// The credentials have run out.
@@ -96,7 +96,7 @@ const WITHOUT_ORGANIZATION: &str = "AWSOrganizationsNotInUseException";
 
 impl Failure {
     /// Reads the SDK's error.
-    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -136,7 +136,7 @@ impl Failure {
     }
 
     /// A failure that no single call reported, such as an answer without the field that matters.
-    pub(super) fn word(code: &str) -> Self {
+    pub(crate) fn word(code: &str) -> Self {
         Self {
             code: code.to_owned(),
             kind: Kind::Other,
@@ -145,7 +145,7 @@ impl Failure {
     }
 
     /// What to do about a failure that no permission mends.
-    pub(super) fn advice(&self) -> &'static str {
+    pub(crate) fn advice(&self) -> &'static str {
         match self.kind {
             Kind::Expired | Kind::Rejected => "log in again and repeat the scan",
             Kind::Refused | Kind::Unreachable | Kind::Other => "repeat the scan",
@@ -153,43 +153,43 @@ impl Failure {
     }
 
     /// Whether KMS knows no such key.
-    pub(super) fn is_missing_key(&self) -> bool {
+    pub(crate) fn is_missing_key(&self) -> bool {
         self.code == MISSING_KEY
     }
 
     /// Whether a resource, listed a moment ago, does not exist.
-    pub(super) fn is_missing_resource(&self) -> bool {
+    pub(crate) fn is_missing_resource(&self) -> bool {
         MISSING_RESOURCE.contains(&self.code.as_str())
     }
 
     /// Whether EC2 knows no such launch template, or no such version of it.
-    pub(super) fn is_missing_launch_template(&self) -> bool {
+    pub(crate) fn is_missing_launch_template(&self) -> bool {
         MISSING_LAUNCH_TEMPLATE.contains(&self.code.as_str())
     }
 
     /// Whether a definition could not be decrypted for the caller.
-    pub(super) fn is_key_trouble(&self) -> bool {
+    pub(crate) fn is_key_trouble(&self) -> bool {
         KEY_TROUBLE.contains(&self.code.as_str())
     }
 
     /// Whether a bucket has no policy.
-    pub(super) fn is_missing_bucket_policy(&self) -> bool {
+    pub(crate) fn is_missing_bucket_policy(&self) -> bool {
         self.code == MISSING_BUCKET_POLICY
     }
 
     /// Whether a bucket has no default encryption.
-    pub(super) fn is_missing_bucket_encryption(&self) -> bool {
+    pub(crate) fn is_missing_bucket_encryption(&self) -> bool {
         self.code == "ServerSideEncryptionConfigurationNotFoundError"
     }
 
     /// Whether a region looks like one that does not offer the service: its endpoint has no address, or says that it knows no
     /// such thing. Only for regions in which another endpoint has answered: without a network, no name resolves.
-    pub(super) fn is_not_offered(&self) -> bool {
+    pub(crate) fn is_not_offered(&self) -> bool {
         self.code == UNKNOWN_HOST || NOT_OFFERED.contains(&self.code.as_str())
     }
 
     /// Whether the account belongs to no organization.
-    pub(super) fn is_without_organization(&self) -> bool {
+    pub(crate) fn is_without_organization(&self) -> bool {
         self.code == WITHOUT_ORGANIZATION
     }
 }

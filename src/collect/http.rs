@@ -32,6 +32,23 @@ pub(super) fn client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, Col
     )
 }
 
+/// A connector for what is no call to AWS, through the same proxies and with the same trust. It follows no redirect.
+///
+/// # Errors
+/// [`CollectError::InvalidCaBundle`] for certificates that cannot be used.
+pub(crate) fn connector() -> Result<Connector, CollectError> {
+    let ca_bundle = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
+    let tls = match ca_bundle {
+        None => TlsContext::default(),
+        Some(path) => trusting(Path::new(&path))?,
+    };
+    Ok(Connector::builder()
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .build_with_resolver(SystemResolver))
+}
+
 /// The resolver of the operating system. What it cannot resolve fails with an error of its own type; with the resolver that
 /// the client brings along, only the text of the error would tell.
 #[derive(Debug, Clone)]

@@ -51,12 +51,14 @@ use chrono::Utc;
 
 pub use calls::{CALLS, Call, IfDenied};
 pub use error::{Cause, CollectError};
+pub(crate) use failure::{Failure, Kind as FailureKind};
+pub(crate) use http::connector;
+pub(crate) use session::Session;
 
 use crate::account::{Account, Coverage};
 use crate::arn::{AccountId, Arn};
 use reader::{Reader, Tally};
 use regional::every_region;
-use session::Session;
 use tags::{any_document_looks_at_tags, tag_queues};
 
 /// Regions read at once.

@@ -28,14 +28,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An SDK configuration whose credentials exist.
-pub(super) struct Session {
+pub(crate) struct Session {
     config: SdkConfig,
     region: String,
 }
 
 impl Session {
     /// Resolves configuration and credentials.
-    pub(super) async fn open(options: &Options) -> Result<Self, CollectError> {
+    pub(crate) async fn open(options: &Options) -> Result<Self, CollectError> {
         let (mut config, profile) = match &options.sdk_config {
             Some(config) => (config.clone(), None),
             None => from_environment(options).await?,
@@ -68,12 +68,12 @@ impl Session {
     }
 
     /// The configuration for global services.
-    pub(super) fn global(&self) -> &SdkConfig {
+    pub(crate) fn global(&self) -> &SdkConfig {
         &self.config
     }
 
     /// The configuration for one region.
-    pub(super) fn in_region(&self, region: &str) -> SdkConfig {
+    pub(crate) fn in_region(&self, region: &str) -> SdkConfig {
         self.config
             .to_builder()
             .region(Region::new(region.to_owned()))
@@ -81,17 +81,17 @@ impl Session {
     }
 
     /// The region of calls that belong to no region in particular.
-    pub(super) fn base_region(&self) -> &str {
+    pub(crate) fn base_region(&self) -> &str {
         &self.region
     }
 
     /// The endpoint configured for every service, when there is one.
-    pub(super) fn endpoint(&self) -> Option<&str> {
+    pub(crate) fn endpoint(&self) -> Option<&str> {
         self.config.endpoint_url()
     }
 
     /// Whether an endpoint of its own is configured for S3, or one for every service.
-    pub(super) fn redirects_s3(&self) -> bool {
+    pub(crate) fn redirects_s3(&self) -> bool {
         let key = ServiceConfigKey::builder()
             .service_id("S3")
             .env("AWS_ENDPOINT_URL")
@@ -240,6 +240,7 @@ fn check_endpoints(env: &Env) -> Result<(), CollectError> {
         "AWS_ENDPOINT_URL_PIPES",
         "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_SCHEDULER",
+        "AWS_ENDPOINT_URL_SECURITYHUB",
         "AWS_ENDPOINT_URL_SNS",
         "AWS_ENDPOINT_URL_SFN",
         "AWS_ENDPOINT_URL_SQS",

@@ -18,7 +18,7 @@ pub(super) fn run(args: &DemoArgs, settings: &Settings) -> Result<Outcome> {
     let example = example()?;
     let known = reporting.read_known()?;
     let outputs = Outputs::open(&reporting.outputs)?;
-    let outcome = reporting::report(vec![example], outputs, &known, &reporting)?;
+    let outcome = reporting::report(vec![example], outputs, &known, &reporting, None)?;
     // For people only: what scripts read on standard error stays what it is.
     if reporting.verbosity >= Verbosity::Normal && io::stderr().is_terminal() {
         super::explain("try next: patscan explain queue-feedback-loop-f4e8 --demo");

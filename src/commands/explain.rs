@@ -41,7 +41,7 @@ pub(super) fn run(args: ExplainArgs, settings: &Settings) -> Result<Outcome> {
     let rules = settings.rules();
     let access = Access::compute(&accounts);
     let mut report = audit::report(&access, &rules, Utc::now().trunc_subsecs(0));
-    audit::know(&mut report, &accounts, &known);
+    audit::know(&mut report, &known);
     let findings: Vec<Finding> = report
         .findings
         .iter()

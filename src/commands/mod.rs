@@ -9,6 +9,7 @@ mod graph;
 mod iam_policy;
 mod meant;
 mod progress;
+mod publish;
 mod reporting;
 mod rules;
 mod scan;
@@ -34,7 +35,7 @@ pub enum Outcome {
     Clean,
     /// Findings at or above the threshold.
     Findings,
-    /// Something in the input could not be read.
+    /// Something in the input could not be read, or something could not be published.
     Failed,
     /// Something that may hide findings could not be read.
     Incomplete,
@@ -63,8 +64,12 @@ impl Cli {
             Some(Command::Explain(args)) => args.verbosity.into(),
             Some(Command::Graph(args)) => args.verbosity.into(),
             Some(Command::Diff(args)) => args.verbosity.into(),
+            Some(Command::Publish(args)) => args.verbosity.into(),
             Some(
-                Command::Simulate(_) | Command::Rules(_) | Command::IamPolicy | Command::Schema(_),
+                Command::Simulate(_)
+                | Command::Rules(_)
+                | Command::IamPolicy(_)
+                | Command::Schema(_),
             ) => Verbosity::Normal,
         }
     }
@@ -94,8 +99,9 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Some(Command::Graph(args)) => graph::run(*args, &settings()?),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
-        Some(Command::IamPolicy) => iam_policy::run(),
         Some(Command::Schema(args)) => schema::run(&args),
+        Some(Command::Publish(args)) => publish::run(*args, &settings()?),
+        Some(Command::IamPolicy(args)) => iam_policy::run(&args),
     }
 }
 

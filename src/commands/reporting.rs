@@ -6,12 +6,14 @@ use std::mem::ManuallyDrop;
 use anyhow::Result;
 use chrono::{SubsecRound, Utc};
 
+use super::publish::publish;
 use super::{Outcome, cannot_write, explain, open_file, written_to_stdout};
 use crate::access::Access;
 use crate::account::Account;
 use crate::audit;
 use crate::config::{Output, Reporting, Verbosity};
 use crate::file::PendingFile;
+use crate::publish::Publishing;
 use crate::report::{self, Format, Report, Style, Written};
 use crate::triage::{Change, Known};
 
@@ -85,12 +87,13 @@ pub(super) fn terminal_style() -> Style {
     }
 }
 
-/// Audits accounts, writes every report, and says what the run comes to.
+/// Audits accounts, writes every report, publishes it where that was asked for, and says what the run comes to.
 pub(super) fn report(
     accounts: Vec<Account>,
     outputs: Outputs,
     known: &Known,
     reporting: &Reporting,
+    publishing: Option<Publishing>,
 ) -> Result<Outcome> {
     // With the report the program ends: to give back millions of small pieces of memory one by one, when the system takes all
     // of it at once, would only keep the user waiting.
@@ -99,7 +102,7 @@ pub(super) fn report(
     let now = Utc::now().trunc_subsecs(0);
     let mut report = ManuallyDrop::new(audit::report(&access, &reporting.rules, now));
     report.persona = reporting.persona;
-    audit::know(&mut report, &accounts, known);
+    audit::know(&mut report, known);
     let written = outputs.write(&report)?;
     let outcome = outcome(&report, reporting);
     if reporting.verbosity >= Verbosity::Normal {
@@ -126,10 +129,27 @@ pub(super) fn report(
             explain(&format!("waiver {}: {}", note.number, note.text));
         }
     }
+    // The report is written: whatever happens on the way to others, nothing that was found is lost.
+    let is_published = match publishing {
+        Some(publishing) => publish(&report, None, publishing, reporting.verbosity)?,
+        None => true,
+    };
+    let why = why(&report, reporting, outcome);
     if reporting.verbosity >= Verbosity::Normal {
-        explain_outcome(&report, reporting, outcome);
+        match (&why, is_published) {
+            (Some(why), true) => explain(why),
+            (None, true) => {}
+            (Some(why), false) => explain(&format!(
+                "exit 2: not everything was published; the report itself would have been {why}"
+            )),
+            (None, false) => explain("exit 2: not everything was published"),
+        }
     }
-    Ok(outcome)
+    Ok(if is_published {
+        outcome
+    } else {
+        Outcome::Failed
+    })
 }
 
 fn at_or_above(report: &Report, reporting: &Reporting) -> usize {
@@ -150,11 +170,11 @@ fn outcome(report: &Report, reporting: &Reporting) -> Outcome {
     }
 }
 
-/// One line on standard error: why the exit code is not 0.
-fn explain_outcome(report: &Report, reporting: &Reporting, outcome: Outcome) {
-    let line = match outcome {
+/// Why the exit code is not 0, in a line.
+fn why(report: &Report, reporting: &Reporting, outcome: Outcome) -> Option<String> {
+    match outcome {
         Outcome::Incomplete => {
-            "exit 3: the scan is incomplete (--allow-incomplete lifts this)".to_owned()
+            Some("exit 3: the scan is incomplete (--allow-incomplete lifts this)".to_owned())
         }
         Outcome::Findings => {
             let number = at_or_above(report, reporting);
@@ -164,12 +184,11 @@ fn explain_outcome(report: &Report, reporting: &Reporting, outcome: Outcome) {
             } else {
                 ""
             };
-            format!(
+            Some(format!(
                 "exit 1: {number} {new}{noun} at or above {} (--fail-on, --exit-zero)",
                 reporting.fail_on
-            )
+            ))
         }
-        Outcome::Clean | Outcome::Failed => return,
-    };
-    explain(&line);
+        Outcome::Clean | Outcome::Failed => None,
+    }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use super::ConfigError;
 use super::file::{ConfigFile, Word};
+use super::publishing::WEBHOOK_SECRET;
 use crate::nearest::nearest_first;
 
 /// What the environment says.
@@ -19,7 +20,7 @@ pub(super) struct Environment {
 
 const PREFIX: &str = "PATSCAN_";
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "PATSCAN_ASSUME_ROLE",
     "PATSCAN_BASELINE",
     "PATSCAN_CONFIG",
@@ -35,6 +36,7 @@ const NAMES: [&str; 15] = [
     "PATSCAN_SKIP",
     "PATSCAN_TRUSTED_ACCOUNT",
     "PATSCAN_WAIVERS",
+    WEBHOOK_SECRET,
 ];
 
 impl Environment {
@@ -84,6 +86,8 @@ impl Environment {
             "PATSCAN_BASELINE" => self.values.baseline = Some(value.into()),
             "PATSCAN_WAIVERS" => self.values.waivers.file = Some(value.into()),
             "PATSCAN_TRUSTED_ACCOUNT" => self.values.trusted_accounts = Some(words(&value)?),
+            // Read where it is used, so that it is kept nowhere else.
+            WEBHOOK_SECRET => {}
             _ => {
                 let mut nearest = nearest_first(name, NAMES);
                 nearest.truncate(1);

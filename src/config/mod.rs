@@ -3,6 +3,7 @@
 
 mod environment;
 mod file;
+mod publishing;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use std::str::FromStr;
 pub use self::file::{
     ConfigFile, FILE_NAME, NamesSection, OutputSection, SourceSection, Word, Worded,
 };
+
+pub use self::publishing::{Asked, credentials};
 
 use self::environment::Environment;
 use crate::arn::AccountId;
@@ -54,6 +57,12 @@ pub enum ConfigError {
         .0.display()
     )]
     InputPlace(PathBuf),
+    /// The list of what was published in the place of another file.
+    #[error(
+        "the list of what was published would take the place of `{}`; give it a path of its own",
+        .0.display()
+    )]
+    StatePlace(PathBuf),
     /// A severity that does not exist.
     #[error(transparent)]
     Severity(#[from] UnknownSeverity),
@@ -363,6 +372,11 @@ impl Waiving {
 }
 
 impl Reporting {
+    /// The files that are read before the run.
+    pub fn inputs(&self) -> impl Iterator<Item = &PathBuf> {
+        self.waiving.file.iter().chain(&self.baseline)
+    }
+
     /// What is known of findings before the run, read from the files that say it.
     ///
     /// # Errors

@@ -12,14 +12,25 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::Report;
 use super::interchange::{Pages, cut, moment, partition, region, scanned_at, telling, things};
 use super::json::{time, write_value};
+use super::{Report, sanitise};
 use crate::finding::{Certainty, Kind, Severity};
 use crate::triage::{OldFinding, Triaged};
 
 const SCHEMA_VERSION: &str = "2018-10-08";
 const TYPES: [&str; 1] = ["Software and Configuration Checks/AWS Security Best Practices"];
+
+/// The product field with the rule of a finding.
+pub(crate) const RULE: &str = "patscan/rule";
+/// The product field with the region of a finding, `global` for IAM.
+pub(crate) const REGION: &str = "patscan/region";
+/// The product field with the regions that were scanned.
+pub(crate) const REGIONS: &str = "patscan/scanned-regions";
+/// The product field with the services that were left out.
+pub(crate) const SKIPPED: &str = "patscan/skipped";
+/// The product field with the number of resources that are not named.
+pub(crate) const MORE_RESOURCES: &str = "patscan/more-resources";
 
 const MOST_RESOURCES: usize = 32;
 const MOST_REQUIREMENTS: usize = 32;
@@ -30,10 +41,7 @@ const LONGEST_ADVICE: usize = 512;
 const LONGEST_FIELD: usize = 2048;
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let export = Export {
-        report,
-        pages: Pages::read(),
-    };
+    let export = Asff::of(report, None);
     let gone = report.since.iter().flat_map(|since| &since.gone);
     let found = report.findings.iter().map(|finding| export.found(finding));
     let all: Vec<_> = found.chain(gone.map(|one| export.gone(one))).collect();
@@ -41,84 +49,87 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-struct Export<'a> {
+/// Findings of a report as Security Hub takes them.
+pub(crate) struct Asff<'a> {
     report: &'a Report,
     pages: Pages,
+    /// The region that takes all findings; each goes to its own where none is named.
+    hub: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct AsffFinding {
-    schema_version: &'static str,
-    id: String,
-    product_arn: String,
-    product_name: &'static str,
-    generator_id: String,
-    aws_account_id: String,
-    region: String,
-    types: [&'static str; 1],
-    first_observed_at: String,
+pub(crate) struct AsffFinding {
+    pub(crate) schema_version: &'static str,
+    pub(crate) id: String,
+    pub(crate) product_arn: String,
+    pub(crate) product_name: &'static str,
+    pub(crate) generator_id: String,
+    pub(crate) aws_account_id: String,
+    pub(crate) region: String,
+    pub(crate) types: [&'static str; 1],
+    pub(crate) first_observed_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_observed_at: Option<String>,
-    created_at: String,
-    updated_at: String,
-    severity: SeverityOf,
-    title: String,
-    description: String,
+    pub(crate) last_observed_at: Option<String>,
+    pub(crate) created_at: String,
+    pub(crate) updated_at: String,
+    pub(crate) severity: SeverityOf,
+    pub(crate) title: String,
+    pub(crate) description: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remediation: Option<Remediation>,
-    product_fields: BTreeMap<&'static str, String>,
-    resources: Vec<Resource>,
-    compliance: Compliance,
-    record_state: &'static str,
-    finding_provider_fields: ProviderFields,
+    pub(crate) remediation: Option<Remediation>,
+    pub(crate) product_fields: BTreeMap<&'static str, String>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) compliance: Compliance,
+    pub(crate) record_state: &'static str,
+    pub(crate) finding_provider_fields: ProviderFields,
 }
 
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct SeverityOf {
-    label: &'static str,
-    original: String,
+pub(crate) struct SeverityOf {
+    pub(crate) label: &'static str,
+    pub(crate) original: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Remediation {
-    recommendation: Recommendation,
+pub(crate) struct Remediation {
+    pub(crate) recommendation: Recommendation,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Recommendation {
-    text: String,
+pub(crate) struct Recommendation {
+    pub(crate) text: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Resource {
-    r#type: &'static str,
-    id: String,
+pub(crate) struct Resource {
+    pub(crate) r#type: &'static str,
+    pub(crate) id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    partition: Option<&'static str>,
+    pub(crate) partition: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<String>,
+    pub(crate) region: Option<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Compliance {
-    status: &'static str,
+pub(crate) struct Compliance {
+    pub(crate) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    security_control_id: Option<&'static str>,
+    pub(crate) security_control_id: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    related_requirements: Vec<String>,
+    pub(crate) related_requirements: Vec<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct ProviderFields {
-    severity: SeverityOf,
-    types: [&'static str; 1],
+pub(crate) struct ProviderFields {
+    pub(crate) severity: SeverityOf,
+    pub(crate) types: [&'static str; 1],
 }
 
 /// What is said of a finding whether it is there or gone.
@@ -136,8 +147,16 @@ struct Known<'a> {
     record_state: &'static str,
 }
 
-impl Export<'_> {
-    fn found(&self, triaged: &Triaged) -> AsffFinding {
+impl<'a> Asff<'a> {
+    pub(crate) fn of(report: &'a Report, hub: Option<&'a str>) -> Self {
+        Self {
+            report,
+            pages: Pages::read(),
+            hub,
+        }
+    }
+
+    pub(crate) fn found(&self, triaged: &Triaged) -> AsffFinding {
         let finding = &triaged.finding;
         let account = finding.account.as_str();
         let scanned = scanned_at(self.report, account);
@@ -182,7 +201,7 @@ impl Export<'_> {
         field("patscan/audience", triaged.audience.as_str());
         field("patscan/status", triaged.status.as_str());
         if more > 0 {
-            field("patscan/more-resources", &more.to_string());
+            field(MORE_RESOURCES, &more.to_string());
         }
         if let Some(waiver) = &triaged.waiver {
             let waived = format!(
@@ -227,6 +246,7 @@ impl Export<'_> {
         let updated = self.report.generated_at;
         let region = self.region(known);
         let account = known.account;
+        let hub = self.hub.unwrap_or(&region);
         let severity = SeverityOf {
             label: label(known.severity),
             original: cut(telling([known.severity]), 64).into_owned(),
@@ -241,7 +261,7 @@ impl Export<'_> {
             schema_version: SCHEMA_VERSION,
             id: cut(telling([known.id]), LONGEST_ID).into_owned(),
             product_arn: format!(
-                "arn:{}:securityhub:{region}:{account}:product/{account}/default",
+                "arn:{}:securityhub:{hub}:{account}:product/{account}/default",
                 self.partition(account)
             ),
             product_name: env!("CARGO_PKG_NAME"),
@@ -261,10 +281,7 @@ impl Export<'_> {
             )
             .into_owned(),
             remediation: None,
-            product_fields: BTreeMap::from([
-                ("patscan/rule", cut(known.rule, LONGEST_FIELD).into_owned()),
-                ("patscan/version", env!("CARGO_PKG_VERSION").to_owned()),
-            ]),
+            product_fields: self.of_the_run(known),
             resources: Vec::new(),
             compliance: Compliance {
                 status: known.status,
@@ -282,6 +299,35 @@ impl Export<'_> {
             },
             severity,
         }
+    }
+
+    /// What a later run has to know to tell whether it looked where this one did, and whether this one saw everything.
+    fn of_the_run(&self, known: &Known<'_>) -> BTreeMap<&'static str, String> {
+        let mut fields = BTreeMap::from([
+            (RULE, cut(known.rule, LONGEST_FIELD).into_owned()),
+            ("patscan/version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("patscan/complete", self.report.complete().to_string()),
+        ]);
+        let mut accounts = self.report.accounts.iter();
+        let account = accounts.find(|account| account.id.as_str() == known.account);
+        let regions = account.map(|account| account.regions.join(" "));
+        let skipped = self.report.coverage.skipped.iter();
+        let skipped: Vec<&str> = skipped
+            .filter(|one| one.account.as_str() == known.account)
+            .map(|one| one.service.as_str())
+            .collect();
+        for (name, value) in [
+            (REGION, known.region),
+            (REGIONS, regions.as_deref().unwrap_or_default()),
+            (SKIPPED, &skipped.join(" ")),
+        ] {
+            // Half a list would say that the run did not look where it did, or that it looked where it did not.
+            let value = sanitise(value);
+            if !value.trim().is_empty() && value.encode_utf16().count() <= LONGEST_FIELD {
+                fields.insert(name, value.into_owned());
+            }
+        }
+        fields
     }
 
     fn partition(&self, account: &str) -> &str {

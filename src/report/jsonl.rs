@@ -28,18 +28,31 @@ struct Line<'a> {
     finding: FindingView<'a>,
 }
 
+/// One finding as its line has it.
+///
+/// # Errors
+/// None that a finding can bring about: it has no map with keys other than texts.
+pub(super) fn value(report: &Report, finding: &Triaged) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(Line::of(report, report.complete(), finding))
+}
+
+impl<'a> Line<'a> {
+    fn of(report: &Report, complete: bool, finding: &'a Triaged) -> Self {
+        Self {
+            schema: SCHEMA,
+            scanned_at: report.scanned_at(&finding.account).map(json::time),
+            complete,
+            finding: FindingView::of(finding),
+        }
+    }
+}
+
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let complete = report.complete();
     let lines = |findings: &[Triaged]| -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         for finding in findings {
-            let line = Line {
-                schema: SCHEMA,
-                scanned_at: report.scanned_at(&finding.account).map(json::time),
-                complete,
-                finding: FindingView::of(finding),
-            };
-            json::write_line(&line, &mut text)?;
+            json::write_line(&Line::of(report, complete, finding), &mut text)?;
         }
         Ok(text)
     };

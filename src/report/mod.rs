@@ -4,7 +4,7 @@
 //! write them: nothing here decides whether something is a finding, how grave it is or whether the scan is complete.
 
 mod answer;
-mod asff;
+pub(crate) mod asff;
 mod coverage;
 mod csv;
 mod diff;
@@ -34,16 +34,20 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use crate::account::Account;
+use crate::account::{Account, GapEffect};
 use crate::arn::AccountId;
 use crate::finding::{Certainty, Entity, Finding, Severity};
-use crate::triage::{Audience, Cause, SinceBaseline, Status, Triaged, WaiverNote};
+use crate::triage::{
+    Audience, Cause, Scanned, Scope, SinceBaseline, Skipped, Status, Triaged, WaiverNote,
+};
 
 pub use self::answer::{AnswerFormat, UnknownAnswerFormat};
 pub use self::coverage::{AccountGap, AccountNote, Coverage, SkippedService};
 pub use self::diff::{AccountsDifference, Difference};
 pub use self::graph::{GraphFormat, UnknownGraphFormat, graph_schema, write_picture};
+pub use self::json::read::{ReadError, read};
 pub use self::json::report_schema;
+pub(crate) use self::json::time;
 pub use self::ocsf::{Ocsf, OcsfClass, UnknownOcsfClass};
 pub(crate) use self::text::is_hidden;
 pub use self::text::sanitise;
@@ -216,6 +220,29 @@ impl Report {
     /// Whether nothing was left unread that could hide a finding.
     pub fn complete(&self) -> bool {
         self.coverage.complete()
+    }
+
+    /// Where the run looked.
+    pub fn scope(&self) -> Scope {
+        let gaps = self.coverage.gaps.iter();
+        let hiding = gaps.filter(|one| one.gap.effect == GapEffect::MayHide);
+        let accounts = self.accounts.iter().map(|account| {
+            let scanned = Scanned {
+                regions: account.regions.clone(),
+                at: json::time(account.scanned_at),
+            };
+            (account.id.to_string(), scanned)
+        });
+        let skipped = self.coverage.skipped.iter().map(|one| Skipped {
+            account: one.account.to_string(),
+            service: one.service.clone(),
+        });
+        Scope {
+            accounts: accounts.collect(),
+            unread: hiding.map(|one| one.account.to_string()).collect(),
+            skipped: skipped.collect(),
+            rules_off: self.rules_off.iter().map(ToString::to_string).collect(),
+        }
     }
 
     /// When the account was scanned; none where it was not. Of several readings of one account, the last.
@@ -393,6 +420,17 @@ pub(crate) fn write_json_line(
     json::write_line(value, out)
 }
 
+/// One finding as it stands in its line of [`Format::Jsonl`].
+///
+/// # Errors
+/// Those of the serialiser.
+pub(crate) fn finding_value(
+    report: &Report,
+    finding: &Triaged,
+) -> serde_json::Result<serde_json::Value> {
+    jsonl::value(report, finding)
+}
+
 /// What became of a report on its way out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Written {
@@ -431,7 +469,6 @@ pub fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::GapEffect;
 
     #[test]
     fn formats_are_read_by_the_name_they_print() {

@@ -304,7 +304,7 @@ pub struct Scanned {
 
 impl Scope {
     /// Whether the run would have found a finding of the run with the scope `then` again.
-    fn covers(&self, finding: &OldFinding, then: &Self) -> bool {
+    pub fn covers(&self, finding: &OldFinding, then: &Self) -> bool {
         let Some(scanned) = self.accounts.get(&finding.account) else {
             return false;
         };
@@ -350,6 +350,45 @@ pub struct FindingsDifference {
 }
 
 impl OldFinding {
+    /// A finding of which little more than the name is known.
+    pub fn named(id: String, rule: String, account: String, subject: OldEntity) -> Self {
+        Self {
+            id,
+            rule,
+            severity: String::new(),
+            title: String::new(),
+            account,
+            region: "global".to_owned(),
+            subject,
+            principals: Vec::new(),
+            resources: Vec::new(),
+            more_resources: 0,
+            verdict: String::new(),
+            conditions: Vec::new(),
+            status: Status::Open.as_str().to_owned(),
+            fingerprint: None,
+            first_seen: None,
+        }
+    }
+
+    /// The same finding, about queues that have these ARNs and so many besides.
+    #[must_use]
+    pub fn about_queues(self, arns: impl IntoIterator<Item = String>, more: u64) -> Self {
+        let arns = arns.into_iter();
+        Self {
+            resources: arns
+                .map(|arn| OldResource {
+                    kind: Kind::Queue.as_str().to_owned(),
+                    arn,
+                    verdict: String::new(),
+                    grade: None,
+                })
+                .collect(),
+            more_resources: more,
+            ..self
+        }
+    }
+
     fn was_waived(&self) -> bool {
         self.status == Status::Waived.as_str()
     }

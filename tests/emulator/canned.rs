@@ -62,7 +62,7 @@ impl Answer {
                 headers.push(("x-amzn-query-error", format!("{code};Sender")));
                 format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"no"}}"#)
             }
-            "apigateway" | "eks" | "iot" | "lambda" | "pipes" | "scheduler" => {
+            "apigateway" | "eks" | "iot" | "lambda" | "pipes" | "scheduler" | "securityhub" => {
                 headers.push(("x-amzn-ErrorType", code.to_owned()));
                 r#"{"Message":"no"}"#.to_owned()
             }
@@ -89,7 +89,7 @@ impl Answer {
     pub(crate) fn denied(request: &Request) -> Self {
         let (status, code) = match request.service.as_str() {
             "ec2" => (403, "UnauthorizedOperation"),
-            "apigateway" | "eks" | "lambda" | "pipes" | "scheduler" => {
+            "apigateway" | "eks" | "lambda" | "pipes" | "scheduler" | "securityhub" => {
                 (403, "AccessDeniedException")
             }
             "ecs" | "events" | "glue" | "kms" | "organizations" | "states" => {
@@ -100,6 +100,12 @@ impl Answer {
             _ => (403, "AccessDenied"),
         };
         Self::error(request, status, code)
+    }
+
+    /// The same answer with a header.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
     }
 
     /// The same answer, whose connection breaks half way.
@@ -303,6 +309,9 @@ fn operation_of_path(service: &str, path: &str, query: &str) -> Option<&'static 
         ("s3", _) if asks_for("notification") => "GetBucketNotificationConfiguration",
         ("s3", _) if asks_for("encryption") => "GetBucketEncryption",
         ("s3", _) if asks_for("policy") => "GetBucketPolicy",
+        ("s3", [_, _, ..]) => "PutObject",
+        ("securityhub", ["findings"]) => "GetFindings",
+        ("securityhub", ["findings", "import"]) => "BatchImportFindings",
         ("scheduler", ["schedules"]) => "ListSchedules",
         ("scheduler", _) => "GetSchedule",
         _ => return None,

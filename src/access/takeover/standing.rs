@@ -15,6 +15,9 @@ use crate::policy::Formula;
 /// For sending and receiving, queues.
 pub(super) type ByMessage = [QueueSet; 2];
 
+/// Principals whose standings are held in memory before they are compared.
+const AT_A_TIME: usize = 1_024;
+
 const MESSAGES: [Capability; 2] = [Capability::Send, Capability::Receive];
 
 /// What those who stand alike hold, and what they lack.
@@ -52,7 +55,7 @@ impl Standings {
         });
         let shared: HashMap<usize, Held> = shared.into_iter().collect();
         let every = access.every_queue();
-        let standings = in_parallel(&principals, |index| {
+        let standing = |index: &usize| {
             let own: Vec<Rights<'_>> = access.own_rights(*index).collect();
             let mut held = Held::of(own.iter().map(|own| (&*own.queues, own.on_each())));
             if let Some(rights) = access.shared_rights(*index)
@@ -61,25 +64,29 @@ impl Standings {
                 held.add(shared, rights.apart);
             }
             held.standing(&every)
-        });
+        };
         let mut each: Vec<(Standing, Numbers)> = Vec::new();
         let mut by_size: HashMap<[u64; 6], Vec<usize>> = HashMap::new();
         let mut places = Vec::with_capacity(principals.len());
-        for (standing, number) in standings.into_iter().zip(0..) {
-            let like = by_size.entry(standing.sizes()).or_default();
-            let known = like.iter().copied().find(|place| {
-                each.get(*place)
-                    .is_some_and(|(known, _)| *known == standing)
-            });
-            let place = known.unwrap_or_else(|| {
-                each.push((standing, Numbers::new()));
-                like.push(each.len() - 1);
-                each.len() - 1
-            });
-            if let Some((_, members)) = each.get_mut(place) {
-                members.insert(number);
+        let mut numbers = 0..;
+        // Some at a time: most are equal to one that is known, and are given up again.
+        for some in principals.chunks(AT_A_TIME) {
+            for (standing, number) in in_parallel(some, standing).into_iter().zip(&mut numbers) {
+                let like = by_size.entry(standing.sizes()).or_default();
+                let known = like.iter().copied().find(|place| {
+                    each.get(*place)
+                        .is_some_and(|(known, _)| *known == standing)
+                });
+                let place = known.unwrap_or_else(|| {
+                    each.push((standing, Numbers::new()));
+                    like.push(each.len() - 1);
+                    each.len() - 1
+                });
+                if let Some((_, members)) = each.get_mut(place) {
+                    members.insert(number);
+                }
+                places.push(place);
             }
-            places.push(place);
         }
         Self { places, each }
     }

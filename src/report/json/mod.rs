@@ -3,6 +3,7 @@
 //! The views borrow from the report and are made one at a time while writing: a report with hundreds of thousands of
 //! resources is never held twice. Output is printed to terminals too, so it is escaped as [`super::text`] demands.
 
+pub(super) mod read;
 mod visible;
 
 #[cfg(test)]
@@ -369,7 +370,7 @@ impl<T, V: Serialize> Serialize for Each<'_, T, V> {
     }
 }
 
-pub(super) fn time(time: DateTime<Utc>) -> String {
+pub(crate) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
