@@ -52,7 +52,12 @@ fn the_data_reads_back_as_the_report() {
         let rest = &piece["findings"][place];
         assert_eq!(text(&piece["texts"], &rest["detail"]), finding.detail);
         assert_eq!(text(&piece["texts"], &rest["remedy"]), finding.remedy);
-        let name = |place: &Value| text(&index["names"], place).to_owned();
+        let name = |place: &Value| {
+            let names = &index["names"];
+            let place = usize::try_from(place.as_u64().unwrap()).unwrap();
+            let beginning = text(&names["beginnings"], &names["beginning"][place]);
+            format!("{beginning}{}", names["end"][place].as_str().unwrap())
+        };
         let resources = rest["resources"].as_array().unwrap();
         let resources: Vec<String> = resources.iter().map(|one| name(&one[1])).collect();
         let wanted = finding.resources.iter().map(|one| &*one.entity.arn);
