@@ -94,11 +94,12 @@ const stepsOf = (place, rest) => {
   };
 };
 
-// What is called `eu-west-1/orders` is `orders`, in `eu-west-1`.
-const placed = ({ kind, name }) => {
+// What is called `eu-west-1/orders (111122223333)` is `orders`, in `eu-west-1`; its account matters where it is another one.
+const placed = ({ kind, name }, account) => {
   if (kind !== undefined && data.kinds[kind][0] === "anyone") return ["anyone", ""];
-  const split = /^([a-z]{2}(?:-[a-z]+)+-[0-9])\/(.+)$/.exec(short(name));
-  return split === null ? [short(name), ""] : [split[2], split[1]];
+  const [, region, bare, owner] = /^(?:([a-z]{2}(?:-[a-z]+)+-[0-9])\/)?(.*?)(?: \(([0-9]{12})\))?$/.exec(short(name)) || [];
+  if (!bare) return [short(name), ""];
+  return [bare, [region && `in ${region}`, owner && owner !== account && `of ${owner}`].filter(Boolean).join(" ")];
 };
 
 const picture = (place, rest) => {
@@ -219,8 +220,8 @@ const picture = (place, rest) => {
   for (const [, text] of labels) svg.append(text);
   for (const column of columns) for (const node of column) {
     const { x, y, height } = at.get(node);
-    const [name, region] = placed(node);
-    const word = [node.kind === undefined ? "" : data.kinds[node.kind][1], region].filter(text => text !== "").join(" in ");
+    const [name, where] = placed(node, accountOf(place));
+    const word = [node.kind === undefined ? "" : data.kinds[node.kind][1], where].filter(text => text !== "").join(" ");
     const isLoop = node.grade > 0;
     const classes = ["node", node.side];
     if (isLoop) classes.push("loop");

@@ -212,6 +212,12 @@ fn causes_come_with_their_findings() {
 }
 
 #[test]
+fn large_numbers_are_grouped() {
+    let told = [0, 12, 999, 1_000, 45_000, 1_234_567].map(grouped);
+    assert_eq!(told, ["0", "12", "999", "1,000", "45,000", "1,234,567"]);
+}
+
+#[test]
 fn the_same_report_gives_the_same_page() {
     assert_eq!(page(&report()), page(&report()));
 }
