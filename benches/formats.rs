@@ -124,12 +124,13 @@ fn id(account: usize) -> String {
 fn finding(number: usize) -> Finding {
     let pick = |list: &[&'static str], by: usize| *list.get(by % list.len()).unwrap();
     let account = id(number % ACCOUNTS);
-    let region = pick(&REGIONS, number / 3);
+    // Each account has some five thousand queues.
     let (team, rule) = (pick(&TEAMS, number / 7), pick(&RULES, number));
+    let region = pick(&REGIONS, number / 3);
     let name = format!("{team}-worker-{number:06}");
     let worker = Entity::new(Kind::Role, format!("arn:aws:iam::{account}:role/{name}"));
     let queue = |place: usize| {
-        let queue = format!("{team}-{:05}", (number + place * 37) % 20_000);
+        let queue = format!("{team}-{:05}", (number / ACCOUNTS + place * 37) % 160);
         Entity::new(
             Kind::Queue,
             format!("arn:aws:sqs:{region}:{account}:{queue}"),

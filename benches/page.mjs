@@ -71,7 +71,9 @@ console.log(`${page}, ${(statSync(page).size / 1e6).toFixed(1)} MB`);
 // From asking for the page to rows and a finding that are painted.
 const opened = [];
 for (let round = 0; round < rounds; round += 1) {
+  const left = new Promise(done => { loaded = done; });
   await ask("Page.navigate", { url: "about:blank" });
+  await left;
   const load = new Promise(done => { loaded = done; });
   const before = performance.now();
   await ask("Page.navigate", { url: `file://${page}` });
@@ -98,8 +100,8 @@ const answered = async (what, doing) => {
   told(what, numbers);
 };
 const search = word => `const search = document.getElementById("search"); search.value = ${JSON.stringify(word)};
-  search.dispatchEvent(new Event("input")); await new Promise(done => setTimeout(done, 60)); `;
-const pause = 60;
+  search.dispatchEvent(new Event("input")); await new Promise(done => setTimeout(done, 30)); `;
+const pause = 30;
 await answered(`search, of it ${pause} wait for typing`, ["p", "pay", "payments", "payments-worker-0123", "ledger 1999", "arn:aws:sqs:eu-west-1", "nothing-has-this"].map(search));
 await answered("search taken back", [search("")]);
 const select = (id, value) => `const select = document.getElementById("${id}"); select.value = "${value}"; select.dispatchEvent(new Event("change"));`;

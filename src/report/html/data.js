@@ -2,7 +2,16 @@
 const data = JSON.parse(byId("data").textContent);
 const number = data.id.length;
 const isThere = value => value !== undefined && value !== null;
-const short = name => data.shorts[name] || data.names[name];
+// Names share their beginnings, and how short ones are made from their ends.
+const { beginnings, forms, beginning, form, end } = data.names;
+const nameOf = name => beginnings[beginning[name]] + end[name];
+const endings = {
+  whole: text => text, slash: text => text.slice(text.lastIndexOf("/") + 1), colon: text => text.slice(text.lastIndexOf(":") + 1), nothing: () => "",
+};
+const short = name => {
+  const { part, before, after } = forms[form[name]];
+  return before + endings[part](end[name]) + after;
+};
 // `role app`, `queue eu-west-1/orders`.
 const full = (kind, name) => {
   const [word, words] = data.kinds[kind];

@@ -13,7 +13,7 @@ use super::super::Report;
 use super::super::markup::write_data;
 use super::super::name::Names;
 use super::super::sanitise;
-use super::interned::{Interned, InternedNames, NameOf};
+use super::interned::{Interned, InternedNames, NameOf, ShownNames};
 use crate::finding::{Certainty, Entity, Evidence, Grade, Severity};
 use crate::rules::RULES;
 use crate::triage::{Change, Status, Triaged};
@@ -28,9 +28,7 @@ struct Index<'d> {
     severities: [&'static str; 5],
     /// Kinds: the word that stands for each, and how sentences have it.
     kinds: &'d [(&'static str, &'static str)],
-    names: &'d [String],
-    /// What people call the names; empty where it is the same.
-    shorts: &'d [String],
+    names: ShownNames<'d>,
     /// Ids and what they mean.
     rules: Vec<(&'static str, &'static str)>,
     accounts: Vec<(String, String)>,
@@ -297,8 +295,7 @@ impl<'a> Data<'a> {
             piece: PIECE,
             severities: Severity::ALL.map(Severity::as_str),
             kinds: &self.kinds,
-            names: self.names.full(),
-            shorts: self.names.short(),
+            names: self.names.shown(),
             rules: rules_of(findings)
                 .into_iter()
                 .map(|id| (id, title_of(id).map_or("", |rule| rule.title())))

@@ -21,12 +21,12 @@ const listOf = (items, more, show) => {
 };
 const named = name => {
   const element = make("span", "name", short(name));
-  element.title = data.names[name];
+  element.title = nameOf(name);
   return element;
 };
 const namedFull = (kind, name) => {
   const element = make("span", "name", full(kind, name));
-  element.title = data.names[name];
+  element.title = nameOf(name);
   return element;
 };
 const statement = ({ policy, statement, layer, effect, gives }, texts) => {

@@ -29,7 +29,22 @@ const readTexts = () => {
   data.found_by.forEach((names, place) => { starts[place + 1] = starts[place] + names.length; });
   const flat = new Int32Array(starts[number]);
   data.found_by.forEach((names, place) => flat.set(names, starts[place]));
-  texts = { own: joined(own), names: joined(data.names), starts, flat };
+  texts = { own: joined(own), ends: joined(end), beginnings: beginnings.map(text => text.toLowerCase()), starts, flat };
+};
+// The names that hold a word: in their ends, in what they begin with, or across both.
+const naming = word => {
+  const marks = holding(texts.ends, word);
+  const alike = texts.beginnings.map(text => text.includes(word));
+  if (alike.includes(true)) for (let name = 0; name < marks.length; name += 1) if (alike[beginning[name]]) marks[name] = 1;
+  for (let colon = word.indexOf(":"); colon >= 0; colon = word.indexOf(":", colon + 1)) {
+    const [before, after] = [word.slice(0, colon + 1), word.slice(colon + 1)];
+    const fits = texts.beginnings.map(text => after !== "" && text.endsWith(before));
+    if (!fits.includes(true)) continue;
+    for (let name = 0; name < marks.length; name += 1) {
+      if (fits[beginning[name]] && texts.ends.text.startsWith(after, texts.ends.starts[name])) marks[name] = 1;
+    }
+  }
+  return marks;
 };
 // The findings that hold a word; the last few words are remembered.
 const remembered = new Map();
@@ -37,9 +52,9 @@ const foundBy = word => {
   let marks = remembered.get(word);
   if (marks !== undefined) return marks;
   readTexts();
-  const { own, names, starts, flat } = texts;
+  const { own, starts, flat } = texts;
   marks = holding(own, word);
-  const named = holding(names, word);
+  const named = naming(word);
   if (named.includes(1)) {
     for (let place = 0; place < number; place += 1) {
       if (marks[place] === 1) continue;
@@ -70,7 +85,7 @@ const orderBy = key => {
   };
   if (key === "title") sorted(data.title, place => place);
   if (key === "rule") sorted(data.rules.map(([id]) => id), place => data.rule[place]);
-  if (key === "subject") sorted(data.shorts.map((_, name) => short(name)), place => data.subject[place][1]);
+  if (key === "subject") sorted(data.subject.map(([, name]) => short(name)), place => place);
   if (key === "account") sorted(data.accounts.map(([id]) => id), place => data.account[place]);
   if (key === "region") sorted(data.regions, place => data.region[place]);
   if (key === "change") order.sort((a, b) => data.change[a] - data.change[b] || a - b);

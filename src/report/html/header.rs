@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::super::table::{account_title, holds, many, minute, regions};
 use super::super::{AccountSummary, Report};
-use super::{MOST_ENTRIES, and_more, text};
+use super::{MOST_ENTRIES, and_more, grouped, text};
 use crate::account::GapEffect;
 use crate::finding::Severity;
 use crate::triage::{Change, Status};
@@ -102,7 +102,8 @@ fn severities(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for (place, (severity, number)) in Severity::ALL.iter().zip(numbers).enumerate() {
         writeln!(
             out,
-            "<button type=\"button\" class=\"tile {severity}\" data-severity=\"{place}\" aria-pressed=\"false\"><b>{number}</b> {severity}</button>"
+            "<button type=\"button\" class=\"tile {severity}\" data-severity=\"{place}\" aria-pressed=\"false\"><b>{}</b> {severity}</button>",
+            grouped(number)
         )?;
     }
     writeln!(out, "</div>")

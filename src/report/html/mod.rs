@@ -96,3 +96,16 @@ fn and_more(number: usize, most: usize) -> String {
     }
     format!("<li class=\"quiet\">and {more} more; <code>-f json</code> has them all</li>\n")
 }
+
+/// A number as people read it: `100,000`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}

@@ -116,7 +116,7 @@ document.querySelector(".tools").addEventListener("submit", event => event.preve
 let typing;
 search.addEventListener("input", () => {
   clearTimeout(typing);
-  typing = setTimeout(() => ask({ words: search.value.toLowerCase().split(/\s+/).filter(word => word !== "") }), number > 20000 ? 60 : 0);
+  typing = setTimeout(() => ask({ words: search.value.toLowerCase().split(/\s+/).filter(word => word !== "") }), number > 20000 ? 30 : 0);
 });
 search.addEventListener("keydown", event => {
   if (event.key === "ArrowDown") { event.preventDefault(); list.focus({ preventScroll: true }); choose(Math.max(chosen, 0), false); }

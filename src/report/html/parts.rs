@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::super::name::Names;
 use super::super::table::{many, minute};
 use super::super::{FlowEnd, Report};
-use super::{MOST_ENTRIES, and_more, text};
+use super::{MOST_ENTRIES, and_more, grouped, text};
 use crate::account::GapEffect;
 use crate::arn::{AccountId, Arn};
 use crate::finding::{Certainty, Severity};
@@ -15,6 +15,8 @@ use crate::triage::{Cause, OldFinding};
 
 /// Causes that are told, the largest first.
 const MOST_CAUSES: usize = 200;
+/// Causes that are printed; `print.css` hides the others.
+const MOST_ON_PAPER: usize = 20;
 /// Principals in one cell of who sends and who receives.
 const MOST_ENDS: usize = 8;
 
@@ -27,7 +29,9 @@ pub(super) fn parts(report: &Report, names: &Names<'_>, out: &mut dyn Write) -> 
     let earlier = earlier.map_or(0, |since| since.gone.len() + since.not_covered.len());
     writeln!(out, "<nav aria-label=\"Parts of the report\">")?;
     let mut link = |id: &str, name: &str, number: Option<usize>| {
-        let number = number.map_or_else(String::new, |number| format!(" <span>{number}</span>"));
+        let number = number.map_or_else(String::new, |number| {
+            format!(" <span>{}</span>", grouped(number))
+        });
         writeln!(out, "<a href=\"#{id}\">{name}{number}</a>")
     };
     link("findings", "Findings", Some(report.findings.len()))?;
@@ -102,8 +106,15 @@ fn causes(report: &Report, names: &Names<'_>, out: &mut dyn Write) -> io::Result
     }
     writeln!(
         out,
-        "{}</ol>\n</section>",
-        and_more(report.causes.len(), MOST_CAUSES)
+        "{}</ol>\n{}</section>",
+        and_more(report.causes.len(), MOST_CAUSES),
+        match report.causes.len().saturating_sub(MOST_ON_PAPER) {
+            0 => String::new(),
+            more => format!(
+                "<p class=\"on-paper\">and {} more, which are not printed</p>\n",
+                grouped(more)
+            ),
+        }
     )
 }
 

@@ -26,7 +26,7 @@ const stepsOf = (place, rest) => {
   const only = rest.principals.length === 1 ? holders[0] : undefined;
   const holderNamed = name => holders.find(holder => holder.name === name || holder.workloads.some(([, workload]) => workload === name));
   const carrier = policy => {
-    const owner = / of (?:role|user|group) ([^ ]+)$/.exec(data.names[policy]);
+    const owner = / of (?:role|user|group) ([^ ]+)$/.exec(nameOf(policy));
     const named = owner && holders.find(holder => short(holder.name).split(" ")[0] === owner[1]);
     return named || only || (rest.principals.length > 0 ? everyone : undefined);
   };
@@ -40,7 +40,7 @@ const stepsOf = (place, rest) => {
   const nodeNamed = name => thingNamed(name) || holderNamed(name);
   // What is given by a pattern is said of what nothing else is said of.
   const patterns = [];
-  const isPattern = name => /[*?]/.test(data.names[name]);
+  const isPattern = name => /[*?]/.test(nameOf(name));
   const hasMore = new Set(rest.resources.map(([, name]) => name));
   for (const { policy, layer, effect, gives } of rest.statements) {
     if (effect !== "Allow" || ["boundary", "scp", "rcp", "kms"].includes(layer)) continue;
@@ -48,9 +48,9 @@ const stepsOf = (place, rest) => {
       const capability = rest.texts[text];
       for (const name of names) {
         if (capability === "deliver") {
-          const source = data.names[policy];
-          const known = [...things, ...holders].find(node => source.startsWith(data.names[node.name])
-            || (node.workloads || []).some(([, workload]) => source.startsWith(data.names[workload])));
+          const source = nameOf(policy);
+          const known = [...things, ...holders].find(node => source.startsWith(nameOf(node.name))
+            || (node.workloads || []).some(([, workload]) => source.startsWith(nameOf(workload))));
           const from = known || (source.startsWith("arn:") ? extra(policy) : undefined);
           const to = nodeNamed(name) || (from && extra(name));
           if (from && to && from !== to) line(from, to, "delivers", 0);
@@ -94,11 +94,12 @@ const stepsOf = (place, rest) => {
   };
 };
 
-// What is called `eu-west-1/orders` is `orders`, in `eu-west-1`.
-const placed = ({ kind, name }) => {
+// What is called `eu-west-1/orders (111122223333)` is `orders`, in `eu-west-1`; its account matters where it is another one.
+const placed = ({ kind, name }, account) => {
   if (kind !== undefined && data.kinds[kind][0] === "anyone") return ["anyone", ""];
-  const split = /^([a-z]{2}(?:-[a-z]+)+-[0-9])\/(.+)$/.exec(short(name));
-  return split === null ? [short(name), ""] : [split[2], split[1]];
+  const [, region, bare, owner] = /^(?:([a-z]{2}(?:-[a-z]+)+-[0-9])\/)?(.*?)(?: \(([0-9]{12})\))?$/.exec(short(name)) || [];
+  if (!bare) return [short(name), ""];
+  return [bare, [region && `in ${region}`, owner && owner !== account && `of ${owner}`].filter(Boolean).join(" ")];
 };
 
 const picture = (place, rest) => {
@@ -219,14 +220,14 @@ const picture = (place, rest) => {
   for (const [, text] of labels) svg.append(text);
   for (const column of columns) for (const node of column) {
     const { x, y, height } = at.get(node);
-    const [name, region] = placed(node);
-    const word = [node.kind === undefined ? "" : data.kinds[node.kind][1], region].filter(text => text !== "").join(" in ");
+    const [name, where] = placed(node, accountOf(place));
+    const word = [node.kind === undefined ? "" : data.kinds[node.kind][1], where].filter(text => text !== "").join(" ");
     const isLoop = node.grade > 0;
     const classes = ["node", node.side];
     if (isLoop) classes.push("loop");
     const caption = [word, node.grade > 0 ? grades[node.grade] : node.conditional === 1 ? "conditional" : ""].filter(text => text !== "").join(", ");
     const group = svgElement("g", { class: classes.join(" ") },
-      svgElement("title", {}, data.names[node.name]),
+      svgElement("title", {}, nameOf(node.name)),
       svgElement("rect", { class: "outline", x, y, width: wide, height, rx: node.side === "thing" ? 4 : 12 }),
       svgElement("text", { class: "name", x: x + 10, y: y + (caption === "" ? 23 : 16) }, shorten(name, mostLetters)));
     if (caption !== "") group.append(svgElement("text", { class: "caption", x: x + 10, y: y + 30 }, shorten(caption, isSlim ? 21 : 28)));

@@ -52,7 +52,12 @@ fn the_data_reads_back_as_the_report() {
         let rest = &piece["findings"][place];
         assert_eq!(text(&piece["texts"], &rest["detail"]), finding.detail);
         assert_eq!(text(&piece["texts"], &rest["remedy"]), finding.remedy);
-        let name = |place: &Value| text(&index["names"], place).to_owned();
+        let name = |place: &Value| {
+            let names = &index["names"];
+            let place = usize::try_from(place.as_u64().unwrap()).unwrap();
+            let beginning = text(&names["beginnings"], &names["beginning"][place]);
+            format!("{beginning}{}", names["end"][place].as_str().unwrap())
+        };
         let resources = rest["resources"].as_array().unwrap();
         let resources: Vec<String> = resources.iter().map(|one| name(&one[1])).collect();
         let wanted = finding.resources.iter().map(|one| &*one.entity.arn);
@@ -204,6 +209,12 @@ fn causes_come_with_their_findings() {
     assert_eq!(index["cause"].to_string(), "[-1,0,0,-1,-1,-1]");
     assert!(page.contains("<b>policy Wide</b> statement &lt;Sid&gt;"));
     assert!(page.contains("2 findings: 1 high, 1 medium; 3 principals, up to 7 queues"));
+}
+
+#[test]
+fn large_numbers_are_grouped() {
+    let told = [0, 12, 999, 1_000, 45_000, 1_234_567].map(grouped);
+    assert_eq!(told, ["0", "12", "999", "1,000", "45,000", "1,234,567"]);
 }
 
 #[test]
