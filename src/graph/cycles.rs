@@ -4,7 +4,9 @@
 //! Looked for three times, in what AWS starts by itself, in what holds whatever the circumstances, and in everything that can
 //! hold; a part is told at the gravest of these, and again only for the places that it has gained.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use foldhash::fast::FixedState;
 
 use super::Graph;
 use super::adjacency::Spot;
@@ -58,7 +60,7 @@ impl Graph<'_> {
     pub fn message_cycles(&self) -> Vec<MessageCycle> {
         let flow = flow(self);
         let mut cycles: Vec<MessageCycle> = Vec::new();
-        let mut told: BTreeMap<Anchor, usize> = BTreeMap::new();
+        let mut told: HashMap<Anchor, usize, FixedState> = HashMap::default();
         let mut search = Search::within(&flow);
         for grade in [Grade::Wired, Grade::Permitted, Grade::Conditional] {
             let mut parts: Vec<(Option<Node>, Vec<Spot>)> = flow
@@ -84,26 +86,24 @@ impl Graph<'_> {
         grade: Grade,
         search: &mut Search<'_>,
         cycles: &mut Vec<MessageCycle>,
-        told: &mut BTreeMap<Anchor, usize>,
+        told: &mut HashMap<Anchor, usize, FixedState>,
     ) {
-        let mut anchors: BTreeMap<Anchor, Spot> = BTreeMap::new();
-        let mut processes = BTreeSet::new();
+        let mut anchors: Vec<(Anchor, Spot)> = Vec::new();
+        let mut processes: Vec<Process> = Vec::new();
         for node in part {
             match search.flow.node(*node) {
-                Some(Node::Queue(queue)) => {
-                    anchors.insert(Anchor::Queue(*queue), *node);
-                }
+                Some(Node::Queue(queue)) => anchors.push((Anchor::Queue(*queue), *node)),
                 Some(Node::Inlet(inlet)) => {
-                    if let Some(anchor) = self.anchor(*inlet) {
-                        anchors.entry(anchor).or_insert(*node);
-                    }
+                    anchors.extend(self.anchor(*inlet).map(|anchor| (anchor, *node)));
                 }
-                Some(Node::Received(process) | Node::Sending(process)) => {
-                    processes.insert(*process);
-                }
+                Some(Node::Received(process) | Node::Sending(process)) => processes.push(*process),
                 Some(Node::Several) | None => {}
             }
         }
+        // Of several inlets that are known as one the first stands for it.
+        anchors.sort_by_key(|(anchor, _)| *anchor);
+        anchors.dedup_by_key(|(anchor, _)| *anchor);
+        let processes = BTreeSet::from_iter(processes);
         let mut fresh: Vec<Spot> = Vec::new();
         let mut first = None;
         for (anchor, node) in &anchors {
@@ -113,7 +113,7 @@ impl Graph<'_> {
             }
         }
         let Some(first) = first else {
-            for known in anchors.keys().filter_map(|anchor| told.get(anchor)) {
+            for known in anchors.iter().filter_map(|(anchor, _)| told.get(anchor)) {
                 if let Some(cycle) = cycles.get_mut(*known) {
                     cycle.processes.extend(&processes);
                 }
@@ -124,7 +124,7 @@ impl Graph<'_> {
         if witnesses.is_empty() {
             return;
         }
-        for anchor in anchors.keys() {
+        for (anchor, _) in &anchors {
             told.entry(*anchor).or_insert(cycles.len());
         }
         let mut cycle = MessageCycle {
@@ -138,7 +138,7 @@ impl Graph<'_> {
             inlets: BTreeSet::new(),
             processes,
         };
-        for anchor in anchors.keys() {
+        for (anchor, _) in &anchors {
             match anchor {
                 Anchor::Queue(queue) => {
                     cycle.queues.extend(u32::try_from(*queue).ok());

@@ -102,16 +102,18 @@ impl ResourcePattern {
         matches!(self.form, Form::Variable { .. })
     }
 
+    /// The service that the pattern spells out, and so the only one of whose ARNs it can mean any; none where it is open.
+    pub fn service(&self) -> Option<&str> {
+        let mut fields = self.text.strip_prefix("arn:")?.split(':');
+        let (partition, service) = (fields.next()?, fields.next()?);
+        let is_open = |field: &str| field.contains(['*', '?', '$']);
+        (!is_open(partition) && !is_open(service)).then_some(service)
+    }
+
     /// Whether it could mean anything of a service, by how its ARNs begin: false only where the pattern spells out another.
     pub fn could_mean(&self, service: &str) -> bool {
-        let mut fields = self.text.split(':');
-        let (Some("arn"), Some(partition), Some(named)) =
-            (fields.next(), fields.next(), fields.next())
-        else {
-            return true;
-        };
-        let is_open = |field: &str| field.contains(['*', '?', '$']);
-        is_open(partition) || is_open(named) || named.eq_ignore_ascii_case(service)
+        self.service()
+            .is_none_or(|named| named.eq_ignore_ascii_case(service))
     }
 
     /// The pattern without regard to any request, variables taken as "anything": does it reach this resource?

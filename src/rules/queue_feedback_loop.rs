@@ -128,8 +128,13 @@ fn named<'a>(
             queues.map(move |(index, audited)| (index, audited, found))
         })
         .collect();
-    named.sort_by_key(|(index, _, found)| (Reverse(found.grade), *index));
-    named.truncate(MOST_RESOURCES);
+    let rank = |(index, _, found): &(usize, _, &Loop<'_>)| (Reverse(found.grade), *index);
+    // Of many only those that are kept are put in order.
+    if named.len() > MOST_RESOURCES {
+        named.select_nth_unstable_by_key(MOST_RESOURCES, rank);
+        named.truncate(MOST_RESOURCES);
+    }
+    named.sort_by_key(rank);
     named
 }
 

@@ -29,7 +29,7 @@ pub use way::Way;
 use self::applicant::{Applicant, Call, Place};
 use self::fleet::Fleet;
 use self::help::Help;
-use self::plan::{Action, Actions, Plan, allowed_by, plans};
+use self::plan::{Action, Actions, Plan, allowed_by, by_service, plans};
 use self::way::{Beyond, Over, PASS_ROLE, WAYS};
 use super::Access;
 use super::context::Caller;
@@ -120,8 +120,9 @@ impl<'a> TakeoverFinder<'a> {
             .map(|policy| (address(&policy.document), &*policy.document))
             .collect();
         let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
+        let by_service = by_service(&actions);
         let allowed = in_parallel(&documents, |(address, document)| {
-            (*address, allowed_by(document, &actions))
+            (*address, allowed_by(document, &actions, &by_service))
         });
         let arns = access.principals.iter().map(|one| one.arn.as_str());
         let in_profiles: HashSet<&Arn> = access

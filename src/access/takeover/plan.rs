@@ -77,18 +77,38 @@ fn bit(place: usize) -> Actions {
         .unwrap_or(0)
 }
 
+/// For each service the actions that are asked about something of it.
+pub(super) fn by_service(actions: &[Action]) -> Vec<(Option<&'static str>, Actions)> {
+    let mut all: Vec<(Option<&'static str>, Actions)> = Vec::new();
+    for (place, action) in actions.iter().enumerate() {
+        for service in &action.about {
+            match all.iter_mut().find(|(known, _)| known == service) {
+                Some((_, actions)) => *actions |= bit(place),
+                None => all.push((*service, bit(place))),
+            }
+        }
+    }
+    all
+}
+
 /// The actions of ways that a document allows on something that they are asked about.
-pub(super) fn allowed_by(document: &Document, actions: &[Action]) -> Actions {
+pub(super) fn allowed_by(
+    document: &Document,
+    actions: &[Action],
+    by_service: &[(Option<&'static str>, Actions)],
+) -> Actions {
     let mut allowed = 0;
     for statement in document.readings.iter().flatten() {
         if statement.effect != Effect::Allow {
             continue;
         }
+        // Which services a statement could be about is soon told, and most are about one.
+        let meant = by_service
+            .iter()
+            .filter(|(service, _)| service.is_none_or(|service| statement.could_mean(service)))
+            .fold(0, |meant, (_, actions)| meant | actions);
         for (place, action) in actions.iter().enumerate() {
-            if allowed & bit(place) == 0
-                && action.is_meant_by(statement)
-                && statement.actions.contains(&action.lower)
-            {
+            if meant & !allowed & bit(place) != 0 && statement.actions.contains(&action.lower) {
                 allowed |= bit(place);
             }
         }
