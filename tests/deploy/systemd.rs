@@ -45,6 +45,26 @@ fn variables(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The words of a command, as systemd takes them apart.
+fn words(command: &str, state: &Path) -> Vec<String> {
+    let environment = variables(&text("systemd/environment"));
+    let words = command
+        .split(' ')
+        .flat_map(|word| match word.strip_prefix('$') {
+            Some(name) => environment[name].split(' ').collect(),
+            None => vec![word],
+        });
+    words.map(|word| here(word, state)).collect()
+}
+
+/// A path of the host on this machine.
+fn here(text: &str, state: &Path) -> String {
+    let state = state.to_str().unwrap();
+    text.replace("%S/patscan", state)
+        .replace("/var/lib/patscan", state)
+        .replace("/etc/patscan", deployed("systemd").to_str().unwrap())
+}
+
 /// A host on which the service is installed: `/etc/patscan` is the folder of the examples, the folder of state is a new one.
 struct Host {
     state: tempfile::TempDir,
@@ -52,24 +72,11 @@ struct Host {
 }
 
 impl Host {
-    /// The words of a command, as systemd takes them apart.
-    fn words(&self, command: &str) -> Vec<String> {
-        let environment = variables(&text("systemd/environment"));
-        let words = command
-            .split(' ')
-            .flat_map(|word| match word.strip_prefix('$') {
-                Some(name) => environment[name].split(' ').collect(),
-                None => vec![word],
-            });
-        words.map(|word| self.here(word)).collect()
-    }
-
-    /// A path of the host on this machine.
-    fn here(&self, text: &str) -> String {
-        let state = self.state.path().to_str().unwrap();
-        text.replace("%S/patscan", state)
-            .replace("/var/lib/patscan", state)
-            .replace("/etc/patscan", deployed("systemd").to_str().unwrap())
+    fn new() -> Self {
+        Self {
+            state: tempfile::tempdir().unwrap(),
+            moto: Moto::start(),
+        }
     }
 
     /// Starts the service: what it scanned, and whether the unit ended well.
@@ -77,18 +84,18 @@ impl Host {
         let [command] = &of_service("ExecStart")[..] else {
             panic!("one command");
         };
-        let words = self.words(command);
-        assert_eq!(words[0], "/usr/local/bin/patscan");
-        let mut patscan = Patscan::new(&words[1..])
+        let command = words(command, self.state.path());
+        assert_eq!(command[0], "/usr/local/bin/patscan");
+        let mut patscan = Patscan::new(&command[1..])
             .with_credentials()
             .args(["--endpoint-url", &self.moto.url(), "--region", "eu-west-1"])
             .current_dir(self.state.path());
         for file in of_service("EnvironmentFile") {
-            let path = self.here(file.strip_prefix('-').unwrap_or(&file));
+            let path = here(file.strip_prefix('-').unwrap_or(&file), self.state.path());
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
                     for (name, value) in variables(&text) {
-                        patscan = patscan.env(&name, self.here(&value));
+                        patscan = patscan.env(&name, here(&value, self.state.path()));
                     }
                 }
                 Err(error) => assert!(file.starts_with('-'), "{path}: {error}"),
@@ -101,9 +108,9 @@ impl Host {
                 .any(|codes| codes.split(' ').any(|code| code == run.code.to_string()));
         if fine {
             for command in of_service("ExecStartPost") {
-                let words = self.words(&command);
-                let status = Command::new(&words[0]).args(&words[1..]).status();
-                assert!(status.unwrap().success(), "{words:?}");
+                let command = words(&command, self.state.path());
+                let status = Command::new(&command[0]).args(&command[1..]).status();
+                assert!(status.unwrap().success(), "{command:?}");
             }
         }
         (run, fine)
@@ -120,10 +127,7 @@ fn json(path: &Path) -> Value {
 
 #[test]
 fn the_first_run_finds_and_the_second_finds_nothing_new() {
-    let host = Host {
-        state: tempfile::tempdir().unwrap(),
-        moto: Moto::start(),
-    };
+    let host = Host::new();
     host.moto.seed("violations.py");
     host.moto.seed("results.py");
     let (first, fine) = host.start();
@@ -137,16 +141,13 @@ fn the_first_run_finds_and_the_second_finds_nothing_new() {
     assert!(fine && second.code == 0, "{second:?}");
     let found = json(&host.state.path().join("baseline.json"));
     for finding in found["findings"].as_array().unwrap() {
-        assert_eq!(finding["baseline"], "unchanged", "{finding}");
+        assert_eq!(finding["change"], "unchanged", "{finding}");
     }
 }
 
 #[test]
 fn a_run_that_could_not_publish_fails_and_leaves_the_baseline_alone() {
-    let host = Host {
-        state: tempfile::tempdir().unwrap(),
-        moto: Moto::start(),
-    };
+    let host = Host::new();
     host.moto.seed("violations.py");
     // There is no bucket.
     let (run, fine) = host.start();
@@ -156,20 +157,21 @@ fn a_run_that_could_not_publish_fails_and_leaves_the_baseline_alone() {
 }
 
 #[test]
-fn an_incomplete_run_fails_the_unit() {
-    let codes = of_service("SuccessExitStatus").join(" ");
-    assert_eq!(codes.split(' ').collect::<Vec<_>>(), ["1"]);
+fn an_incomplete_run_fails_and_leaves_the_baseline_alone() {
+    let host = Host::new();
+    host.moto.seed("violations.py");
+    host.moto.seed("results.py");
+    host.moto.seed("unreadable.py");
+    let (run, fine) = host.start();
+    assert!(!fine && run.code == 3, "{run:?}");
+    assert!(host.holds("report.json") && !host.holds("baseline.json"));
 }
 
 #[test]
 fn the_service_and_its_examples_are_understood() {
-    let host = Host {
-        state: tempfile::tempdir().unwrap(),
-        moto: Moto::start(),
-    };
-    let words = host.words(&of_service("ExecStart")[0]);
-    let scan = scan(&words[1..]);
-    assert_eq!(scan.publishing.publish.len(), 2);
+    let command = words(&of_service("ExecStart")[0], Path::new("/var/lib/patscan"));
+    let scan = scan(&command[1..]);
+    assert_eq!(scan.publishing.publish.len(), 3);
     assert!(!scan.output.allow_incomplete && !scan.output.exit_zero);
     let config = deployed("systemd/patscan.toml");
     let demo = Patscan::new(["demo", "--config"]).arg(config).run();

@@ -165,7 +165,12 @@ fn terraform_makes_a_job_that_patscan_finds_nothing_wrong_with() {
 
     let report = workshop.audit();
     assert_eq!(report["findings"], json!([]));
-    assert_eq!(report["complete"], true, "{}", report["accounts"]);
+    assert_eq!(
+        report["coverage"]["complete"], true,
+        "{}",
+        report["coverage"]
+    );
+    assert_eq!(report["accounts"][0]["counts"]["queues"], 1);
 
     the_scan_of_the_task_stores_its_results(&workshop, &arguments);
 
