@@ -109,7 +109,9 @@ impl Host {
         if fine {
             for command in of_service("ExecStartPost") {
                 let command = words(&command, self.state.path());
-                let status = Command::new(&command[0]).args(&command[1..]).status();
+                // Where programs stand differs between systems.
+                let program = Path::new(&command[0]).file_name().unwrap();
+                let status = Command::new(program).args(&command[1..]).status();
                 assert!(status.unwrap().success(), "{command:?}");
             }
         }
