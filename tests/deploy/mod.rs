@@ -71,3 +71,22 @@ fn strings(value: &Value) -> Vec<&str> {
     let list = value.as_array().unwrap_or_else(|| panic!("{value}"));
     list.iter().map(|one| one.as_str().unwrap()).collect()
 }
+
+/// Paths from the top of the repository that the source includes from outside itself; some are only the beginning of one.
+fn compiled_in() -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let outside = text.split("\"../../").skip(1);
+            paths.extend(outside.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+        }
+    }
+    paths
+}
