@@ -15,6 +15,7 @@ mod cli;
 mod collect;
 mod cycles;
 mod decisions;
+mod deploy;
 mod emulator;
 mod fixtures;
 mod generated;

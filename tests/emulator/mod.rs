@@ -14,6 +14,7 @@ use patscan::collect::Options;
 
 pub(crate) use canned::{Answer, Canned, Request};
 pub(crate) use moto::Moto;
+pub(crate) use server::programs;
 
 /// The account of both emulators.
 pub(crate) const ACCOUNT: &str = "123456789012";

@@ -63,7 +63,7 @@ impl Drop for Server {
 
 /// The programs of the virtual environment of a requirement, which is made on first use. A lock keeps tests, which may be
 /// processes, from making it at the same time.
-pub(super) fn programs(requirement: &str) -> PathBuf {
+pub(crate) fn programs(requirement: &str) -> PathBuf {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let folder = parent.join(requirement.replace(['[', ']', '='], "-"));
     let complete = folder.join("complete");
