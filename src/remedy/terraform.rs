@@ -16,7 +16,7 @@ pub(super) fn configuration(changes: &[Change]) -> String {
         .map(|change| {
             let block = block(change, changes, &mut labels);
             if is_there(change) {
-                format!("# It is there already: change the resource that makes it, or import it.\n{block}")
+                format!("# This one exists in AWS already: change the resource that makes it, or import it.\n{block}")
             } else {
                 block
             }

@@ -217,7 +217,7 @@ fn remedy(explanation: &Explanation, names: &Names, page: &mut Page) -> io::Resu
             page.announce(
                 Tone::Plain,
                 "PROVED",
-                "With these changes made in memory everything was decided again: the finding is gone, and no other comes in its place.",
+                "The changes were made to a copy of the account in memory, and everything was decided again: the finding is gone, and no other comes in its place.",
             )?;
             for sentence in shown {
                 page.item(8, "· ", sentence)?;
@@ -227,7 +227,7 @@ fn remedy(explanation: &Explanation, names: &Names, page: &mut Page) -> io::Resu
             page.announce(
                 Tone::Alarm,
                 "NOT PROVED",
-                "With these changes made in memory everything was decided again. Read this before using them:",
+                "The changes were made to a copy of the account in memory, and everything was decided again. Read this before using them:",
             )?;
             for reason in reasons {
                 page.item(12, "· ", reason)?;
@@ -303,7 +303,7 @@ fn waiver(explanation: &Explanation, page: &mut Page) -> io::Result<()> {
         // It is accepted already: the lines would be there twice.
         return Ok(());
     }
-    page.heading(Tone::Plain, "If it is meant", "")?;
+    page.heading(Tone::Plain, "If it is intended", "")?;
     let what = if waiver.is_some() {
         "The waiver that is meant for it does not hold. These lines in its place accept it for a time, and only as long as its evidence \
          stays what it is:"
