@@ -186,14 +186,16 @@ impl Looking<'_> {
                 conditional.join(", ")
             ));
         } else if denies.is_empty() {
-            told.push(format!("No policy of {who}{groups} denies it."));
+            told.push(format!(
+                "No policy of {who}{groups} denies any of these actions."
+            ));
         } else if !self.is_proved_in_full {
             told.push(format!(
                 "What policies of {who}{groups} deny does not stop it."
             ));
         } else {
             told.push(format!(
-                "No policy of {who}{groups} denies it: {} concerns something else.",
+                "No policy of {who}{groups} denies any of these actions: {} concerns something else.",
                 some_of(&denies)
             ));
         }

@@ -394,7 +394,7 @@ fn what_was_checked_is_told_for_every_layer_and_what_was_not_read_as_well() {
         told.checked,
         [
             "The permissions boundary Limit of role app allows it.",
-            "No policy of role app denies it: the Deny Elsewhere of inline policy Own of role app concerns something else.",
+            "No policy of role app denies any of these actions: the Deny Elsewhere of inline policy Own of role app concerns something else.",
             "The organization's service control policies could not be read: access can only be smaller than shown.",
             "The organization has no resource control policies in force.",
             "The policy of queue orders neither gives nor denies it: the Deny Tls concerns something else.",
