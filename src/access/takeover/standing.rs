@@ -66,7 +66,7 @@ impl Standings {
             held.standing(&every)
         };
         let mut each: Vec<(Standing, Numbers)> = Vec::new();
-        let mut by_size: HashMap<[u64; 6], Vec<usize>> = HashMap::new();
+        let mut by_size: HashMap<[[u64; 2]; 3], Vec<usize>> = HashMap::new();
         let mut places = Vec::with_capacity(principals.len());
         let mut numbers = 0..;
         // Some at a time: most are equal to one that is known, and are given up again.
@@ -175,10 +175,8 @@ impl Held {
 }
 
 impl Standing {
-    fn sizes(&self) -> [u64; 6] {
-        let [a, b] = self.surely.each_ref().map(QueueSet::len);
-        let [c, d] = self.perhaps.each_ref().map(QueueSet::len);
-        let [e, f] = self.lacking.each_ref().map(QueueSet::len);
-        [a, b, c, d, e, f]
+    /// How many queues each set holds: standings that differ mostly differ in this.
+    fn sizes(&self) -> [[u64; 2]; 3] {
+        [&self.surely, &self.perhaps, &self.lacking].map(|sets| sets.each_ref().map(QueueSet::len))
     }
 }
