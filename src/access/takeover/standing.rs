@@ -15,6 +15,9 @@ use crate::policy::Formula;
 /// For sending and receiving, queues.
 pub(super) type ByMessage = [QueueSet; 2];
 
+/// The size of a set with its least and its greatest member.
+type Outline = (u64, Option<u32>, Option<u32>);
+
 /// Principals whose standings are held in memory before they are compared.
 const AT_A_TIME: usize = 1_024;
 
@@ -66,13 +69,13 @@ impl Standings {
             held.standing(&every)
         };
         let mut each: Vec<(Standing, Numbers)> = Vec::new();
-        let mut by_size: HashMap<[[u64; 2]; 3], Vec<usize>> = HashMap::new();
+        let mut by_outline: HashMap<[[Outline; 2]; 3], Vec<usize>> = HashMap::new();
         let mut places = Vec::with_capacity(principals.len());
         let mut numbers = 0..;
         // Some at a time: most are equal to one that is known, and are given up again.
         for some in principals.chunks(AT_A_TIME) {
             for (standing, number) in in_parallel(some, standing).into_iter().zip(&mut numbers) {
-                let like = by_size.entry(standing.sizes()).or_default();
+                let like = by_outline.entry(standing.outline()).or_default();
                 let known = like.iter().copied().find(|place| {
                     each.get(*place)
                         .is_some_and(|(known, _)| *known == standing)
@@ -175,8 +178,11 @@ impl Held {
 }
 
 impl Standing {
-    /// How many queues each set holds: standings that differ mostly differ in this.
-    fn sizes(&self) -> [[u64; 2]; 3] {
-        [&self.surely, &self.perhaps, &self.lacking].map(|sets| sets.each_ref().map(QueueSet::len))
+    /// How many queues each set holds, the first and the last: hardly any standings that differ are alike in this.
+    fn outline(&self) -> [[Outline; 2]; 3] {
+        [&self.surely, &self.perhaps, &self.lacking].map(|sets| {
+            sets.each_ref()
+                .map(|queues| (queues.len(), queues.min(), queues.max()))
+        })
     }
 }
