@@ -172,7 +172,14 @@ impl Held {
         Standing {
             surely: self.surely,
             perhaps: self.perhaps,
-            lacking: self.ever.map(|ever| every - ever),
+            lacking: self.ever.map(|ever| {
+                let mut lacking = every - ever;
+                // Who lacks nearly everything, as most do, lacks a few ranges; where there would be many, a set is quicker.
+                if lacking.len() > every.len() - every.len() / 16 {
+                    lacking.optimize();
+                }
+                lacking
+            }),
         }
     }
 }
