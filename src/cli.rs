@@ -290,6 +290,9 @@ pub struct PublishArgs {
     /// File with the key that webhooks are signed with
     #[arg(long, value_name = "FILE")]
     pub webhook_secret_file: Option<PathBuf>,
+    /// Do not exit 3 when the report is incomplete
+    #[arg(long, help_heading = "Output")]
+    pub allow_incomplete: bool,
     /// With which credentials.
     #[command(flatten)]
     pub credentials: CredentialArgs,

@@ -14,6 +14,7 @@ use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Target};
 use super::control::ControlsAbout;
 use super::decide::{Candidates, Layer, Layers, Matched, reborrowed, when_allowed};
+use super::documents::address;
 use super::index::QueueSet;
 use super::principal::Principal;
 use super::sides::Own;
@@ -484,11 +485,6 @@ impl<'a> Becoming<'a> {
         paths.sort_by_key(|path| path.role().map(|role| self.arn(role)));
         paths
     }
-}
-
-/// Documents are kept once however many carry them.
-fn address(document: &Arc<Document>) -> usize {
-    Arc::as_ptr(document).addr()
 }
 
 /// The role as a door; none when no user and no role could ever assume it. Service-linked roles are their service's alone.

@@ -16,6 +16,7 @@ mod compiled;
 mod context;
 mod control;
 mod decide;
+mod documents;
 mod gaps;
 mod guard;
 mod holder;
@@ -51,6 +52,7 @@ pub use channel::{
     Channels, Inlet, InletRight, InletRights, InletSet, Place, Stop, Wire, WireKind,
 };
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
+pub(crate) use documents::ByDocument;
 pub use holder::Holder;
 pub use index::QueueSet;
 pub use outsider::{Outsider, Who};

@@ -13,10 +13,11 @@ use super::action::Capability;
 use super::asker::{Asker, Comer, WRITE_POLICY};
 use super::assume::StepProof;
 use super::decide::{Candidates, Layer};
+use super::documents::address;
 use super::index::QueueSet;
 use super::principal::Principal;
 use super::sides::Own;
-use crate::policy::{Document, Formula};
+use crate::policy::Formula;
 
 /// The rights that a loop is made of, in the order of [`Grant::gains`].
 pub(super) const MESSAGES: [Capability; 2] = [Capability::Send, Capability::Receive];
@@ -183,8 +184,4 @@ fn renamed(
             ..proof.clone()
         })
         .collect()
-}
-
-fn address(document: &Arc<Document>) -> usize {
-    Arc::as_ptr(document).addr()
 }

@@ -4,7 +4,7 @@
 //! Only what is sure to help is told: the way must be open whatever the circumstances, and lead to a right that is lacking.
 //! Everything is asked once for a principal, and of roles and queues once for those that its statements cannot tell apart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::Access;
@@ -12,6 +12,7 @@ use super::asker::{Asker, Comer};
 use super::assume::StepProof;
 use super::control::ControlsAbout;
 use super::decide::{Candidates, Matched};
+use super::documents::ByDocument;
 use super::iam_request::{ASSUME, IamAsking, Way, caller, controls_about, of_controls};
 use super::index::{QueueIndex, QueueSet};
 use super::parts::{cut, cuts, reached, whole};
@@ -22,7 +23,6 @@ use super::sides::{QueueSide, RequesterSide};
 use crate::account::Tag;
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
-use crate::parallel::in_parallel;
 use crate::policy::{Document, Effect, Formula, PolicyKind, Statement};
 
 const OWN_OF_USER: [Way; 2] = [
@@ -62,8 +62,8 @@ pub struct SelfGranter<'a> {
     bare: QueueSide<'a>,
     /// Which users and roles a pattern reaches, by their index among the principals.
     roster: QueueIndex<'a>,
-    /// Whether a document allows some way, by its address: documents are shared.
-    opens_ways: HashMap<usize, bool>,
+    /// Whether a document allows some way.
+    opens_ways: ByDocument<bool>,
     /// For each queue a number that is equal for queues which only names and policies tell apart.
     likenesses: OnceLock<Vec<u32>>,
 }
@@ -80,30 +80,10 @@ impl Access<'_> {
             asker: Asker::new(self),
             bare: QueueSide::without_policy(self.tags_matter),
             roster: QueueIndex::new(arns.collect()),
-            opens_ways: documents_that_open_ways(self),
+            opens_ways: self.by_document(opens_ways),
             likenesses: OnceLock::new(),
         }
     }
-}
-
-fn documents_that_open_ways(access: &Access<'_>) -> HashMap<usize, bool> {
-    let policies = access
-        .principals
-        .iter()
-        .flat_map(|principal| &principal.policies);
-    let documents: HashMap<usize, &Document> = policies
-        .map(|policy| (address(&policy.document), &*policy.document))
-        .collect();
-    let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
-    in_parallel(&documents, |(address, document)| {
-        (*address, opens_ways(document))
-    })
-    .into_iter()
-    .collect()
-}
-
-fn address(document: &Arc<Document>) -> usize {
-    Arc::as_ptr(document).addr()
 }
 
 /// Whether the document allows an action of a way on something that IAM could hold.
@@ -153,7 +133,7 @@ impl<'a> SelfGranter<'a> {
     /// Whether a policy of the principal opens any way at all.
     fn opens_some_way(&self, principal: &Principal<'_>) -> bool {
         let opens_ways = |document: &Arc<Document>| {
-            let known = self.opens_ways.get(&address(document));
+            let known = self.opens_ways.get(document);
             known.copied().unwrap_or_default()
         };
         let mut policies = principal.policies.iter();

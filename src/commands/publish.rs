@@ -31,14 +31,22 @@ pub(super) fn run(args: PublishArgs, settings: &Settings) -> Result<Outcome> {
     let Some(publishing) = publishing else {
         return Ok(Outcome::Clean);
     };
-    if publish(&report, Some(&json), publishing, verbosity)? {
-        Ok(Outcome::Clean)
+    let all_published = publish(&report, Some(&json), publishing, verbosity)?;
+    let (outcome, why) = if !all_published {
+        (
+            Outcome::Failed,
+            Some("exit 2: not everything was published"),
+        )
+    } else if !report.complete() && !args.allow_incomplete {
+        let why = "exit 3: the report is incomplete (--allow-incomplete lifts this)";
+        (Outcome::Incomplete, Some(why))
     } else {
-        if verbosity >= Verbosity::Normal {
-            explain("exit 2: not everything was published");
-        }
-        Ok(Outcome::Failed)
+        (Outcome::Clean, None)
+    };
+    if let Some(why) = why.filter(|_| verbosity >= Verbosity::Normal) {
+        explain(why);
     }
+    Ok(outcome)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -2,24 +2,19 @@
 
 use super::change::{Change, Owner};
 use super::proof::Claims;
-use super::{Ground, Plan, Proposal, account, free_name};
+use super::{Ground, MOST_GROUPS, Plan, Proposal, account, free_name, user};
 use crate::account::{Group, User};
 use crate::arn::Arn;
 use crate::entity::Kind;
 use crate::finding::Finding;
 use crate::policy::{Document, PolicyKind};
 
-/// Groups that a user can be a member of, and managed policies that a group can have ("IAM and AWS STS quotas").
-const MOST_GROUPS: usize = 10;
+/// Managed policies that a group can have ("IAM and AWS STS quotas").
 const MOST_ATTACHED: usize = 10;
 
 pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal, String> {
     let account = account(ground, finding)?;
-    let user = account
-        .users
-        .iter()
-        .find(|user| user.arn.as_str() == &*finding.subject.arn)
-        .ok_or_else(|| "the user is not among those that were read".to_owned())?;
+    let user = user(account, finding)?;
     if user.groups.len() >= MOST_GROUPS {
         return Err(format!(
             "the user is in {} groups already, and AWS allows {MOST_GROUPS}: give the rights to one of those",

@@ -10,10 +10,10 @@ mod cycle;
 mod deny;
 mod document;
 mod group;
-mod groups;
 mod moved;
 mod narrow;
 mod proof;
+mod side_groups;
 mod split;
 mod switch;
 mod taking;
@@ -27,7 +27,7 @@ pub use self::moved::{Moved, Removed};
 
 use self::proof::Claims;
 use crate::access::Access;
-use crate::account::Account;
+use crate::account::{Account, User};
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
 use crate::finding::Finding;
@@ -175,6 +175,17 @@ fn account<'a>(ground: &Ground<'a>, finding: &Finding) -> Result<&'a Account, St
     accounts
         .find(|account| account.id == finding.account)
         .ok_or_else(|| "the account of the finding is not among those that were read".to_owned())
+}
+
+/// Groups that a user can be a member of ("IAM and AWS STS quotas").
+const MOST_GROUPS: usize = 10;
+
+/// The user that a finding is about.
+fn user<'a>(account: &'a Account, finding: &Finding) -> Result<&'a User, String> {
+    let mut users = account.users.iter();
+    users
+        .find(|user| user.arn.as_str() == &*finding.subject.arn)
+        .ok_or_else(|| "the user is not among those that were read".to_owned())
 }
 
 /// Why nobody in the account can change a role, where that is so.

@@ -3,20 +3,19 @@
 //! Who can both send and receive is a matter of `queue-feedback-loop`, and who can do neither is no side of a queue: both are left
 //! out here.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::exposure::open_queues;
 use super::{Audit, count, evidence, list, principal_ref, short};
 use crate::access::{
-    AuditedQueue, Capability, Principal, Prover, Provers, QueueSet, SessionRights,
+    AuditedQueue, ByDocument, Capability, Principal, Prover, Provers, QueueSet, SessionRights,
 };
 use crate::account::Encryption;
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
 };
 use crate::parallel::in_parallel;
-use crate::policy::{Document, Effect, Formula, Statement};
+use crate::policy::{Effect, Formula, Statement};
 
 const RULE: &str = "excess-queue-right";
 /// Queues whose rights are proved statement by statement; the others are alike.
@@ -47,8 +46,8 @@ struct Queues {
     open: [QueueSet; 2],
     /// Those whose policy may let somebody delete.
     deletable: QueueSet,
-    /// Those on which each document of principals may let them delete, by its address: many carry the same.
-    deletable_by: HashMap<usize, QueueSet>,
+    /// Those on which each document of principals may let them delete: many carry the same.
+    deletable_by: ByDocument<QueueSet>,
 }
 
 impl Queues {
@@ -84,45 +83,31 @@ impl Queues {
     fn deletable_by(&self, principal: &Principal<'_>) -> QueueSet {
         let mut queues = self.deletable.clone();
         let documents = principal.policies.iter().map(|policy| &policy.document);
-        for of_document in documents.filter_map(|one| self.deletable_by.get(&address(one))) {
+        for of_document in documents.filter_map(|one| self.deletable_by.get(one)) {
             queues |= of_document;
         }
         queues
     }
 }
 
-fn address(document: &Arc<Document>) -> usize {
-    Arc::as_ptr(document).addr()
-}
-
-fn deletable_by_documents(audit: &Audit<'_>) -> HashMap<usize, QueueSet> {
-    let principals = audit.access.principals.iter();
-    let documents: HashMap<usize, &Document> = principals
-        .flat_map(|principal| &principal.policies)
-        .map(|policy| (address(&policy.document), &*policy.document))
-        .collect();
-    let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
+fn deletable_by_documents(audit: &Audit<'_>) -> ByDocument<QueueSet> {
     let every: QueueSet = (0..)
         .zip(&audit.access.queues)
         .map(|(number, _)| number)
         .collect();
-    let found = in_parallel(&documents, |(address, document)| {
+    audit.access.by_document(|document| {
         let mut queues = QueueSet::new();
         let allows = allow_deleting(document.statements());
         for resources in allows.filter_map(|allow| allow.resources.as_ref()) {
             if resources.negated {
-                return (*address, every.clone());
+                return every.clone();
             }
             for pattern in &resources.patterns {
                 queues |= audit.access.reached_by(pattern);
             }
         }
-        (*address, queues)
-    });
-    found
-        .into_iter()
-        .filter(|(_, queues)| !queues.is_empty())
-        .collect()
+        queues
+    })
 }
 
 fn allow_deleting<'s>(

@@ -350,11 +350,15 @@ fn an_incomplete_report_says_so_wherever_it_goes() {
     let receiver = Receiver::start();
     let slack = format!("slack+{}", receiver.url("/"));
     let run = post(&report, &receiver.url("/"), &["--to", &slack]).run();
-    assert_eq!(run.code, 0, "{run:?}");
-    assert!(
-        run.stderr
-            .contains("the report is incomplete, and says so wherever it goes")
-    );
+    assert_eq!(run.code, 3, "{run:?}");
+    for said in [
+        "the report is incomplete, and says so wherever it goes",
+        "exit 3: the report is incomplete (--allow-incomplete lifts this)",
+    ] {
+        assert!(run.stderr.contains(said), "{run:?}");
+    }
+    let allowed = post(&report, &receiver.url("/"), &["--allow-incomplete"]).run();
+    assert_eq!(allowed.code, 0, "{allowed:?}");
     let posted = receiver.posted();
     assert!(
         notifications(&posted[0])

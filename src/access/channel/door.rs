@@ -5,11 +5,11 @@
 //! only the rest is decided inlet by inlet.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use super::super::Access;
 use super::super::control::ControlsAbout;
 use super::super::decide::{Candidates, Policy};
+use super::super::documents::address;
 use super::super::principal::Principal;
 use super::super::sides::Own;
 use super::InletSet;
@@ -63,10 +63,6 @@ pub(super) struct Reach {
     pub(super) surely: InletSet,
     /// Where that has to be decided.
     pub(super) perhaps: InletSet,
-}
-
-fn address(document: &Arc<Document>) -> usize {
-    Arc::as_ptr(document).addr()
 }
 
 impl<'a> Door<'a> {

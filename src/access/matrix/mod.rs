@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use self::plan::{Carried, Plan, address};
+use self::plan::{Carried, Plan};
 use crate::access::Access;
 use crate::access::apart::{Concern, Profiles, Roster, concern, concern_of_key};
 use crate::access::asker::Asker;
@@ -21,6 +21,7 @@ use crate::access::compiled::{Compiled, Ground, Look, Plain};
 use crate::access::context::AnyPrincipal;
 use crate::access::control::Controls;
 use crate::access::decide::Policy;
+use crate::access::documents::address;
 use crate::access::guard::{Guards, PassagesByClass};
 use crate::access::index::QueueSet;
 use crate::access::key::Lock;

@@ -9,6 +9,7 @@ use super::Matrix;
 use crate::access::compiled::{Compiled, Look};
 use crate::access::context::{Caller, RequestContext, Target, WhateverQueue, WhateverSession};
 use crate::access::decide::Policy;
+use crate::access::documents::address;
 use crate::access::index::QueueSet;
 use crate::access::principal::Principal;
 use crate::entity::Kind;
@@ -107,11 +108,6 @@ fn document_key(policy: &Policy) -> DocumentKey {
         address(document),
         is_named.then(|| Arc::clone(&policy.name)),
     )
-}
-
-/// Documents are shared by all who carry them, so that their address tells them apart.
-pub(super) fn address(document: &Arc<Document>) -> usize {
-    Arc::as_ptr(document).addr()
 }
 
 impl Plan<'_> {

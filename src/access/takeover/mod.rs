@@ -33,6 +33,7 @@ use self::plan::{Action, Actions, Plan, allowed_by, by_service, plans};
 use self::way::{Beyond, Over, PASS_ROLE, WAYS};
 use super::Access;
 use super::context::Caller;
+use super::documents::ByDocument;
 use super::index::{QueueIndex, QueueSet};
 use super::parts::{cut, cuts, reached, whole};
 use super::principal::Principal;
@@ -40,8 +41,7 @@ use super::self_grant::SelfGranter;
 use crate::account::Tag;
 use crate::arn::Arn;
 use crate::entity::Kind;
-use crate::parallel::in_parallel;
-use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Statement};
+use crate::policy::{Effect, Formula, OpenReason, PolicyKind, Statement};
 
 /// Numbers of principals, or of what runs.
 type Numbers = QueueSet;
@@ -73,8 +73,8 @@ pub struct TakeoverFinder<'a> {
     /// Every action of a way, each once.
     actions: Vec<Action>,
     plans: Vec<Plan>,
-    /// The actions that each document allows on something, by its address: documents are shared.
-    allowed: HashMap<usize, Actions>,
+    /// The actions that each document allows on something.
+    allowed: ByDocument<Actions>,
     /// Which users and roles a pattern reaches.
     roster: QueueIndex<'a>,
     /// The roles that stand in an instance profile.
@@ -108,22 +108,11 @@ impl Access<'_> {
     }
 }
 
-fn address(document: &Arc<Document>) -> usize {
-    Arc::as_ptr(document).addr()
-}
-
 impl<'a> TakeoverFinder<'a> {
     fn new(access: &'a Access<'a>) -> Self {
         let (actions, plans) = plans();
-        let policies = access.principals.iter().flat_map(|one| &one.policies);
-        let documents: HashMap<usize, &Document> = policies
-            .map(|policy| (address(&policy.document), &*policy.document))
-            .collect();
-        let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
         let by_service = by_service(&actions);
-        let allowed = in_parallel(&documents, |(address, document)| {
-            (*address, allowed_by(document, &actions, &by_service))
-        });
+        let allowed = access.by_document(|document| allowed_by(document, &actions, &by_service));
         let arns = access.principals.iter().map(|one| one.arn.as_str());
         let in_profiles: HashSet<&Arn> = access
             .accounts
@@ -158,7 +147,7 @@ impl<'a> TakeoverFinder<'a> {
             access,
             actions,
             plans,
-            allowed: allowed.into_iter().collect(),
+            allowed,
         };
         let kinds = WAYS.iter().filter_map(|way| match way.over {
             Over::Running(kind) => Some(kind),
@@ -187,11 +176,7 @@ impl<'a> TakeoverFinder<'a> {
             return Vec::new();
         };
         let may = principal.policies.iter().fold(0, |all, policy| {
-            all | self
-                .allowed
-                .get(&address(&policy.document))
-                .copied()
-                .unwrap_or(0)
+            all | self.allowed.get(&policy.document).copied().unwrap_or(0)
         });
         let open: Vec<&Plan> = self
             .plans

@@ -14,7 +14,8 @@ use super::document::{Draft, Obstacle, document, statement, without, written};
 use super::proof::{Claims, Heir, Meant};
 use super::taking::{Left, owner, rewritten};
 use super::{
-    Ground, Placement, Plan, Proposal, account, free_name, groups, is_not_ours, queues_in_words,
+    Ground, Placement, Plan, Proposal, account, free_name, is_not_ours, queues_in_words,
+    side_groups,
 };
 use crate::access::{Capability, Layer, Principal, QueueSet, SQS_ACTIONS, key_of_queue};
 use crate::account::{Account, InlinePolicy, Key, PolicyText, Queue, Role};
@@ -35,7 +36,7 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
                     .to_owned(),
             );
         }
-        Kind::User => return groups::propose(ground, finding),
+        Kind::User => return side_groups::propose(ground, finding),
         _ => {}
     }
     let mut split = Split::new(ground, finding)?;

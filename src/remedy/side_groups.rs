@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::change::{Change, Owner};
 use super::document::{document, statement, written};
 use super::proof::{Claims, Meant};
-use super::{Ground, Plan, Proposal, account, free_name, queues_in_words};
+use super::{Ground, MOST_GROUPS, Plan, Proposal, account, free_name, queues_in_words, user};
 use crate::access::Capability;
 use crate::account::{Account, Group, InlinePolicy, PolicyText, User};
 use crate::arn::Arn;
@@ -15,8 +15,6 @@ use crate::entity::Kind;
 use crate::finding::Finding;
 use crate::policy::Effect;
 
-/// Groups that a user can be a member of ("IAM and AWS STS quotas").
-const MOST_GROUPS: usize = 10;
 const SENDS: [&str; 1] = ["sqs:sendmessage"];
 const RECEIVES: [&str; 3] = [
     "sqs:receivemessage",
@@ -27,11 +25,7 @@ const RECEIVES: [&str; 3] = [
 pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal, String> {
     let account = account(ground, finding)?;
     let access = ground.access;
-    let user = account
-        .users
-        .iter()
-        .find(|user| user.arn.as_str() == &*finding.subject.arn)
-        .ok_or_else(|| "the user is not among those that were read".to_owned())?;
+    let user = user(account, finding)?;
     if user.groups.len() >= MOST_GROUPS {
         return Err(format!(
             "the user is in {} groups already, and AWS allows {MOST_GROUPS}: take it out of one first",
