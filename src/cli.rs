@@ -157,7 +157,7 @@ pub struct ExplainArgs {
     #[arg(
         long,
         help_heading = "Source",
-        conflicts_with_all = ["profile", "regions", "exclude_regions", "skip", "endpoint_url", "assume_role", "external_id", "save_snapshot", "snapshots"]
+        conflicts_with_all = ["profile", "regions", "exclude_regions", "skip", "endpoint_url", "assume_role", "external_id", "max_rate", "gentle", "save_snapshot", "resume", "max_age", "snapshots"]
     )]
     pub demo: bool,
     /// Where the account comes from.
@@ -381,16 +381,28 @@ pub struct SourceArgs {
     /// External id for --assume-role
     #[arg(long, value_name = "ID")]
     pub external_id: Option<String>,
+    /// At most so many requests in a second to one service of one region
+    #[arg(long, value_name = "N")]
+    pub max_rate: Option<String>,
+    /// Ask AWS at a quarter of the usual pace
+    #[arg(long)]
+    pub gentle: bool,
     /// Snapshot to audit instead of a live account; repeatable
     #[arg(
         long = "snapshot",
         value_name = "FILE",
-        conflicts_with_all = ["profile", "regions", "exclude_regions", "skip", "endpoint_url", "assume_role", "save_snapshot"]
+        conflicts_with_all = ["profile", "regions", "exclude_regions", "skip", "endpoint_url", "assume_role", "max_rate", "gentle", "save_snapshot", "resume", "max_age"]
     )]
     pub snapshots: Vec<PathBuf>,
     /// Keep what was collected in a file (`.json`, or `.json.zst` to compress), readable by you only
     #[arg(long, value_name = "FILE")]
     pub save_snapshot: Option<PathBuf>,
+    /// Go on with a scan to the same --save-snapshot FILE that was interrupted: what it read is not asked for again
+    #[arg(long, requires = "save_snapshot")]
+    pub resume: bool,
+    /// Ask again for what was read longer ago (30m, 6h, 2days) [default: 1day]
+    #[arg(long, value_name = "AGE", requires = "resume")]
+    pub max_age: Option<String>,
 }
 
 fn skip_help() -> String {
@@ -444,7 +456,7 @@ pub struct VerbosityArgs {
     /// No progress, and nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// More on standard error: causes of errors; twice for every call to AWS
+    /// More on standard error: causes of errors, and what AWS was asked how often; twice for every call to AWS
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }

@@ -73,17 +73,22 @@ impl PendingFile {
 
     /// Puts the content in the target's place.
     pub(crate) fn commit(self) -> io::Result<()> {
+        self.commit_open().map(drop)
+    }
+
+    /// Puts the content in the target's place, and leaves it open to be written on.
+    pub(crate) fn commit_open(self) -> io::Result<File> {
         match self.content {
             Content::Temporary(temporary) => {
                 temporary.as_file().sync_all()?;
-                temporary
+                let file = temporary
                     .persist(&self.target)
                     .map_err(|error| error.error)?;
                 // The new name outlives a loss of power as well. Folders that cannot be synced still have the file.
                 let _ = File::open(folder_of(&self.target)).and_then(|folder| folder.sync_all());
-                Ok(())
+                Ok(file)
             }
-            Content::Device(_) => Ok(()),
+            Content::Device(device) => Ok(device),
         }
     }
 }

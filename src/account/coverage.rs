@@ -1,5 +1,6 @@
 //! What a scan could not read, and what that does to the answer.
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,24 @@ pub struct Coverage {
     /// Services left out on request (`--skip`), sorted.
     #[serde(default)]
     pub skipped: Vec<String>,
+    /// When each part of the account was read, sorted by part and region. A scan that was interrupted and gone on with has older
+    /// ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartRead>,
+}
+
+/// When a part of the account was read.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct PartRead {
+    /// What was read: the service, and what of it.
+    pub part: String,
+    /// The region; none for what is global.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// When reading it began.
+    pub read_at: DateTime<Utc>,
 }
 
 impl Coverage {
@@ -46,6 +65,7 @@ impl Coverage {
         self.notes.dedup();
         self.skipped.sort();
         self.skipped.dedup();
+        self.parts.sort();
     }
 }
 

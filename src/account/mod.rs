@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use coverage::{Coverage, Gap, GapEffect, Note};
+pub use coverage::{Coverage, Gap, GapEffect, Note, PartRead};
 pub use delivery::{Channel, Delivery, DeliveryKind, Filter, Sender};
 pub use key::{Grant, Key, KeyManager};
 pub use organization::{ControlLevel, ControlPolicy, Membership, Organization};

@@ -30,32 +30,34 @@ pub(super) async fn around_queues(
     if queues.is_empty() {
         return all;
     }
-    let wanted = |service| !options.skip.contains(&service);
+    let moves = scan.part(
+        "sqs message move tasks",
+        Some(region),
+        &queues,
+        async |scan| move_tasks::move_tasks(scan, region, queues).await,
+    );
+    let states = scan.flow(Skippable::States, region, options, states::state_machines);
+    let groups = scan.flow(Skippable::AutoScaling, region, options, autoscaling::groups);
+    let tasks = scan.flow(Skippable::Ecs, region, options, ecs::tasks_and_services);
+    let pods = scan.flow(Skippable::Eks, region, options, eks::pod_identities);
+    let apis = scan.flow(
+        Skippable::ApiGateway,
+        region,
+        options,
+        apigateway::integrations,
+    );
+    let crawlers = scan.flow(Skippable::Glue, region, options, glue::crawlers);
+    let rules = scan.flow(Skippable::Iot, region, options, iot::rules);
     // Boxed one by one: together their states are large.
     let (moves, states, groups, tasks, pods, apis, crawlers, rules) = tokio::join!(
-        Box::pin(move_tasks::move_tasks(scan, region, queues)),
-        Box::pin(when(
-            wanted(Skippable::States),
-            states::state_machines(scan, region)
-        )),
-        Box::pin(when(
-            wanted(Skippable::AutoScaling),
-            autoscaling::groups(scan, region)
-        )),
-        Box::pin(when(
-            wanted(Skippable::Ecs),
-            ecs::tasks_and_services(scan, region)
-        )),
-        Box::pin(when(
-            wanted(Skippable::Eks),
-            eks::pod_identities(scan, region)
-        )),
-        Box::pin(when(
-            wanted(Skippable::ApiGateway),
-            apigateway::integrations(scan, region)
-        )),
-        Box::pin(when(wanted(Skippable::Glue), glue::crawlers(scan, region))),
-        Box::pin(when(wanted(Skippable::Iot), iot::rules(scan, region))),
+        Box::pin(moves),
+        Box::pin(states),
+        Box::pin(groups),
+        Box::pin(tasks),
+        Box::pin(pods),
+        Box::pin(apis),
+        Box::pin(crawlers),
+        Box::pin(rules),
     );
     for found in [moves, states, groups, tasks, pods, apis, crawlers, rules] {
         all.extend(found);
@@ -63,8 +65,23 @@ pub(super) async fn around_queues(
     all
 }
 
-async fn when(wanted: bool, found: impl Future<Output = Flow>) -> Flow {
-    if wanted { found.await } else { Flow::default() }
+impl Scan<'_> {
+    /// What of a service of a region moves messages or works on them, unless the service is left out.
+    pub(super) async fn flow(
+        &self,
+        service: Skippable,
+        region: &str,
+        options: &Options,
+        read: impl AsyncFnOnce(&Scan<'_>, &str) -> Flow,
+    ) -> Flow {
+        if options.skip.contains(&service) {
+            return Flow::default();
+        }
+        self.part(service.as_str(), Some(region), &(), async |scan| {
+            read(scan, region).await
+        })
+        .await
+    }
 }
 
 /// Reads each item with calls of its own, several at once. Items are owned: a future over borrowed ones could not be sent to

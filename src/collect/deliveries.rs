@@ -46,13 +46,14 @@ pub(super) async fn deliveries(scan: &Scan<'_>, account: &Account, options: &Opt
         })
         .await;
     if !options.skip.contains(&Skippable::S3) {
-        let regions = account
+        let regions: BTreeSet<&str> = account
             .regions
             .iter()
             .map(String::as_str)
             .filter(|region| with_queues.contains(region) && takes_from_s3(account, &flow, region))
             .collect();
-        flow.extend(s3::notifications(scan, &regions).await);
+        let read = async |scan: &Scan<'_>| s3::notifications(scan, &regions).await;
+        flow.extend(scan.part("s3", None, &regions, read).await);
     }
     flow
 }
@@ -91,44 +92,29 @@ async fn of_region(
     functions: Vec<Function>,
     options: &Options,
 ) -> Flow {
-    let asks = |service| !options.skip.contains(&service);
-    let subscriptions = async {
-        if asks(Skippable::Sns) {
-            sns::subscriptions(scan, region).await
-        } else {
-            Flow::default()
-        }
-    };
-    let rules = async {
-        if has_queues && asks(Skippable::Events) {
-            eventbridge::rules(scan, region).await
-        } else {
-            Flow::default()
-        }
-    };
-    let pipes = async {
-        if has_queues && asks(Skippable::Pipes) {
-            pipes::pipes(scan, region).await
-        } else {
-            Flow::default()
-        }
-    };
-    let schedules = async {
-        if has_queues && asks(Skippable::Scheduler) {
-            scheduler::schedules(scan, region).await
-        } else {
-            Flow::default()
-        }
-    };
+    let subscriptions = scan.flow(Skippable::Sns, region, options, sns::subscriptions);
+    if !has_queues {
+        return subscriptions.await;
+    }
     let destinations = async {
-        if has_queues && asks(Skippable::Lambda) {
-            destinations::destinations(scan, region, functions).await
-        } else {
-            Vec::new()
+        if options.skip.contains(&Skippable::Lambda) {
+            return Vec::new();
         }
+        scan.part(
+            "lambda destinations",
+            Some(region),
+            &functions,
+            async |scan| destinations::destinations(scan, region, functions.clone()).await,
+        )
+        .await
     };
-    let (mut flow, rules, pipes, schedules, destinations) =
-        tokio::join!(subscriptions, rules, pipes, schedules, destinations);
+    let (mut flow, rules, pipes, schedules, destinations) = tokio::join!(
+        subscriptions,
+        scan.flow(Skippable::Events, region, options, eventbridge::rules),
+        scan.flow(Skippable::Pipes, region, options, pipes::pipes),
+        scan.flow(Skippable::Scheduler, region, options, scheduler::schedules),
+        destinations
+    );
     flow.extend(rules);
     flow.extend(pipes);
     flow.extend(schedules);

@@ -149,9 +149,8 @@ fn read(config: &FunctionEventInvokeConfig, function: &Function) -> Option<Vec<D
     Some(on_success.into_iter().chain(on_failure).collect())
 }
 
-/// The policies of the account's functions that a service invokes for a delivery. A version or alias has a policy of its own:
-/// what is asked for is the function as it is invoked.
-pub(super) async fn policies(scan: &Scan<'_>, account: &Account) -> Vec<Channel> {
+/// The functions of the account that a service invokes for a delivery, as it names them.
+pub(super) fn invoked(account: &Account) -> BTreeSet<Arn> {
     let is_scanned = |function: &Arn| {
         function.account() == account.id.as_str()
             && account
@@ -159,14 +158,19 @@ pub(super) async fn policies(scan: &Scan<'_>, account: &Account) -> Vec<Channel>
                 .iter()
                 .any(|region| region == function.region())
     };
-    let invoked: BTreeSet<Arn> = account
+    account
         .deliveries
         .iter()
         .filter(|delivery| matches!(delivery.sender, Sender::Service { .. }))
         .map(|delivery| &delivery.to)
         .filter(|to| to.service() == "lambda" && is_scanned(to))
         .cloned()
-        .collect();
+        .collect()
+}
+
+/// The policies of the account's functions that a service invokes for a delivery. A version or alias has a policy of its own:
+/// what is asked for is the function as it is invoked.
+pub(super) async fn policies(scan: &Scan<'_>, invoked: BTreeSet<Arn>) -> Vec<Channel> {
     let mut by_region: BTreeMap<String, Vec<Arn>> = BTreeMap::new();
     for function in invoked {
         by_region

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use super::journal::JournalError;
 use crate::arn::Arn;
 
 /// The source of an error, kept for `-v`.
@@ -180,6 +181,12 @@ pub enum CollectError {
     /// Every region was excluded.
     #[error("no region is left to scan; take back an `--exclude-region`")]
     NoRegionLeft,
+    /// The scan was stopped before anything was read.
+    #[error("stopped before anything was read; run it again")]
+    Interrupted,
+    /// What is read cannot be kept, or what an earlier scan kept cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// Everything after the caller's identity was refused.
     #[error(
         "`{caller}` may read nothing in this account; attach the policy that `patscan iam-policy` prints"

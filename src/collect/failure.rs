@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::error::one_line;
+use super::pacing::GaveUp;
 
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     Rejected,
     /// No answer came.
     Unreachable,
+    /// The scan was stopped before the call was made, or answered.
+    Stopped,
     /// Anything else.
     Other,
 }
@@ -112,10 +115,14 @@ impl Failure {
             }
             SdkError::TimeoutError(_) => ("Timeout".to_owned(), Kind::Unreachable),
             SdkError::DispatchFailure(_) if has_cause::<CredentialsError>(error) => {
-                ("CredentialsFailure".to_owned(), Kind::Other)
+                // They were there when the scan began.
+                ("CredentialsFailure".to_owned(), Kind::Expired)
             }
             SdkError::DispatchFailure(_) if has_cause::<ResolveDnsError>(error) => {
                 (UNKNOWN_HOST.to_owned(), Kind::Unreachable)
+            }
+            SdkError::DispatchFailure(_) if has_cause::<GaveUp>(error) => {
+                ("GaveUp".to_owned(), Kind::Unreachable)
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 ("Timeout".to_owned(), Kind::Unreachable)
@@ -148,6 +155,7 @@ impl Failure {
     pub(crate) fn advice(&self) -> &'static str {
         match self.kind {
             Kind::Expired | Kind::Rejected => "log in again and repeat the scan",
+            Kind::Stopped => "the scan was stopped before",
             Kind::Refused | Kind::Unreachable | Kind::Other => "repeat the scan",
         }
     }

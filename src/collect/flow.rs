@@ -1,10 +1,12 @@
 //! What collectors of deliveries share: what they find, and to what messages are followed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::{Channel, Delivery, Filter, Workload};
 use crate::arn::Arn;
 
 /// What moves messages, and what they pass through.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Flow {
     pub(super) deliveries: Vec<Delivery>,
     pub(super) channels: Vec<Channel>,

@@ -9,6 +9,7 @@ use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
 use chrono::DateTime;
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use serde::{Deserialize, Serialize};
 
 use super::Scan;
 use super::calls::{
@@ -27,7 +28,7 @@ const PAGE: i32 = 1000;
 const AT_ONCE: usize = 4;
 
 /// What IAM holds that decides about access.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Identities {
     pub(super) users: Vec<User>,
     pub(super) groups: Vec<Group>,

@@ -7,6 +7,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::list_event_source_mappings::ListEventSourceMappingsOutput;
 use aws_sdk_lambda::operation::list_functions::ListFunctionsOutput;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionConfiguration};
+use serde::{Deserialize, Serialize};
 
 use super::Scan;
 use super::calls::{LIST_EVENT_SOURCE_MAPPINGS, LIST_FUNCTIONS};
@@ -69,6 +70,7 @@ fn read_function(function: &FunctionConfiguration) -> Option<Function> {
 }
 
 /// Where an event source mapping sends what its function failed on.
+#[derive(Serialize, Deserialize)]
 pub(super) struct MappingDestination {
     /// The mapping.
     pub(super) mapping: Arn,

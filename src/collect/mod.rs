@@ -25,10 +25,13 @@ mod iam;
 mod identity;
 mod integration;
 mod iot;
+mod journal;
 mod kms;
 mod lambda;
 mod move_tasks;
 mod organizations;
+mod pacing;
+mod part;
 mod pipes;
 mod reader;
 mod regional;
@@ -40,24 +43,29 @@ mod sns;
 mod sqs;
 mod states;
 mod states_language;
+mod stop;
 mod sts;
 mod tags;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use aws_types::SdkConfig;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 pub use calls::{CALLS, Call, IfDenied};
 pub use error::{Cause, CollectError};
 pub(crate) use failure::{Failure, Kind as FailureKind};
 pub(crate) use http::connector;
+pub use journal::{JournalError, Keep, Resume};
+pub use pacing::{InvalidRate, MaxRate, Pace, ServiceTraffic, Traffic};
 pub(crate) use session::Session;
+pub use stop::Stop;
 
-use crate::account::{Account, Coverage};
+use crate::account::{Account, Coverage, Encryption};
 use crate::arn::{AccountId, Arn};
-use reader::{Reader, Tally};
+use journal::Journal;
+use reader::{Reader, Run, Tally};
 use regional::every_region;
 use tags::{any_document_looks_at_tags, tag_queues};
 
@@ -79,6 +87,12 @@ pub struct Options {
     pub endpoint_url: Option<String>,
     /// The role to assume first.
     pub assume_role: Option<AssumeRole>,
+    /// How fast AWS may be asked.
+    pub pace: Pace,
+    /// Ends the scan early.
+    pub stop: Stop,
+    /// Where what is read is kept while the scan goes on, so that another can go on with it.
+    pub keep: Option<Keep>,
     /// For tests: a ready configuration, so that neither environment nor config files are read.
     #[doc(hidden)]
     pub sdk_config: Option<SdkConfig>,
@@ -232,6 +246,10 @@ pub trait Progress: Send + Sync {
     fn advanced(&self, _unit: Unit<'_>, _by: usize) {}
     /// A unit is done, well or not.
     fn finished(&self, _unit: Unit<'_>) {}
+    /// Something that whoever waits should know.
+    fn told(&self, _words: &str) {}
+    /// Nothing more is sent; this is what was.
+    fn sent(&self, _traffic: &Traffic) {}
 }
 
 impl Progress for () {}
@@ -240,6 +258,7 @@ impl Progress for () {}
 struct Scan<'a> {
     session: &'a Session,
     reader: &'a Reader<'a>,
+    journal: Option<&'a Journal>,
     partition: String,
     account: AccountId,
 }
@@ -264,14 +283,27 @@ impl Scan<'_> {
 /// [`CollectError`] when the credentials, the regions or the network make every read pointless. A read that fails alone is a
 /// gap in the account's coverage instead.
 pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Account, CollectError> {
-    let scanned_at = Utc::now();
     // Boxed, as below: the state of all calls at once is large, and a caller may keep this future on a stack.
     let session = Box::pin(Session::open(options)).await?;
-    let reader = Reader::new(progress);
-    let caller = Box::pin(sts::caller(&session, &reader)).await?;
+    let run = Run::new(progress, options.stop.clone());
+    let account = Box::pin(read(options, &session, &run)).await;
+    progress.sent(&session.traffic(&run.calls()));
+    account
+}
+
+async fn read(
+    options: &Options,
+    session: &Session,
+    run: &Run<'_>,
+) -> Result<Account, CollectError> {
+    let scanned_at = Utc::now();
+    let reader = Reader::new(run);
+    let caller = Box::pin(sts::caller(session, &reader)).await?;
+    let journal = open_journal(options, &caller.account, scanned_at, run)?;
     let scan = Scan {
-        session: &session,
+        session,
         reader: &reader,
+        journal: journal.as_ref(),
         partition: caller.arn.partition().to_owned(),
         account: caller.account.clone(),
     };
@@ -285,10 +317,12 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
         if options.skip.contains(&Skippable::Organizations) {
             return None;
         }
-        organizations::organization(&scan).await
+        let read = async |scan: &Scan<'_>| organizations::organization(scan).await;
+        scan.part("organizations", None, &(), read).await
     };
+    let identities = scan.part("iam", None, &(), async |scan| iam::identities(scan).await);
     let (identities, organization, found) = tokio::join!(
-        Box::pin(iam::identities(&scan)),
+        Box::pin(identities),
         Box::pin(organization),
         Box::pin(every_region(&scan, &regions, options))
     );
@@ -323,17 +357,31 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
     account.workloads.extend(flow.workloads);
     if !options.skip.contains(&Skippable::Lambda) {
         // After everything else that delivers.
-        let policies = Box::pin(destinations::policies(&scan, &account)).await;
+        let invoked = destinations::invoked(&account);
+        let read = async |scan: &Scan<'_>| destinations::policies(scan, invoked.clone()).await;
+        let policies = scan.part("lambda policies", None, &invoked, read);
+        let policies = Box::pin(policies).await;
         account.channels.extend(policies);
     }
     deliveries::drop_untouched_channels(&mut account);
     if !options.skip.contains(&Skippable::Kms) {
-        let keys = Box::pin(kms::keys_of_channels(&scan, &account)).await;
+        let encrypted = account.channels.iter();
+        let given: BTreeMap<&Arn, &Encryption> = encrypted
+            .map(|channel| (&channel.arn, &channel.encryption))
+            .collect();
+        let read = async |scan: &Scan<'_>| kms::keys_of_channels(scan, &account).await;
+        let keys = Box::pin(scan.part("kms of channels", None, &given, read)).await;
         account.keys.extend(keys);
     }
 
-    check_anything_was_read(&reader.tally(), &session, caller.arn)?;
+    check_anything_was_read(&run.tally(), session, caller.arn)?;
     account.coverage = reader.into_coverage();
+    // Collecting began when the oldest part was read.
+    let oldest = account.coverage.parts.iter().map(|part| part.read_at).min();
+    account.scanned_at = oldest.map_or(scanned_at, |oldest| oldest.min(scanned_at));
+    if let Some(problem) = journal.as_ref().and_then(Journal::problem) {
+        run.progress().told(&problem);
+    }
     account.coverage.skipped.extend(
         options
             .skip
@@ -343,6 +391,23 @@ pub async fn collect(options: &Options, progress: &dyn Progress) -> Result<Accou
     account.sort();
     drop_duplicates(&mut account);
     Ok(account)
+}
+
+/// Opens the journal, where one is kept, and tells what is there already.
+fn open_journal(
+    options: &Options,
+    account: &AccountId,
+    now: DateTime<Utc>,
+    run: &Run<'_>,
+) -> Result<Option<Journal>, CollectError> {
+    let Some(keep) = &options.keep else {
+        return Ok(None);
+    };
+    let (journal, found) = Journal::open(keep, account, now)?;
+    if let Some(words) = found.in_words() {
+        run.progress().told(&words);
+    }
+    Ok(Some(journal))
 }
 
 async fn choose_regions(scan: &Scan<'_>, options: &Options) -> Result<Vec<String>, CollectError> {

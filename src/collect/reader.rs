@@ -11,19 +11,87 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::calls::{Call, IfDenied};
 use super::failure::{Failure, Kind};
+use super::pacing::Calls;
+use super::stop::{Reason, Stop};
 use super::{Progress, Unit};
 use crate::account::{Coverage, Gap, Note};
 
-/// Makes calls and remembers what could not be read.
-pub(super) struct Reader<'a> {
+/// What every reader of one scan shares.
+pub(super) struct Run<'a> {
     progress: &'a dyn Progress,
-    state: Mutex<State>,
+    stop: Stop,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Default)]
-struct State {
-    coverage: Coverage,
+struct Counts {
     tally: Tally,
+    calls: Calls,
+    expired: usize,
+}
+
+/// So many answers that the credentials have run out, and nothing further is asked: one alone may come of a clock.
+const EXPIRED: usize = 3;
+
+impl<'a> Run<'a> {
+    pub(super) fn new(progress: &'a dyn Progress, stop: Stop) -> Self {
+        Self {
+            progress,
+            stop,
+            counts: Mutex::default(),
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Counts) -> T) -> T {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn progress(&self) -> &'a dyn Progress {
+        self.progress
+    }
+
+    /// How the calls went so far.
+    pub(super) fn tally(&self) -> Tally {
+        self.change(|counts| counts.tally.clone())
+    }
+
+    /// How many calls were made, by service.
+    pub(super) fn calls(&self) -> Calls {
+        self.change(|counts| counts.calls.clone())
+    }
+
+    /// The answer to a request, or that the scan was stopped before it came.
+    async fn unless_stopped<T>(
+        &self,
+        request: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            reason = self.stop.stopped() => Err(reason.failure()),
+            answer = request => answer,
+        }
+    }
+
+    fn count(&self, call: &'static Call, region: Option<&str>, failure: Option<&Failure>) {
+        let has_expired = self.change(|counts| {
+            *counts.calls.entry(call.service).or_default() += 1;
+            counts.expired += usize::from(failure.is_some_and(|it| it.kind == Kind::Expired));
+            // The caller's identity needs no permission, so it proves none.
+            if call.if_denied != IfDenied::Fatal {
+                counts.tally.add(call, region, failure);
+            }
+            counts.expired >= EXPIRED
+        });
+        if has_expired {
+            self.stop.because(Reason::Expired);
+        }
+    }
+}
+
+/// Makes calls and remembers what could not be read.
+pub(super) struct Reader<'a> {
+    run: &'a Run<'a>,
+    coverage: Mutex<Coverage>,
 }
 
 /// Why a list was not read to its end.
@@ -46,16 +114,33 @@ pub(super) struct Tally {
     pub(super) last_unreachable: Option<(&'static str, Option<String>, String)>,
 }
 
+impl Tally {
+    fn add(&mut self, call: &'static Call, region: Option<&str>, failure: Option<&Failure>) {
+        match failure {
+            Some(failure) if failure.kind == Kind::Refused => self.refused += 1,
+            Some(failure) if failure.kind == Kind::Unreachable => {
+                self.unreachable += 1;
+                self.last_unreachable = Some((
+                    call.service,
+                    region.map(str::to_owned),
+                    failure.cause.clone(),
+                ));
+            }
+            _ => self.other += 1,
+        }
+    }
+}
+
 impl<'a> Reader<'a> {
-    pub(super) fn new(progress: &'a dyn Progress) -> Self {
+    pub(super) fn new(run: &'a Run<'a>) -> Self {
         Self {
-            progress,
-            state: Mutex::default(),
+            run,
+            coverage: Mutex::default(),
         }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    fn change(&self, change: impl FnOnce(&mut Coverage)) {
+        change(&mut self.coverage.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Makes one call. `region` is none for global services.
@@ -69,31 +154,20 @@ impl<'a> Reader<'a> {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let begun = Instant::now();
-        let answer = request.await.map_err(|error| Failure::of(&error));
+        let request = async { request.await.map_err(|error| Failure::of(&error)) };
+        let answer = self.run.unless_stopped(request).await;
+        let failure = answer.as_ref().err();
         tracing::debug!(
             service = call.service,
             operation = call.operation,
             region = region.unwrap_or("global"),
             ms = begun.elapsed().as_millis(),
-            error = answer.as_ref().err().map(|failure| failure.code.as_str()),
+            error = failure.map(|failure| failure.code.as_str()),
             "call"
         );
-        // The caller's identity needs no permission, so it proves none.
-        if call.if_denied == IfDenied::Fatal {
-            return answer;
+        if failure.is_none_or(|failure| failure.kind != Kind::Stopped) {
+            self.run.count(call, region, failure);
         }
-        self.change(|state| match &answer {
-            Err(failure) if failure.kind == Kind::Refused => state.tally.refused += 1,
-            Err(failure) if failure.kind == Kind::Unreachable => {
-                state.tally.unreachable += 1;
-                state.tally.last_unreachable = Some((
-                    call.service,
-                    region.map(str::to_owned),
-                    failure.cause.clone(),
-                ));
-            }
-            _ => state.tally.other += 1,
-        });
         answer
     }
 
@@ -296,9 +370,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What this reader shares with others.
+    pub(super) fn run(&self) -> &'a Run<'a> {
+        self.run
+    }
+
+    /// Records what another reader of the scan could not read.
+    pub(super) fn add(&self, other: Coverage) {
+        self.change(|coverage| {
+            coverage.gaps.extend(other.gaps);
+            coverage.notes.extend(other.notes);
+            coverage.parts.extend(other.parts);
+        });
+    }
+
     /// Records a gap.
     pub(super) fn gap(&self, gap: Gap) {
-        self.change(|state| state.coverage.gaps.push(gap));
+        self.change(|coverage| coverage.gaps.push(gap));
     }
 
     /// Records something that hides nothing.
@@ -315,7 +403,7 @@ impl<'a> Reader<'a> {
             resource: resource.map(str::to_owned),
             detail: detail.to_owned(),
         };
-        self.change(|state| state.coverage.notes.push(note));
+        self.change(|coverage| coverage.notes.push(note));
     }
 
     /// Tells that a unit of work begins; the guard tells when it ends.
@@ -325,24 +413,18 @@ impl<'a> Reader<'a> {
         region: Option<&'r str>,
     ) -> RunningUnit<'r> {
         let unit = Unit { service, region };
-        self.progress.started(unit);
+        self.run.progress.started(unit);
         RunningUnit {
-            progress: self.progress,
+            progress: self.run.progress,
             unit,
         }
     }
 
-    /// How the calls went so far.
-    pub(super) fn tally(&self) -> Tally {
-        self.change(|state| state.tally.clone())
-    }
-
     /// What could not be read.
     pub(super) fn into_coverage(self) -> Coverage {
-        self.state
+        self.coverage
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
-            .coverage
     }
 }
 

@@ -42,13 +42,19 @@ pub(super) async fn every_region(
 }
 
 async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regional {
+    let here = Some(region);
     let queues = async {
-        let queues = sqs::queues(scan, region).await;
+        let queues = scan
+            .part("sqs", here, &(), async |scan| {
+                sqs::queues(scan, region).await
+            })
+            .await;
         let keys = async {
             if options.skip.contains(&Skippable::Kms) {
                 return Vec::new();
             }
-            kms::keys(scan, region, &queues).await
+            let read = async |scan: &Scan<'_>| kms::keys(scan, region, &queues).await;
+            scan.part("kms", here, &queues, read).await
         };
         let (keys, flow) = tokio::join!(
             keys,
@@ -61,15 +67,22 @@ async fn one_region(scan: &Scan<'_>, region: &str, options: &Options) -> Regiona
             return (Vec::new(), (Vec::new(), Vec::new()));
         }
         tokio::join!(
-            lambda::functions(scan, region),
-            lambda::event_source_mappings(scan, region)
+            scan.part("lambda functions", here, &(), async |scan| {
+                lambda::functions(scan, region).await
+            }),
+            scan.part("lambda event source mappings", here, &(), async |scan| {
+                lambda::event_source_mappings(scan, region).await
+            })
         )
     };
     let ec2 = async {
         if options.skip.contains(&Skippable::Ec2) {
             return Vec::new();
         }
-        ec2::instances(scan, region).await
+        scan.part("ec2", here, &(), async |scan| {
+            ec2::instances(scan, region).await
+        })
+        .await
     };
     let ((queues, keys, mut flow), (functions, (mappings, failing)), instances) =
         tokio::join!(queues, lambda, ec2);

@@ -4,6 +4,7 @@
 //! one addition: as in the AWS CLI, a profile named on the command line outranks keys in the environment.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
@@ -18,19 +19,27 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::credentials::{NamedProfile, assume, with_resolved_credentials};
 use super::error::{CollectError, one_line};
+use super::pacing::{Calls, Pacing, Patience, Traffic, paced};
 use super::regions::check_known;
 use super::{Options, http};
 use crate::nearest::nearest_first;
 
 const FALLBACK_REGION: &str = "us-east-1";
-const MAX_ATTEMPTS: u32 = 6;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Attempts of one call, unless the environment says otherwise; what came too often for AWS is sent again within one.
+const MAX_ATTEMPTS: u32 = 5;
+const FIRST_BACKOFF: Duration = Duration::from_millis(300);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+/// A region that takes no connection is asked for several services and several times each.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a request that came too often for AWS is sent again within one attempt, where there may be more than one.
+const RESENDS: u32 = 8;
 
-/// An SDK configuration whose credentials exist.
+/// An SDK configuration whose credentials exist, and the pace of every call that is made with it.
 pub(crate) struct Session {
     config: SdkConfig,
     region: String,
+    pacing: Arc<Pacing>,
 }
 
 impl Session {
@@ -64,7 +73,26 @@ impl Session {
         if let Some(role) = &options.assume_role {
             config = assume(role, &config).await?;
         }
-        Ok(Self { config, region })
+        let pacing = Arc::new(Pacing::new(options.pace, patience(&config)));
+        if let Some(client) = config.http_client() {
+            // An attempt waits for its turn without end; the limit for its answer begins after that.
+            let timeout = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
+            config = config
+                .into_builder()
+                .http_client(paced(client, Arc::clone(&pacing)))
+                .timeout_config(timeout.build())
+                .build();
+        }
+        Ok(Self {
+            config,
+            region,
+            pacing,
+        })
+    }
+
+    /// What was sent so far for these calls.
+    pub(super) fn traffic(&self, calls: &Calls) -> Traffic {
+        self.pacing.traffic(calls)
     }
 
     /// The configuration for global services.
@@ -105,6 +133,16 @@ impl Session {
     }
 }
 
+fn patience(config: &SdkConfig) -> Patience {
+    let retry = config.retry_config();
+    let may_repeat = retry.is_none_or(|retry| retry.max_attempts() > 1);
+    Patience {
+        resends: if may_repeat { RESENDS } else { 0 },
+        backoff: retry.map_or(FIRST_BACKOFF, RetryConfig::initial_backoff),
+        answer: ATTEMPT_TIMEOUT,
+    }
+}
+
 async fn from_environment(
     options: &Options,
 ) -> Result<(SdkConfig, Option<NamedProfile>), CollectError> {
@@ -119,7 +157,10 @@ async fn from_environment(
     let client = http::client(ca_bundle(&env, &profiles).map(PathBuf::from))?;
     let region =
         Region::new(configured_region(&env, &profiles).unwrap_or_else(|| base_region(options)));
-    let retry = RetryConfig::adaptive().with_max_attempts(attempts);
+    let retry = RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(LONGEST_BACKOFF);
     let timeout = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -291,7 +332,7 @@ mod tests {
 
     #[test]
     fn attempts_are_a_whole_number_from_one_on() {
-        assert_eq!(max_attempts(&env(&[])).unwrap(), 6);
+        assert_eq!(max_attempts(&env(&[])).unwrap(), MAX_ATTEMPTS);
         assert_eq!(max_attempts(&env(&[("AWS_MAX_ATTEMPTS", "2")])).unwrap(), 2);
         for value in ["0", "-1", "many", "1.5"] {
             let error = max_attempts(&env(&[("AWS_MAX_ATTEMPTS", value)])).unwrap_err();

@@ -41,7 +41,7 @@ pub(super) async fn queues(scan: &Scan<'_>, region: &str) -> Vec<Queue> {
     urls.sort();
     urls.dedup();
     unit.known(urls.len());
-    stream::iter(urls)
+    let mut queues: Vec<Queue> = stream::iter(urls)
         .map(|url| async {
             let queue = queue(scan, &client, region, url).await;
             unit.advanced(1);
@@ -50,7 +50,10 @@ pub(super) async fn queues(scan: &Scan<'_>, region: &str) -> Vec<Queue> {
         .buffer_unordered(AT_ONCE)
         .filter_map(std::future::ready)
         .collect()
-        .await
+        .await;
+    // What is read for them is kept by them.
+    queues.sort_by(|a, b| a.arn.cmp(&b.arn));
+    queues
 }
 
 async fn queue(scan: &Scan<'_>, client: &Client, region: &str, url: String) -> Option<Queue> {

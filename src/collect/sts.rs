@@ -47,6 +47,7 @@ fn classify(failure: Failure, session: &Session) -> CollectError {
             session.base_region(),
             cause,
         ),
+        Kind::Stopped => CollectError::Interrupted,
         Kind::Refused | Kind::Other => CollectError::UnknownCaller { code, cause },
     }
 }

@@ -50,7 +50,12 @@ pub(super) async fn tag_queues(scan: &Scan<'_>, queues: Vec<Queue>) -> Vec<Queue
         by_region.entry(region).or_default().push(queue);
     }
     stream::iter(by_region)
-        .map(async |(region, queues)| sqs::tags(scan, &region, queues).await)
+        .map(async |(region, queues)| {
+            scan.part("sqs tags", Some(&region), &queues, async |scan| {
+                sqs::tags(scan, &region, queues.clone()).await
+            })
+            .await
+        })
         .buffer_unordered(REGIONS_AT_ONCE)
         .concat()
         .await

@@ -1,9 +1,11 @@
 //! Where accounts come from: AWS, or snapshot files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::explain;
+use super::interrupt::Interruptions;
 use super::progress::TerminalProgress;
 use crate::account::{self, Account};
 use crate::collect::{self, Options};
@@ -24,8 +26,21 @@ pub(super) fn load(source: Source, verbosity: Verbosity) -> Result<Vec<Account>>
             if let Some(snapshot) = snapshot {
                 snapshot.save(&account)?;
             }
+            if let Some(keep) = &options.keep {
+                put_away(&keep.path, account.coverage.is_complete(), verbosity);
+            }
             Ok(vec![account])
         }
+    }
+}
+
+/// Removes what was kept of a scan that is complete. That of another stays: a scan that goes on asks only for what is missing.
+fn put_away(parts: &Path, is_complete: bool, verbosity: Verbosity) {
+    if is_complete {
+        // What stays behind is replaced by the next scan.
+        let _ = std::fs::remove_file(parts);
+    } else if verbosity >= Verbosity::Normal {
+        explain("run it again with --resume to ask only for what is missing");
     }
 }
 
@@ -55,7 +70,10 @@ fn collect_live(options: &Options, verbosity: Verbosity) -> Result<Account> {
         .build()
         .context("cannot start the network runtime")?;
     let progress = TerminalProgress::new(verbosity);
+    let interruptions = Interruptions::listen(options.stop.clone(), verbosity);
     let collected = runtime.block_on(collect::collect(options, &progress));
+    interruptions.scan_is_over();
     progress.clear();
+    progress.tell_traffic();
     Ok(collected?)
 }

@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod graph;
 mod iam_policy;
+mod interrupt;
 mod meant;
 mod progress;
 mod publish;

@@ -1,20 +1,24 @@
 //! Live progress on standard error while an account is read: one line for each service.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Style};
 
-use crate::collect::{Progress, Unit};
+use crate::collect::{Progress, Traffic, Unit};
 use crate::config::Verbosity;
 
 /// Shows progress on a terminal, and nothing anywhere else.
 pub(super) struct TerminalProgress {
     lines: MultiProgress,
     services: Mutex<BTreeMap<&'static str, Service>>,
+    traffic: Mutex<Option<Traffic>>,
     shown: bool,
+    verbosity: Verbosity,
 }
 
 struct Service {
@@ -38,7 +42,20 @@ impl TerminalProgress {
         Self {
             lines: MultiProgress::with_draw_target(target),
             services: Mutex::new(BTreeMap::new()),
+            traffic: Mutex::default(),
             shown,
+            verbosity,
+        }
+    }
+
+    /// Says what AWS was asked how often, to who wants to know more.
+    pub(super) fn tell_traffic(&self) {
+        let traffic = self.traffic.lock().ok().and_then(|mut sent| sent.take());
+        if let Some(traffic) = traffic
+            && self.verbosity >= Verbosity::Verbose
+        {
+            // Nothing depends on who reads it.
+            let _ = io::stderr().write_all(table(&traffic).as_bytes());
         }
     }
 
@@ -75,6 +92,43 @@ impl TerminalProgress {
         change(service, unit.region.unwrap_or("global"));
         service.line.set_message(service.message());
     }
+}
+
+/// One row for each service.
+fn table(traffic: &Traffic) -> String {
+    let mut rows = tabled::builder::Builder::default();
+    rows.push_record([
+        "",
+        "calls",
+        "sent again",
+        "throttled",
+        "failed",
+        "waited",
+        "took",
+    ]);
+    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    for service in &traffic.services {
+        rows.push_record([
+            service.service.clone(),
+            service.calls.to_string(),
+            service.requests.saturating_sub(service.calls).to_string(),
+            service.throttled.to_string(),
+            service.failed.to_string(),
+            seconds(service.waited),
+            seconds(service.time),
+        ]);
+    }
+    let mut table = rows.build();
+    table
+        .with(Style::blank())
+        .modify(Columns::new(1..), Alignment::right());
+    let lines = table.to_string();
+    let mut text = "requests to AWS, by service:\n".to_owned();
+    for line in lines.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 impl Service {
@@ -115,6 +169,18 @@ impl Progress for TerminalProgress {
 
     fn advanced(&self, unit: Unit<'_>, by: usize) {
         self.update(unit, |service, _| service.done += by);
+    }
+
+    fn told(&self, words: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.lines.suspend(|| super::explain(words));
+        }
+    }
+
+    fn sent(&self, traffic: &Traffic) {
+        if let Ok(mut sent) = self.traffic.lock() {
+            *sent = Some(traffic.clone());
+        }
     }
 
     fn finished(&self, unit: Unit<'_>) {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use super::ConfigError;
 use super::file::{ConfigFile, Word};
 use super::publishing::WEBHOOK_SECRET;
+use crate::collect::InvalidRate;
 use crate::nearest::nearest_first;
 
 /// What the environment says.
@@ -20,7 +21,7 @@ pub(super) struct Environment {
 
 const PREFIX: &str = "PATSCAN_";
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 18] = [
     "PATSCAN_ASSUME_ROLE",
     "PATSCAN_BASELINE",
     "PATSCAN_CONFIG",
@@ -29,6 +30,8 @@ const NAMES: [&str; 16] = [
     "PATSCAN_EXTERNAL_ID",
     "PATSCAN_FAIL_ON",
     "PATSCAN_FORMAT",
+    "PATSCAN_GENTLE",
+    "PATSCAN_MAX_RATE",
     "PATSCAN_OCSF_CLASS",
     "PATSCAN_PERSONA",
     "PATSCAN_PROFILE",
@@ -79,6 +82,14 @@ impl Environment {
             "PATSCAN_ENDPOINT_URL" => source.endpoint_url = Some(value),
             "PATSCAN_ASSUME_ROLE" => source.assume_role = Some(value),
             "PATSCAN_EXTERNAL_ID" => source.external_id = Some(value),
+            "PATSCAN_MAX_RATE" => {
+                source.max_rate = Some(
+                    value
+                        .parse()
+                        .map_err(|error: InvalidRate| error.to_string())?,
+                );
+            }
+            "PATSCAN_GENTLE" => source.gentle = Some(truth(&value)?),
             "PATSCAN_FORMAT" => output.formats = Some(words(&value)?),
             "PATSCAN_FAIL_ON" => output.fail_on = words(&value)?.pop(),
             "PATSCAN_OCSF_CLASS" => output.ocsf_class = words(&value)?.pop(),
@@ -96,6 +107,13 @@ impl Environment {
         }
         Ok(())
     }
+}
+
+fn truth(value: &str) -> Result<bool, String> {
+    value
+        .to_ascii_lowercase()
+        .parse()
+        .map_err(|_| format!("`{value}` is neither true nor false"))
 }
 
 fn texts(list: &str) -> Vec<String> {
@@ -134,6 +152,8 @@ mod tests {
         for name in NAMES {
             let value = match name {
                 "PATSCAN_SKIP" => "ec2",
+                "PATSCAN_MAX_RATE" => "2.5",
+                "PATSCAN_GENTLE" => "true",
                 "PATSCAN_FORMAT" => "json",
                 "PATSCAN_FAIL_ON" => "low",
                 "PATSCAN_PERSONA" => "auditor",

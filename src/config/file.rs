@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::Output;
 use crate::arn::AccountId;
-use crate::collect::Skippable;
+use crate::collect::{MaxRate, Skippable};
 use crate::finding::Severity;
 use crate::policy::Glob;
 use crate::report::{Format, OcsfClass};
@@ -68,6 +68,11 @@ pub struct SourceSection {
     pub assume_role: Option<String>,
     /// External id for that role.
     pub external_id: Option<String>,
+    /// At most so many requests in a second to one service of one region.
+    #[schemars(schema_with = "rate_schema")]
+    pub max_rate: Option<MaxRate>,
+    /// Whether AWS is asked at a quarter of the usual pace.
+    pub gentle: Option<bool>,
 }
 
 /// `[output]`: formats, and what makes a run fail.
@@ -263,6 +268,10 @@ impl Worded for Output {
     }
 }
 
+fn rate_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "number", "minimum": MaxRate::LOWEST, "maximum": MaxRate::HIGHEST})
+}
+
 /// Every rule by its id, each with what can be said of it.
 fn rules_schema(_: &mut SchemaGenerator) -> Schema {
     let rules: Map<String, Value> = RULES
@@ -334,6 +343,8 @@ impl ConfigFile {
                 endpoint_url: source.endpoint_url.or(usual.endpoint_url),
                 assume_role: source.assume_role.or(usual.assume_role),
                 external_id: source.external_id.or(usual.external_id),
+                max_rate: source.max_rate.or(usual.max_rate),
+                gentle: source.gentle.or(usual.gentle),
             },
             output: OutputSection {
                 formats: self.output.formats.or(below.output.formats),

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use chrono::TimeDelta;
+
 pub use self::file::{
     ConfigFile, FILE_NAME, NamesSection, OutputSection, SourceSection, Word, Worded,
 };
@@ -18,7 +20,7 @@ pub use self::publishing::{Asked, credentials};
 use self::environment::Environment;
 use crate::arn::AccountId;
 use crate::cli::{OutputArgs, SourceArgs, VerbosityArgs};
-use crate::collect::{AssumeRole, Options, UnknownService};
+use crate::collect::{AssumeRole, InvalidRate, Keep, Options, Pace, Resume, UnknownService};
 use crate::finding::{Severity, UnknownSeverity};
 use crate::report::{
     Format, Ocsf, OcsfClass, UnknownAnswerFormat, UnknownFormat, UnknownOcsfClass,
@@ -72,6 +74,12 @@ pub enum ConfigError {
     /// A service that cannot be skipped.
     #[error(transparent)]
     Skip(#[from] UnknownService),
+    /// A rate that patscan cannot keep.
+    #[error("--max-rate: {0}")]
+    MaxRate(#[from] InvalidRate),
+    /// Something that is no length of time.
+    #[error("--max-age: `{0}` is no length of time; write it as `30m`, `6h` or `2days`")]
+    MaxAge(String),
     /// A variable of the environment with a value that it does not take.
     #[error("{name}: {why}")]
     Variable {
@@ -289,6 +297,14 @@ impl Source {
             ) if whole(snapshot) == whole(output) => {
                 Err(ConfigError::SnapshotPlace(output.to_owned()))
             }
+            (Self::Live { options, .. }, Some(output))
+                if options
+                    .keep
+                    .as_ref()
+                    .is_some_and(|keep| whole(&keep.path) == whole(output)) =>
+            {
+                Err(ConfigError::SnapshotPlace(output.to_owned()))
+            }
             (Self::Snapshots(files), Some(output)) => {
                 let place = whole(output);
                 let is_read = |file: &PathBuf| file.is_file() && whole(file) == place;
@@ -340,18 +356,39 @@ impl Source {
                 given
             }
         };
+        let resume = args.resume.then(|| resume(args.max_age)).transpose()?;
+        let keep = args.save_snapshot.as_deref();
         Ok(Self::Live {
             options: Box::new(Options {
+                keep: keep.and_then(|snapshot| Keep::beside(snapshot, resume)),
                 profile: args.profile.or(usual.profile),
                 regions: or_usual(args.regions, usual.regions),
                 exclude_regions: or_usual(args.exclude_regions, usual.exclude_regions),
                 skip,
                 endpoint_url: args.endpoint_url.or(usual.endpoint_url),
                 assume_role,
+                pace: Pace {
+                    max_rate: match args.max_rate {
+                        Some(text) => Some(text.parse()?),
+                        None => usual.max_rate,
+                    },
+                    gentle: args.gentle || usual.gentle.unwrap_or(false),
+                },
                 ..Options::default()
             }),
             save_snapshot: args.save_snapshot,
         })
+    }
+}
+
+fn resume(max_age: Option<String>) -> Result<Resume, ConfigError> {
+    let Some(text) = max_age else {
+        return Ok(Resume::default());
+    };
+    let age = humantime::parse_duration(&text).ok();
+    match age.and_then(|age| TimeDelta::from_std(age).ok()) {
+        Some(max_age) => Ok(Resume { max_age }),
+        None => Err(ConfigError::MaxAge(text)),
     }
 }
 

@@ -105,7 +105,11 @@ pub fn credentials(args: CredentialArgs, settings: &Settings) -> Result<Options,
         assume_role: args.assume_role,
         external_id: args.external_id,
         snapshots: Vec::new(),
+        max_rate: None,
+        gentle: false,
         save_snapshot: None,
+        resume: false,
+        max_age: None,
     };
     match Source::resolve(source, settings)? {
         Source::Live { options, .. } => Ok(*options),

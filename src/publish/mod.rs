@@ -306,7 +306,7 @@ fn failed(call: &Call, failure: &Failure) -> String {
         FailureKind::Unreachable => {
             "; check the network and the region, and publish again".to_owned()
         }
-        FailureKind::Other => String::new(),
+        FailureKind::Stopped | FailureKind::Other => String::new(),
     };
     format!("{} failed ({code}): {cause}{advice}", call.operation)
 }

@@ -1,0 +1,62 @@
+//! Parts of an account: what is read as a whole or not, mostly a service of a region, and is not asked for twice by a scan that
+//! goes on where an earlier one was interrupted.
+
+use chrono::Utc;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Scan;
+use super::journal::Kept;
+use super::reader::Reader;
+use crate::account::PartRead;
+
+impl Scan<'_> {
+    /// A part: as an earlier scan read it, or read now. `given` is what it depends on besides the region and the account, in an
+    /// order that is always the same; a part that was read for something else is not used.
+    pub(super) async fn part<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &'static str,
+        region: Option<&str>,
+        given: &impl Serialize,
+        read: impl AsyncFnOnce(&Scan<'_>) -> T,
+    ) -> T {
+        let kept = self
+            .journal
+            .and_then(|journal| journal.take::<T>(name, region, given));
+        let mut coverage = crate::account::Coverage::default();
+        let (value, read_at) = if let Some(kept) = kept {
+            coverage.notes = kept.notes;
+            (kept.value, kept.read_at)
+        } else {
+            let read_at = Utc::now();
+            // What cannot be read is counted by the part: one that lacks something is asked again.
+            let reader = Reader::new(self.reader.run());
+            let scan = Scan {
+                reader: &reader,
+                partition: self.partition.clone(),
+                account: self.account.clone(),
+                ..*self
+            };
+            let value = read(&scan).await;
+            coverage = reader.into_coverage();
+            if let Some(journal) = self.journal
+                && coverage.gaps.is_empty()
+            {
+                let kept = Kept {
+                    value: &value,
+                    notes: coverage.notes.clone(),
+                    read_at,
+                };
+                journal.keep(name, region, given, kept);
+            }
+            (value, read_at)
+        };
+        coverage.parts.push(PartRead {
+            part: name.to_owned(),
+            region: region.map(str::to_owned),
+            read_at,
+        });
+        self.reader.add(coverage);
+        value
+    }
+}
