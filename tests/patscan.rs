@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -90,10 +90,21 @@ impl Patscan {
         self
     }
 
+    /// Begins the run, for who has something to do with it before it ends.
+    pub(crate) fn start(mut self) -> Child {
+        self.command.stdout(self.stdout).stderr(self.stderr);
+        self.command.spawn().unwrap()
+    }
+
     pub(crate) fn run(mut self) -> Run {
         self.command.stdout(self.stdout).stderr(self.stderr);
-        let output = self.command.output().unwrap();
-        Run {
+        self.command.output().unwrap().into()
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),

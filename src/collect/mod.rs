@@ -299,11 +299,10 @@ async fn read(
     let scanned_at = Utc::now();
     let reader = Reader::new(run);
     let caller = Box::pin(sts::caller(session, &reader)).await?;
-    let journal = open_journal(options, &caller.account, scanned_at, run)?;
     let scan = Scan {
         session,
         reader: &reader,
-        journal: journal.as_ref(),
+        journal: None,
         partition: caller.arn.partition().to_owned(),
         account: caller.account.clone(),
     };
@@ -313,6 +312,12 @@ async fn read(
         Box::pin(choose_regions(&scan, options))
     );
     let regions = regions?;
+    // Not before it is clear that there is something to keep.
+    let journal = open_journal(options, &caller.account, scanned_at, run)?;
+    let scan = Scan {
+        journal: journal.as_ref(),
+        ..scan
+    };
     let organization = async {
         if options.skip.contains(&Skippable::Organizations) {
             return None;

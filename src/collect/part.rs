@@ -37,7 +37,8 @@ impl Scan<'_> {
                 account: self.account.clone(),
                 ..*self
             };
-            let value = read(&scan).await;
+            // Boxed: the state of all calls of a part is large, and several parts are read at once.
+            let value = Box::pin(read(&scan)).await;
             coverage = reader.into_coverage();
             if let Some(journal) = self.journal
                 && coverage.gaps.is_empty()

@@ -40,18 +40,17 @@ impl Stop {
         });
     }
 
-    /// Whether the scan is stopped, and why.
-    pub(super) fn reason(&self) -> Option<Reason> {
-        *self.0.borrow()
-    }
-
     /// Waits until the scan is stopped.
     pub(super) async fn stopped(&self) -> Reason {
         let mut reasons = self.0.subscribe();
-        match reasons.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(reason)) => *reason,
-            // The sender is ours and lives on, and what was waited for is there.
-            Ok(None) | Err(_) => std::future::pending().await,
+        loop {
+            let reason = *reasons.borrow_and_update();
+            match reason {
+                Some(reason) => return reason,
+                // The sender is ours, so that there always is one.
+                None if reasons.changed().await.is_err() => std::future::pending().await,
+                None => {}
+            }
         }
     }
 }
@@ -80,7 +79,6 @@ mod tests {
     async fn the_first_reason_stays_and_every_clone_hears_of_it() {
         let stop = Stop::default();
         let clone = stop.clone();
-        assert_eq!(clone.reason(), None);
         let waiting = tokio::spawn(async move { clone.stopped().await });
         stop.now();
         stop.because(Reason::Expired);

@@ -12,6 +12,7 @@ mod exports;
 mod formats;
 mod graph;
 mod hostile;
+mod interrupted;
 mod killed;
 mod known;
 mod large;
@@ -23,6 +24,7 @@ mod schema;
 mod simulate;
 mod snapshots;
 mod terminal;
+mod traffic;
 mod who_can;
 
 /// Nothing in the text acts on a terminal or hides: no escape, no C1 control, no bidirectional or zero-width mark.

@@ -18,7 +18,7 @@ const BURST: f64 = 2.0;
 /// After how long, and how many answers at least, the rate is set anew.
 const WINDOW: Duration = Duration::from_secs(1);
 const ENOUGH: u32 = 4;
-/// By what part of the ceiling the rate rises each time.
+/// By what part of the ceiling the rate rises in a second.
 const STEP: f64 = 0.1;
 /// After so many failures in a row, for so long, a service of a region is given up.
 const FAILURES: u32 = 20;
@@ -149,7 +149,7 @@ impl State {
         }
         let since = *self.window.since.get_or_insert(now);
         if now - since >= WINDOW && self.window.answers >= ENOUGH {
-            self.adapt();
+            self.adapt((now - since).as_secs_f64());
             self.window = Window {
                 since: Some(now),
                 ..Window::default()
@@ -157,13 +157,13 @@ impl State {
         }
     }
 
-    /// Sets the rate for what a window of answers says.
-    fn adapt(&mut self) {
+    /// Sets the rate for what a window of answers says, of so many seconds.
+    fn adapt(&mut self, seconds: f64) {
         let refused = f64::from(self.window.throttled) / f64::from(self.window.answers);
         let mut rate = self.rate * (1.0 - refused / 2.0);
         // Where most is refused, there is nothing to reach for.
         if refused < 0.5 {
-            rate += self.ceiling * STEP;
+            rate += self.ceiling * STEP * seconds;
         }
         self.rate = rate.clamp(FLOOR.min(self.ceiling), self.ceiling);
     }
