@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use super::{Status, Triaged};
+use crate::parallel::in_parallel;
 
 /// Fewer findings under one statement are told one by one.
 const FEWEST_FINDINGS: usize = 3;
@@ -30,16 +31,7 @@ pub struct Cause {
 /// The causes of open findings, those with the most findings first.
 pub fn causes(findings: &[Triaged]) -> Vec<Cause> {
     let mut resting: BTreeMap<(&Arc<str>, &Arc<str>), Vec<usize>> = BTreeMap::new();
-    for (place, finding) in findings.iter().enumerate() {
-        if finding.status != Status::Open {
-            continue;
-        }
-        // What only lets a right pass, or a delivery, causes nothing.
-        let giving = finding
-            .evidence
-            .iter()
-            .filter(|one| one.effect == "Allow" && matches!(one.layer, "identity" | "resource"));
-        let statements: BTreeSet<_> = giving.map(|one| (&one.policy, &one.statement)).collect();
+    for (place, statements) in in_parallel(findings, giving).into_iter().enumerate() {
         for statement in statements {
             resting.entry(statement).or_default().push(place);
         }
@@ -76,6 +68,19 @@ pub fn causes(findings: &[Triaged]) -> Vec<Cause> {
         causes.push(cause(statement, open, findings));
     }
     causes
+}
+
+/// The statements that give what an open finding is about, each once.
+fn giving(finding: &Triaged) -> BTreeSet<(&Arc<str>, &Arc<str>)> {
+    if finding.status != Status::Open {
+        return BTreeSet::new();
+    }
+    // What only lets a right pass, or a delivery, causes nothing.
+    let giving = finding
+        .evidence
+        .iter()
+        .filter(|one| one.effect == "Allow" && matches!(one.layer, "identity" | "resource"));
+    giving.map(|one| (&one.policy, &one.statement)).collect()
 }
 
 fn cause(statement: (&Arc<str>, &Arc<str>), places: Vec<usize>, findings: &[Triaged]) -> Cause {

@@ -1,6 +1,7 @@
 //! The texts of policies by the names under which findings show them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
@@ -12,11 +13,18 @@ use crate::finding::Kind;
 /// The texts of every policy, by name. Two accounts can have inline policies of one name.
 #[derive(Debug, Default)]
 pub struct PolicyTexts<'a> {
-    texts: HashMap<String, Vec<(&'a AccountId, &'a str)>>,
-    /// Hashes over what the policies of a name say in each account, and last over all of them.
-    digests: HashMap<String, Digests<'a>>,
+    by_name: HashMap<String, Named<'a>>,
 }
 
+/// The policies of one name.
+#[derive(Debug, Default)]
+struct Named<'a> {
+    texts: Vec<(&'a AccountId, &'a str)>,
+    /// Made when somebody asks: most policies stand in no finding, and to hash them all takes longer than the findings do.
+    digests: OnceLock<Digests<'a>>,
+}
+
+/// Hashes over what the policies of a name say in each account, and last over all of them.
 type Digests<'a> = (BTreeMap<&'a AccountId, [u8; 32]>, [u8; 32]);
 
 impl<'a> PolicyTexts<'a> {
@@ -26,11 +34,6 @@ impl<'a> PolicyTexts<'a> {
         for account in accounts {
             policies.add_account(account);
         }
-        policies.digests = policies
-            .texts
-            .iter()
-            .map(|(name, texts)| (name.clone(), digests(texts)))
-            .collect();
         policies
     }
 
@@ -83,25 +86,27 @@ impl<'a> PolicyTexts<'a> {
     }
 
     fn add(&mut self, account: &'a Account, name: &str, text: &'a str) {
-        let texts = self.texts.entry(name.to_owned()).or_default();
-        texts.push((&account.id, text));
+        let named = self.by_name.entry(name.to_owned()).or_default();
+        named.texts.push((&account.id, text));
     }
 
     /// The names of every policy.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.texts.keys().map(String::as_str)
+        self.by_name.keys().map(String::as_str)
     }
 
     /// The texts of the policies of a name, sorted by account; empty when there is none.
     pub fn texts(&self, name: &str) -> Vec<&'a str> {
-        let mut texts = self.texts.get(name).cloned().unwrap_or_default();
+        let named = self.by_name.get(name);
+        let mut texts = named.map_or_else(Vec::new, |named| named.texts.clone());
         texts.sort();
         texts.into_iter().map(|(_, text)| text).collect()
     }
 
     /// A hash over what the policy of a name says, the one of `account` where several accounts have it; none when there is none.
     pub(super) fn digest(&self, name: &str, account: &AccountId) -> Option<&[u8; 32]> {
-        let (by_account, all) = self.digests.get(name)?;
+        let named = self.by_name.get(name)?;
+        let (by_account, all) = named.digests.get_or_init(|| digests(&named.texts));
         Some(by_account.get(account).unwrap_or(all))
     }
 }
