@@ -94,6 +94,7 @@ struct Header {
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 struct FileIn {
+    schema: Option<String>,
     account: Account,
 }
 
@@ -208,8 +209,16 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
             reason: "it is empty".to_owned(),
         });
     }
-    let header: Header = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
-    match header.schema.as_deref() {
+    let file: Result<FileIn, serde_json::Error> = serde_json::from_slice(bytes);
+    let schema = match &file {
+        Ok(file) => file.schema.clone(),
+        // Of another format the account may be anything: what the file says of itself comes first.
+        Err(_) => {
+            let header: Header = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
+            header.schema
+        }
+    };
+    match schema.as_deref() {
         Some(SCHEMA) => {}
         Some(schema) if schema.starts_with(SCHEMA_FAMILY) => {
             return Err(SnapshotError::Newer {
@@ -233,7 +242,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
             });
         }
     }
-    let file: FileIn = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
+    let file = file.map_err(|error| problem(&error))?;
     Ok(file.account)
 }
 
