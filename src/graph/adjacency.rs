@@ -47,11 +47,15 @@ impl Step {
     }
 }
 
+/// Steps that are kept in one list while a graph is under construction.
+const CHUNK: usize = 1 << 16;
+
 /// A graph under construction.
 #[derive(Debug)]
 pub(super) struct Steps<N> {
     nodes: Vec<N>,
-    added: Vec<(Spot, Step)>,
+    /// In lists of [`CHUNK`] steps: one list of millions would be copied each time that it grows.
+    added: Vec<Vec<(Spot, Step)>>,
     starts: HashMap<(Spot, Spot), Place>,
 }
 
@@ -70,7 +74,15 @@ impl<N> Steps<N> {
     }
 
     pub(super) fn add(&mut self, from: Spot, to: Spot, grade: Grade) {
-        self.added.push((from, Step::new(to, grade)));
+        let added = (from, Step::new(to, grade));
+        match self.added.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(added),
+            _ => {
+                let mut next = Vec::with_capacity(CHUNK);
+                next.push(added);
+                self.added.push(next);
+            }
+        }
     }
 
     /// Adds a step that starts a workload.
@@ -82,7 +94,7 @@ impl<N> Steps<N> {
     pub(super) fn finish(self) -> Adjacency<N> {
         // First how many steps leave each node, then where its steps end, then, filled from there, where they begin.
         let mut begins = vec![0_u32; self.nodes.len() + 1];
-        for (from, _) in &self.added {
+        for (from, _) in self.added.iter().flatten() {
             if let Some(count) = begins.get_mut(from.number()) {
                 *count += 1;
             }
@@ -93,12 +105,12 @@ impl<N> Steps<N> {
             *begin = end;
         }
         let nowhere = Step::new(Spot(Spot::NOWHERE), Grade::Conditional);
-        let mut steps = vec![nowhere; self.added.len()];
-        for (from, step) in &self.added {
+        let mut steps = vec![nowhere; end as usize];
+        for (from, step) in self.added.into_iter().flatten() {
             if let Some(begin) = begins.get_mut(from.number()) {
                 *begin -= 1;
                 if let Some(place) = steps.get_mut(*begin as usize) {
-                    *place = *step;
+                    *place = step;
                 }
             }
         }

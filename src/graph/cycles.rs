@@ -113,8 +113,9 @@ impl Graph<'_> {
             }
         }
         let Some(first) = first else {
-            for known in anchors.iter().filter_map(|(anchor, _)| told.get(anchor)) {
-                if let Some(cycle) = cycles.get_mut(*known) {
+            let told = anchors.iter().filter_map(|(anchor, _)| told.get(anchor));
+            for known in told.copied().collect::<BTreeSet<usize>>() {
+                if let Some(cycle) = cycles.get_mut(known) {
                     cycle.processes.extend(&processes);
                 }
             }
