@@ -1,8 +1,9 @@
 //! Writing a file so that a reader sees the old content or the new, never half.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -12,6 +13,8 @@ const PREFIX: &str = ".patscan-";
 const RANDOM: usize = 6;
 /// A temporary file younger than this may be one that another run has just made and not locked yet.
 const YOUNGEST_ORPHAN: Duration = Duration::from_mins(1);
+/// Bytes after which what was written begins its way to the disk.
+const AHEAD: u64 = 32 << 20;
 
 /// A file being written: a temporary one (mode 0600) beside its target, which [`PendingFile::commit`] renames over it.
 ///
@@ -71,6 +74,27 @@ impl PendingFile {
         }
     }
 
+    /// Writes the content, by what `write` does with the file. What is large is on its way to the disk while more of it is made:
+    /// left to the commit, all of it would have to go there when nothing else is left to do.
+    pub(crate) fn write<T>(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+    ) -> io::Result<T> {
+        match &mut self.content {
+            Content::Temporary(temporary) => {
+                let mut ahead = Ahead {
+                    file: temporary.as_file(),
+                    waiting: 0,
+                    syncing: None,
+                };
+                let written = write(&mut ahead)?;
+                ahead.end_sync()?;
+                Ok(written)
+            }
+            Content::Device(device) => write(device),
+        }
+    }
+
     /// Puts the content in the target's place.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.commit_open().map(drop)
@@ -90,6 +114,50 @@ impl PendingFile {
             }
             Content::Device(device) => Ok(device),
         }
+    }
+}
+
+/// A file that goes to the disk while it is written.
+struct Ahead<'f> {
+    file: &'f File,
+    /// Bytes that nobody brings to the disk yet.
+    waiting: u64,
+    syncing: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Ahead<'_> {
+    fn begin_sync(&mut self) -> io::Result<()> {
+        let file = self.file.try_clone()?;
+        let thread = std::thread::Builder::new();
+        // Where no thread is to be had, the commit brings everything to the disk.
+        self.syncing = thread.spawn(move || file.sync_data()).ok();
+        self.waiting = 0;
+        Ok(())
+    }
+
+    /// Waits for what goes to the disk. The system tells an error once, so that it must not be lost here.
+    fn end_sync(&mut self) -> io::Result<()> {
+        match self.syncing.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(synced)) => synced,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Write for Ahead<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.waiting += written as u64;
+        if self.waiting >= AHEAD && self.syncing.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.end_sync()?;
+            self.begin_sync()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -152,7 +220,6 @@ pub(crate) fn why_not_written(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io::Write as _;
     use std::time::SystemTime;
 
     use super::*;
@@ -220,6 +287,37 @@ mod tests {
         fs::write(&target, "old").unwrap();
         let mut file = PendingFile::create(&target).unwrap();
         file.file().write_all(b"half of the n").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["report"]);
+    }
+
+    #[test]
+    fn large_content_is_whole_though_it_goes_to_the_disk_ahead() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report");
+        let pieces: Vec<Vec<u8>> = (0..80_u8).map(|piece| vec![piece; 1 << 20]).collect();
+        let mut file = PendingFile::create(&target).unwrap();
+        let written = file.write(|out| {
+            pieces.iter().try_for_each(|piece| out.write_all(piece))?;
+            Ok(pieces.len())
+        });
+        assert_eq!(written.unwrap(), 80);
+        file.commit().unwrap();
+        assert!(fs::read(&target).unwrap() == pieces.concat());
+    }
+
+    #[test]
+    fn an_error_of_whoever_writes_is_told_and_the_old_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report");
+        fs::write(&target, "old").unwrap();
+        let mut file = PendingFile::create(&target).unwrap();
+        let written: io::Result<()> = file.write(|out| {
+            out.write_all(&vec![0; 40 << 20])?;
+            Err(io::Error::other("no more"))
+        });
+        assert_eq!(written.unwrap_err().to_string(), "no more");
         drop(file);
         assert_eq!(fs::read(&target).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["report"]);

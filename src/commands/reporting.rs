@@ -43,15 +43,12 @@ impl Outputs {
             let written = match file {
                 None => write_to_stdout(report, &output)?,
                 Some(mut file) => {
-                    let written = report::write(
-                        report,
-                        output.format,
-                        Style {
-                            color: false,
-                            width: DEFAULT_WIDTH,
-                        },
-                        file.file(),
-                    );
+                    let style = Style {
+                        color: false,
+                        width: DEFAULT_WIDTH,
+                    };
+                    let written =
+                        file.write(|out| report::write(report, output.format, style, out));
                     written
                         .and_then(|written| file.commit().map(|()| written))
                         .map_err(|error| cannot_write(&output.path.unwrap_or_default(), &error))?
