@@ -2,33 +2,49 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 /// Items below which starting threads costs more than it gains.
 const WORTH_A_THREAD: usize = 32;
 
+/// Pieces for each processor: items differ in cost, and one heavy piece at the end keeps the others waiting.
+const PIECES: usize = 64;
+
+/// How many threads work. The system looks into several files for that, so it is asked once.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
 /// The results for all items in their order, worked out on every processor.
-pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+pub(crate) fn in_parallel<'i, T: Sync, R: Send>(
+    items: &'i [T],
+    work: impl Fn(&'i T) -> R + Sync,
+) -> Vec<R> {
+    let processors = processors();
     if items.len() < WORTH_A_THREAD || processors == 1 {
         return items.iter().map(work).collect();
     }
-    // Small pieces, taken one by one: items differ in cost, and one heavy piece would keep the others waiting.
-    in_pieces(items, items.len().div_ceil(processors * 16), work)
+    in_pieces(items, items.len().div_ceil(processors * PIECES), work)
 }
 
 /// The same for a few items of which each is much work.
-pub(crate) fn few_in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    work: impl Fn(&T) -> R + Sync,
+pub(crate) fn few_in_parallel<'i, T: Sync, R: Send>(
+    items: &'i [T],
+    work: impl Fn(&'i T) -> R + Sync,
 ) -> Vec<R> {
     in_pieces(items, 1, work)
 }
 
-fn in_pieces<T: Sync, R: Send>(items: &[T], piece: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let pieces: Vec<&[T]> = items.chunks(piece.max(1)).collect();
+fn in_pieces<'i, T: Sync, R: Send>(
+    items: &'i [T],
+    piece: usize,
+    work: impl Fn(&'i T) -> R + Sync,
+) -> Vec<R> {
+    let processors = processors();
+    let pieces: Vec<&'i [T]> = items.chunks(piece.max(1)).collect();
     let next = AtomicUsize::new(0);
     let finished: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..processors)
@@ -65,7 +81,7 @@ pub(crate) fn each_in_order<T: Sync, R: Send, E>(
     make: impl Fn(&[T]) -> R + Sync,
     mut take: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let processors = processors();
     let pieces: Vec<&[T]> = items.chunks(piece.max(1)).collect();
     if pieces.len() < 2 || processors == 1 {
         return pieces.into_iter().try_for_each(|piece| take(make(piece)));

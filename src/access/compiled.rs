@@ -13,7 +13,7 @@ use roaring::MultiOps;
 use super::action::Capability;
 use super::context::is_same_for_all;
 use super::decide::{Candidates, Policy};
-use super::index::{QueueIndex, QueueSet, Reached};
+use super::index::{QueueIndex, QueueSet, Reached, are_equal};
 use super::sides::KeyUse;
 use super::tags::TagIndex;
 use crate::policy::{
@@ -179,7 +179,7 @@ impl Plain {
     pub(super) fn cuts(&self) -> Vec<QueueSet> {
         let mut cuts: Vec<QueueSet> = Vec::new();
         for set in self.allowed.iter().chain(&self.denied) {
-            if !set.is_empty() && !cuts.contains(set) {
+            if !set.is_empty() && !cuts.iter().any(|known| are_equal(known, set)) {
                 cuts.push(set.clone());
             }
         }

@@ -10,6 +10,11 @@ use crate::policy::Reach;
 /// Queues by their index in [`super::Access::queues`].
 pub type QueueSet = RoaringBitmap;
 
+/// Whether two sets have the same members. `==` goes through large ones member by member; this takes 64 at a time.
+pub(super) fn are_equal(one: &QueueSet, other: &QueueSet) -> bool {
+    one.len() == other.len() && one.is_subset(other)
+}
+
 /// A text by which queues are sorted, with the number of its queue.
 type Entry<'a> = (&'a str, u32);
 

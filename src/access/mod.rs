@@ -42,6 +42,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use foldhash::fast::FixedState;
 
 pub use action::{
     Capability, SQS_ACTIONS, SqsAction, authorized_as, has_resource, needs_resource_policy,
@@ -161,15 +162,16 @@ impl<'a> Access<'a> {
             sessions_matter: false,
             contexts_matter: false,
         };
-        let tags_matter = access
-            .every_document()
-            .any(|document| looks_at(document, |key| key.starts_with("aws:resourcetag/")));
+        let documents: Vec<&Document> = access.every_document().collect();
+        let any_looks_at = |prefix: &str| {
+            let looks = |key: &str| key.starts_with(prefix);
+            in_parallel(&documents, |document| looks_at(document, looks)).contains(&true)
+        };
+        let tags_matter = any_looks_at("aws:resourcetag/");
+        let contexts_matter = any_looks_at("kms:encryptioncontext:");
         let sessions_matter = access
             .shared_documents()
             .any(|document| looks_at(document, is_of_session));
-        let contexts_matter = access
-            .every_document()
-            .any(|document| looks_at(document, |key| key.starts_with("kms:encryptioncontext:")));
         access.tags_matter = tags_matter;
         access.sessions_matter = sessions_matter;
         access.contexts_matter = contexts_matter;
@@ -211,13 +213,12 @@ impl<'a> Access<'a> {
     }
 
     fn decide_outsiders(&mut self, queues: Range<usize>) {
-        let decided: Vec<(usize, Vec<Outsider>)> = {
+        let queues: Vec<usize> = queues.collect();
+        let decided: Vec<Vec<Outsider>> = {
             let asker = Asker::new(self);
-            queues
-                .map(|index| (index, outsider::of_queue(self, &asker, index)))
-                .collect()
+            in_parallel(&queues, |index| outsider::of_queue(self, &asker, *index))
         };
-        for (index, outsiders) in decided {
+        for (index, outsiders) in queues.into_iter().zip(decided) {
             if let Some(audited) = self.queues.get_mut(index) {
                 audited.outsiders = outsiders;
             }
@@ -226,7 +227,17 @@ impl<'a> Access<'a> {
 
     /// The rights of a principal on queues, those without any left out: a group for queues on which it fares alike.
     pub fn rights(&self, principal: usize) -> impl Iterator<Item = Rights<'_>> {
-        self.rows.get(principal).into_iter().flat_map(Row::rights)
+        self.rights_where(principal, |_| true)
+    }
+
+    /// Those of them that are wanted, by what can be done with each of the queues.
+    pub(crate) fn rights_where(
+        &self,
+        principal: usize,
+        is_wanted: impl Fn(SessionsOn<'_>) -> bool + Copy,
+    ) -> impl Iterator<Item = Rights<'_>> {
+        let row = self.rows.get(principal).into_iter();
+        row.flat_map(move |row| row.rights(is_wanted))
     }
 
     /// The rights of a principal that it shares with nobody.
@@ -307,7 +318,7 @@ impl<'a> Access<'a> {
 
     /// Every document that takes part but trust policies, once however many carry it.
     fn every_document(&self) -> impl Iterator<Item = &Document> {
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<*const Document, FixedState> = HashSet::default();
         self.principals
             .iter()
             .flat_map(|principal| principal.policies.iter().chain(&principal.boundary))

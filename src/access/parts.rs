@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::index::{QueueIndex, QueueSet, Reached};
+use super::index::{QueueIndex, QueueSet, Reached, are_equal};
 use crate::policy::{PolicyKind, Statement};
 
 /// Cuts the domain into parts: queues of one part have the same number, are in the same sets, and are none of the singles.
@@ -69,7 +69,7 @@ pub(super) fn cuts(
     for (statement, kind) in statements {
         let Reached { surely, perhaps } = reached(index, statement, *kind);
         singles |= perhaps;
-        if !surely.is_empty() && !cuts.contains(&surely) {
+        if !surely.is_empty() && !cuts.iter().any(|known| are_equal(known, &surely)) {
             cuts.push(surely);
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::action::SQS_ACTIONS;
 use super::context::session_name;
 use super::decide::Policy;
@@ -175,7 +177,7 @@ fn service_accounts<'s>(
 /// Identity policy documents, each text parsed once however many carry it.
 #[derive(Default)]
 struct Documents<'a> {
-    parsed: HashMap<&'a str, Arc<Document>>,
+    parsed: HashMap<&'a str, Arc<Document>, RandomState>,
 }
 
 fn identity_document(text: &str) -> Arc<Document> {
@@ -193,7 +195,7 @@ impl<'a> Documents<'a> {
         let groups = account.groups.iter().map(|group| &group.inline);
         let roles = account.roles.iter().map(|role| &role.inline);
         let inline = users.chain(groups).chain(roles).flatten();
-        let texts: HashSet<&str> = managed
+        let texts: HashSet<&str, RandomState> = managed
             .chain(inline.map(|policy| &policy.document))
             .map(PolicyText::as_str)
             .collect();

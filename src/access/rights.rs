@@ -112,9 +112,18 @@ impl Row {
         }
     }
 
-    /// The rights, group by group.
-    pub(super) fn rights(&self) -> impl Iterator<Item = Rights<'_>> {
-        let shared = self.shared.groups.iter().filter_map(|group| {
+    /// The rights that are wanted, group by group.
+    pub(super) fn rights(
+        &self,
+        is_wanted: impl Fn(SessionsOn<'_>) -> bool + Copy,
+    ) -> impl Iterator<Item = Rights<'_>> {
+        let own = self
+            .own_rights()
+            .filter(move |rights| is_wanted(rights.on_each()));
+        let shared = self.shared.groups.iter();
+        // Asked first: to take out the queues of a group that are apart is most of the work.
+        let wanted = shared.filter(move |group| is_wanted(SessionsOn(group)));
+        let shared = wanted.filter_map(|group| {
             let queues = self.shared_queues(&group.queues)?;
             let apart = matches!(queues, Cow::Owned(_)).then_some(&self.apart);
             Some(Rights {
@@ -123,7 +132,7 @@ impl Row {
                 apart,
             })
         });
-        self.own_rights().chain(shared)
+        own.chain(shared)
     }
 
     /// What the principal could give itself, grant by grant.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Access;
 use super::context::AnyPrincipal;
 use super::index::QueueSet;
+use crate::parallel::few_in_parallel;
 use crate::policy::{Clause, Formula};
 
 /// Values of one tag for which conditions are decided one by one; a tag with more names things rather than groups them.
@@ -20,14 +21,14 @@ pub(super) struct TagIndex<'a> {
 impl<'a> TagIndex<'a> {
     /// The queues of all accounts by the tags with these keys.
     pub(super) fn new(access: &'a Access<'_>, keys: impl IntoIterator<Item = String>) -> Self {
-        let by_key = keys
-            .into_iter()
-            .map(|key| {
-                let groups = alike(access, &key);
-                (key, (groups.len() <= MOST_VALUES).then_some(groups))
-            })
-            .collect();
-        Self { by_key }
+        let keys: Vec<String> = keys.into_iter().collect();
+        let by_key = few_in_parallel(&keys, |key| {
+            let groups = alike(access, key);
+            (groups.len() <= MOST_VALUES).then_some(groups)
+        });
+        Self {
+            by_key: keys.into_iter().zip(by_key).collect(),
+        }
     }
 
     /// The queues on which a condition holds, when it compares one tag of the queue with values that are written out; none

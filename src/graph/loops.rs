@@ -73,11 +73,8 @@ impl Graph<'_> {
     fn loops_of(&self, principal: usize) -> Vec<Loop<'_>> {
         let wired = self.wired.get(&principal);
         let mut loops = Vec::new();
-        for rights in self.access.rights(principal) {
+        for rights in self.access.rights_where(principal, has_loop) {
             let sessions = rights.on_each();
-            if !has_loop(sessions) {
-                continue;
-            }
             let wired = wired.map_or_else(QueueSet::new, |wired| &*rights.queues & wired);
             for queue in &wired {
                 let functions: Vec<usize> = self.wired_workloads(principal, queue).collect();

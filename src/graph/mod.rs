@@ -21,8 +21,9 @@ pub use edges::{Edges, Extent};
 pub use flow::Process;
 pub use loops::Loop;
 
-use crate::access::{Access, Capability, Channels, QueueSet, Stop, Wire};
+use crate::access::{Access, Capability, Channels, Principal, QueueSet, Stop, Wire};
 use crate::entity::{Certainty, Entity, Kind};
+use crate::parallel::in_parallel;
 use crate::policy::Formula;
 
 /// The graph over the audited accounts.
@@ -203,11 +204,9 @@ impl<'a> Graph<'a> {
                 .or_insert(place..place)
                 .end = place + 1;
         }
-        let administrators = access
-            .principals
-            .iter()
-            .enumerate()
-            .filter(|(_, principal)| principal.is_administrator())
+        let administrators = (0..)
+            .zip(in_parallel(&access.principals, Principal::is_administrator))
+            .filter(|(_, is_administrator)| *is_administrator)
             .map(|(index, _)| index)
             .collect();
         Self {

@@ -9,6 +9,7 @@ use super::exposure::open_queues;
 use super::{Audit, count, evidence, list, principal_ref, short};
 use crate::access::{
     AuditedQueue, ByDocument, Capability, Principal, Prover, Provers, QueueSet, SessionRights,
+    SessionsOn,
 };
 use crate::account::Encryption;
 use crate::finding::{
@@ -223,11 +224,12 @@ fn excesses(
     // Generators that hold nothing else too much, with when they may send.
     let mut generators: BTreeMap<u32, &Formula> = BTreeMap::new();
     let mut deletable = None;
-    for rights in audit.access.rights(index) {
+    let is_one_sided = |sessions: SessionsOn<'_>| {
+        let mut sessions = sessions.sessions();
+        sessions.all(|session| session.both().is_none())
+    };
+    for rights in audit.access.rights_where(index, is_one_sided) {
         let sessions = rights.on_each();
-        if sessions.sessions().any(|session| session.both().is_some()) {
-            continue;
-        }
         for side in [Side::Generator, Side::Consumer] {
             let own = &*rights.queues - queues.open_to(side);
             if own.is_empty() {

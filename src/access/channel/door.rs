@@ -14,6 +14,7 @@ use super::super::principal::Principal;
 use super::super::sides::Own;
 use super::InletSet;
 use super::inlet::Inlet;
+use crate::parallel::in_parallel;
 use crate::policy::{
     Document, Effect, Formula, PolicyKind, ResourcePattern, ResourceSet, Statement,
 };
@@ -100,15 +101,16 @@ impl<'a> Door<'a> {
                 .insert(number);
         }
         door.locks = locks.into_values().collect();
-        for principal in &access.principals {
-            for policy in principal.policies.iter().chain(&principal.boundary) {
-                let address = address(&policy.document);
-                if !door.documents.contains_key(&address) {
-                    let known = door.known(&policy.document, inlets);
-                    door.documents.insert(address, known);
-                }
-            }
-        }
+        let principals = access.principals.iter();
+        let documents: HashMap<usize, &Document> = principals
+            .flat_map(|principal| principal.policies.iter().chain(&principal.boundary))
+            .map(|policy| (address(&policy.document), &*policy.document))
+            .collect();
+        let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
+        let known = in_parallel(&documents, |(address, document)| {
+            (*address, door.known(document, inlets))
+        });
+        door.documents = known.into_iter().collect();
         door
     }
 

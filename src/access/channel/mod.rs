@@ -25,7 +25,7 @@ use super::assume::StepProof;
 use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Sealed, Target};
 use super::decide::{Candidates, Layer, Layers, Matched, Policy, reborrowed, when_allowed};
-use super::index::QueueSet;
+use super::index::{QueueSet, are_equal};
 use super::key::{Lock, lock_of};
 use super::principal::Principal;
 use super::sides::Own;
@@ -33,6 +33,7 @@ use super::{Access, AuditedQueue};
 use crate::account::Channel;
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
+use crate::parallel::in_parallel;
 use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester};
 
 /// Numbers of inlets.
@@ -161,10 +162,7 @@ impl<'a> Channels<'a> {
             .into();
         let wires: Vec<Wire> = {
             let decider = wire::Decider::new(&channels, &configured);
-            configured
-                .iter()
-                .map(|delivery| decider.wire(delivery))
-                .collect()
+            in_parallel(&configured, |delivery| decider.wire(delivery))
         };
         channels.wires = wires;
         channels
@@ -196,17 +194,21 @@ impl<'a> Channels<'a> {
         let policies = inlet::policies(self.access.accounts);
         let accounts = self.access.accounts.iter();
         let channels: HashMap<&Arn, &Channel> = accounts
+            .clone()
             .flat_map(|account| &account.channels)
             .map(|channel| (&channel.arn, channel))
             .collect();
+        // The first account in which each was collected.
+        let mut collected_in: HashMap<&Arn, usize> = HashMap::new();
+        for (index, account) in accounts.enumerate() {
+            for channel in &account.channels {
+                collected_in.entry(&channel.arn).or_insert(index);
+            }
+        }
         for id in ids {
             let entity = Entity::new(inlet::kind(&id.arn), configured::plain(&id.arn).shared());
-            let collected_in =
-                self.access.accounts.iter().position(|account| {
-                    account.channels.iter().any(|channel| channel.arn == id.arn)
-                });
             let account = match id.arn.account() {
-                "" => collected_in,
+                "" => collected_in.get(&id.arn).copied(),
                 owner => self
                     .access
                     .accounts
@@ -356,7 +358,7 @@ impl<'a> Channels<'a> {
         let key = (set.len(), set.min(), set.max());
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let alike = shared.entry(key).or_default();
-        if let Some(known) = alike.iter().find(|known| ***known == set) {
+        if let Some(known) = alike.iter().find(|known| are_equal(known, &set)) {
             Arc::clone(known)
         } else {
             let set = Arc::new(set);

@@ -78,11 +78,9 @@ pub(in crate::access) fn rows_pair_by_pair(access: &Access<'_>, queues: &QueueSe
 }
 
 fn queue_sides<'s>(access: &'s Access<'_>) -> Vec<QueueSide<'s>> {
-    access
-        .queues
-        .iter()
-        .map(|audited| QueueSide::of(audited, access.tags_matter))
-        .collect()
+    in_parallel(&access.queues, |audited| {
+        QueueSide::of(audited, access.tags_matter)
+    })
 }
 
 /// What is the same for every principal.
@@ -120,17 +118,13 @@ impl<'a> Matrix<'a> {
             access.tags_matter,
         );
         let roster = Roster::new(access);
-        let concerns: Vec<Concern<'a>> = access
-            .queues
-            .iter()
-            .map(|audited| {
-                let keys = AnyPrincipal {
-                    queue: audited.queue,
-                    now: access.scanned_at(audited.account),
-                };
-                concern(&ground, &roster, audited, &keys)
-            })
-            .collect();
+        let concerns: Vec<Concern<'a>> = in_parallel(&access.queues, |audited| {
+            let keys = AnyPrincipal {
+                queue: audited.queue,
+                now: access.scanned_at(audited.account),
+            };
+            concern(&ground, &roster, audited, &keys)
+        });
         let mut broad = QueueSet::new();
         let mut open_to_many = QueueSet::new();
         let mut named_by: HashMap<usize, QueueSet> = HashMap::new();

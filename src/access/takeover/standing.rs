@@ -6,7 +6,7 @@ use roaring::MultiOps;
 
 use super::super::Access;
 use super::super::action::Capability;
-use super::super::index::QueueSet;
+use super::super::index::{QueueSet, are_equal};
 use super::super::rights::{Rights, SessionsOn, SharedRights};
 use super::Numbers;
 use crate::parallel::in_parallel;
@@ -24,7 +24,7 @@ const AT_A_TIME: usize = 1_024;
 const MESSAGES: [Capability; 2] = [Capability::Send, Capability::Receive];
 
 /// What those who stand alike hold, and what they lack.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(super) struct Standing {
     /// The queues on which the right holds whatever the circumstances.
     pub(super) surely: ByMessage,
@@ -78,7 +78,7 @@ impl Standings {
                 let like = by_outline.entry(standing.outline()).or_default();
                 let known = like.iter().copied().find(|place| {
                     each.get(*place)
-                        .is_some_and(|(known, _)| *known == standing)
+                        .is_some_and(|(known, _)| known.is_like(&standing))
                 });
                 let place = known.unwrap_or_else(|| {
                     each.push((standing, Numbers::new()));
@@ -185,6 +185,18 @@ impl Held {
 }
 
 impl Standing {
+    fn sets(&self) -> impl Iterator<Item = &QueueSet> {
+        [&self.surely, &self.perhaps, &self.lacking]
+            .into_iter()
+            .flatten()
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.sets()
+            .zip(other.sets())
+            .all(|(one, other)| are_equal(one, other))
+    }
+
     /// How many queues each set holds, the first and the last: hardly any standings that differ are alike in this.
     fn outline(&self) -> [[Outline; 2]; 3] {
         [&self.surely, &self.perhaps, &self.lacking].map(|sets| {
