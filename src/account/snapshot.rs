@@ -210,13 +210,12 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
         });
     }
     let file: Result<FileIn, serde_json::Error> = serde_json::from_slice(bytes);
-    let schema = match &file {
-        Ok(file) => file.schema.clone(),
+    let schema = if let Ok(file) = &file {
+        file.schema.clone()
+    } else {
         // Of another format the account may be anything: what the file says of itself comes first.
-        Err(_) => {
-            let header: Header = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
-            header.schema
-        }
+        let header: Header = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
+        header.schema
     };
     match schema.as_deref() {
         Some(SCHEMA) => {}
