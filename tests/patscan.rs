@@ -55,6 +55,12 @@ impl Patscan {
         self
     }
 
+    /// A variable that is not to be set.
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.command.env_remove(key);
+        self
+    }
+
     /// Somewhere else to run.
     pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
@@ -94,6 +100,34 @@ impl Patscan {
     pub(crate) fn start(mut self) -> Child {
         self.command.stdout(self.stdout).stderr(self.stderr);
         self.command.spawn().unwrap()
+    }
+
+    /// Runs on a terminal of its own, on which these lines are typed, one for each MFA code that is asked for. What the terminal
+    /// showed is the run's standard error; standard output goes to a file.
+    pub(crate) fn run_on_a_terminal(self, typed: &[&str]) -> Run {
+        let stdout = tempfile::NamedTempFile::new().unwrap();
+        let mut command = Command::new("python3");
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pseudo_terminal.py"))
+            .arg(stdout.path())
+            .arg(typed.len().to_string())
+            .args(typed)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .envs(
+                self.command
+                    .get_envs()
+                    .filter_map(|(key, value)| Some((key, value?))),
+            )
+            .stdin(Stdio::null());
+        let output = command.output().unwrap();
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: std::fs::read_to_string(stdout.path()).unwrap(),
+            stderr: String::from_utf8(output.stdout).unwrap(),
+        }
     }
 
     pub(crate) fn run(mut self) -> Run {

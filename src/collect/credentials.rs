@@ -11,15 +11,14 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
 use super::AssumeRole;
+use super::environment::is_plain;
 use super::error::{CollectError, one_line};
 
-const SESSION_NAME: &str = "patscan";
+pub(super) const SESSION_NAME: &str = "patscan";
 
 /// The profile that was asked for by name.
 pub(super) struct NamedProfile {
     pub(super) name: String,
-    /// Whether its role asks for a second factor. The SDK cannot give one.
-    pub(super) needs_mfa: bool,
 }
 
 /// Credentials that were resolved up front, so that they are not asked for twice; later ones come from the provider.
@@ -41,12 +40,30 @@ impl ProvideCredentials for Prefetched {
             .take();
         match first {
             Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
-            None => self.later.provide_credentials(),
+            None => future::ProvideCredentials::new(async {
+                usable(self.later.provide_credentials().await?)
+            }),
         }
     }
 }
 
-fn prefetched(
+/// Credentials that can be written into the headers of a request; with others the SDK panics.
+///
+/// # Errors
+/// When the access key or the session token, wherever it comes from, holds what is not visible ASCII.
+pub(super) fn usable(credentials: Credentials) -> Result<Credentials, CredentialsError> {
+    let token = credentials.session_token().unwrap_or_default();
+    if is_plain(credentials.access_key_id()) && is_plain(token) {
+        Ok(credentials)
+    } else {
+        Err(CredentialsError::invalid_configuration(
+            "the access key or the session token holds a character that neither can have",
+        ))
+    }
+}
+
+/// The configuration with credentials that were resolved, and a provider of later ones.
+pub(super) fn prefetched(
     config: SdkConfig,
     first: Credentials,
     later: SharedCredentialsProvider,
@@ -70,7 +87,8 @@ pub(super) async fn with_resolved_credentials(
     let Some(provider) = config.credentials_provider() else {
         return Err(classify(CredentialsError::not_loaded_no_source()));
     };
-    let first = provider.provide_credentials().await.map_err(classify)?;
+    let first = provider.provide_credentials().await;
+    let first = first.and_then(usable).map_err(classify)?;
     Ok(prefetched(config, first, provider))
 }
 
@@ -86,25 +104,22 @@ pub(super) async fn assume(
         builder = builder.external_id(id);
     }
     let provider = SharedCredentialsProvider::new(builder.build().await);
-    let first =
-        provider
-            .provide_credentials()
-            .await
-            .map_err(|error| CollectError::AssumeRoleFailed {
-                role_arn: role.role_arn.clone(),
-                cause: one_line(&error),
-                source: error.into(),
-            })?;
+    let first = provider
+        .provide_credentials()
+        .await
+        .and_then(usable)
+        .map_err(|error| CollectError::AssumeRoleFailed {
+            role_arn: role.role_arn.clone(),
+            cause: one_line(&error),
+            source: error.into(),
+        })?;
     Ok(prefetched(config.clone(), first, provider))
 }
 
-fn classify(error: CredentialsError, profile: Option<&NamedProfile>) -> CollectError {
+/// What it means that there are no credentials.
+pub(super) fn classify(error: CredentialsError, profile: Option<&NamedProfile>) -> CollectError {
     let cause = one_line(&error);
     match (&error, profile) {
-        (_, Some(NamedProfile { name, needs_mfa })) if *needs_mfa => CollectError::MfaRequired {
-            profile: name.clone(),
-            source: error.into(),
-        },
         (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
             CollectError::NoCredentialsInProfile {
                 profile: profile.name.clone(),

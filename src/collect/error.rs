@@ -13,13 +13,23 @@ pub type Cause = Box<dyn Error + Send + Sync + 'static>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectError {
-    /// `AWS_MAX_ATTEMPTS` is not a positive integer.
+    /// A setting of the environment or of the profile is not what it may be.
+    #[error("{place} is {}; write {takes}, or take it out", shown(value.as_deref(), takes))]
+    InvalidSetting {
+        /// The variable, or the key with its profile, in words.
+        place: String,
+        /// The value; none for one that cannot be shown.
+        value: Option<String>,
+        /// What it may be.
+        takes: String,
+    },
+    /// A proxy that cannot be spoken to. The value may hold a password and is not shown.
     #[error(
-        "`AWS_MAX_ATTEMPTS` is `{value}`, which is not a whole number from 1 on; correct or unset it"
+        "`{variable}` names no proxy that can be used; write `http://HOST:PORT`, or unset it (other kinds, such as SOCKS, do not work)"
     )]
-    InvalidMaxAttempts {
-        /// The value.
-        value: String,
+    InvalidProxy {
+        /// The variable.
+        variable: String,
     },
     /// `--endpoint-url` is not a URL.
     #[error("`{url}` is not an endpoint URL; write it as `http://HOST:PORT` or `https://HOST`")]
@@ -42,9 +52,9 @@ pub enum CollectError {
     InvalidConfigFile {
         /// What is wrong with them.
         cause: String,
-        /// The error of the SDK.
+        /// The error under it.
         #[source]
-        source: Cause,
+        source: Option<Cause>,
     },
     /// The profile asked for exists in no config file.
     #[error("there is no profile `{name}`; {}", known_profiles(existing))]
@@ -76,17 +86,50 @@ pub enum CollectError {
         #[source]
         source: Cause,
     },
-    /// The role of the profile asks for a second factor, which nobody here can give.
+    /// The role of the profile asks for a second factor, and nobody is there to give one.
     #[error(
-        "the profile `{profile}` needs an MFA code; start a session first: `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, then run without `--profile`"
+        "the profile `{profile}` needs an MFA code, which is asked for on a terminal only; elsewhere start a session first: `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, then run without `--profile`"
     )]
     MfaRequired {
         /// The profile.
         profile: String,
+    },
+    /// Nobody gave a code.
+    #[error("no MFA code was given; run again and type the six digits that the device shows")]
+    NoMfaCode,
+    /// A role could not be assumed with the code.
+    #[error(
+        "cannot assume the role `{role_arn}` with this MFA code: {cause}; wait for the next code, since each is good once, and check `mfa_serial` and the trust policy of the role"
+    )]
+    MfaRefused {
+        /// The role.
+        role_arn: String,
+        /// What went wrong.
+        cause: String,
         /// The error of the SDK.
         #[source]
         source: Cause,
     },
+    /// A role of a chain with a second factor in it could not be assumed, for another reason than the code.
+    #[error(
+        "cannot assume the role `{role_arn}` of the profile `{profile}`: {cause}; check its trust policy, and `external_id` in the profile"
+    )]
+    RoleOfProfileRefused {
+        /// The role.
+        role_arn: String,
+        /// The profile.
+        profile: String,
+        /// What went wrong.
+        cause: String,
+        /// The error of the SDK.
+        #[source]
+        source: Cause,
+    },
+    /// The session that a code opened is over.
+    #[error(
+        "the session that the MFA code opened has ended; repeat the scan, with a longer `duration_seconds` in the profile"
+    )]
+    MfaSessionEnded,
     /// The credentials are configured in a way that cannot work.
     #[error(
         "the AWS credentials are not configured correctly: {cause}; check the profile in `~/.aws/config`, or run `aws sso login --profile NAME` if it uses single sign-on"
@@ -195,6 +238,13 @@ pub enum CollectError {
         /// The caller, as STS names it.
         caller: Arn,
     },
+}
+
+fn shown(value: Option<&str>, takes: &str) -> String {
+    match value {
+        Some(value) => format!("`{value}`"),
+        None => format!("not {takes}"),
+    }
 }
 
 fn known_profiles(existing: &[String]) -> String {

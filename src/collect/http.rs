@@ -1,17 +1,33 @@
 //! The HTTP client of every call: TLS, proxies and the certificates to trust.
 
-use std::net::ToSocketAddrs as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{Ipv6Addr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::{
+    RuntimeComponents, RuntimeComponentsBuilder,
+};
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::os_shim_internal::Env;
 
+use super::environment::check_proxies;
 use super::error::CollectError;
+
+/// More than any bundle of certificates holds.
+const LARGEST_BUNDLE: u64 = 16 << 20;
 
 /// A client that honours the proxy variables of the environment and, like the AWS CLI, `AWS_CA_BUNDLE`.
 pub(super) fn client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, CollectError> {
@@ -19,24 +35,96 @@ pub(super) fn client(ca_bundle: Option<PathBuf>) -> Result<SharedHttpClient, Col
         None => TlsContext::default(),
         Some(path) => trusting(&path)?,
     };
-    Ok(
-        Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = Connector::builder()
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls.clone());
-            connector.set_connector_settings(settings.cloned());
-            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            connector.build_with_resolver(SystemResolver)
-        }),
-    )
+    Ok(SharedHttpClient::new(Client {
+        through_proxies: connecting(ProxyConfig::from_env, tls.clone()),
+        direct: connecting(ProxyConfig::disabled, tls),
+    }))
+}
+
+fn connecting(proxies: fn() -> ProxyConfig, tls: TlsContext) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .proxy_config(proxies())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build_with_resolver(SystemResolver)
+    })
+}
+
+/// The client: what the machine itself gives out credentials at is never asked through a proxy, which could not reach it and
+/// would see the answer.
+#[derive(Debug)]
+struct Client {
+    through_proxies: SharedHttpClient,
+    direct: SharedHttpClient,
+}
+
+impl HttpClient for Client {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connectors {
+            through_proxies: self.through_proxies.http_connector(settings, components),
+            direct: self.direct.http_connector(settings, components),
+        })
+    }
+
+    fn validate_base_client_config(
+        &self,
+        components: &RuntimeComponentsBuilder,
+        settings: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.through_proxies
+            .validate_base_client_config(components, settings)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.through_proxies.connector_metadata()
+    }
+}
+
+#[derive(Debug)]
+struct Connectors {
+    through_proxies: SharedHttpConnector,
+    direct: SharedHttpConnector,
+}
+
+impl HttpConnector for Connectors {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if is_link_local(request.uri()) {
+            self.direct.call(request)
+        } else {
+            self.through_proxies.call(request)
+        }
+    }
+}
+
+/// Whether a URL leads no further than this machine's own link: where EC2, ECS and EKS give out credentials.
+fn is_link_local(url: &str) -> bool {
+    /// Where EC2 and EKS listen in IPv6, outside the link-local range.
+    const CREDENTIALS_V6: [Ipv6Addr; 2] = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+    ];
+    match url::Url::parse(url).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Ipv4(address)) => address.is_link_local(),
+        Some(url::Host::Ipv6(address)) => {
+            address.is_unicast_link_local() || CREDENTIALS_V6.contains(&address)
+        }
+        Some(url::Host::Domain(_)) | None => false,
+    }
 }
 
 /// A connector for what is no call to AWS, through the same proxies and with the same trust. It follows no redirect.
 ///
 /// # Errors
-/// [`CollectError::InvalidCaBundle`] for certificates that cannot be used.
+/// [`CollectError::InvalidCaBundle`] for certificates that cannot be used, [`CollectError::InvalidProxy`] for a proxy.
 pub(crate) fn connector() -> Result<Connector, CollectError> {
+    check_proxies(&Env::real())?;
     let ca_bundle = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
     let tls = match ca_bundle {
         None => TlsContext::default(),
@@ -74,7 +162,10 @@ fn trusting(path: &Path) -> Result<TlsContext, CollectError> {
         path: path.to_owned(),
         cause: cause.to_owned(),
     };
-    let pem = std::fs::read(path).map_err(|error| problem(&error.to_string()))?;
+    let mut pem = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST_BUNDLE).read_to_end(&mut pem))
+        .map_err(|error| problem(&error.to_string()))?;
     let holds_certificate = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
     if !holds_certificate {
         return Err(problem("it holds no PEM certificate"));
@@ -151,6 +242,28 @@ mod tests {
         // A name that the system knows is resolved, and only then refused.
         let known = failure_at("http://localhost:9").await;
         assert_eq!((known.code, known.kind), (closed.code, closed.kind));
+    }
+
+    #[test]
+    fn what_the_machine_gives_credentials_out_at_is_known_by_its_address() {
+        for url in [
+            "http://169.254.169.254/latest/api/token",
+            "http://169.254.170.2/v2/credentials",
+            "http://169.254.170.23/v1/credentials",
+            "http://[fd00:ec2::254]/latest",
+            "http://[fd00:ec2::23]:80/v1/credentials",
+        ] {
+            assert!(is_link_local(url), "{url}");
+        }
+        for url in [
+            "https://sqs.eu-west-1.amazonaws.com/",
+            "http://127.0.0.1:4566",
+            "http://169.254.169.254.example.com",
+            "http://[fd00:ec3::254]",
+            "nonsense",
+        ] {
+            assert!(!is_link_local(url), "{url}");
+        }
     }
 
     #[test]

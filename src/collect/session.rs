@@ -7,21 +7,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileLoadError, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::origin::Origin;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 
-use super::credentials::{NamedProfile, assume, with_resolved_credentials};
+use super::credentials::{NamedProfile, assume, prefetched, with_resolved_credentials};
+use super::environment::{
+    check_profile, check_services, check_variables, is_endpoint, max_attempts, non_empty, switch,
+};
 use super::error::{CollectError, one_line};
+use super::mfa::{self, Chain};
 use super::pacing::{Calls, Pacing, Patience, Traffic, paced};
 use super::regions::check_known;
-use super::{Options, http};
+use super::{Options, config_files, http};
 use crate::nearest::nearest_first;
 
 const FALLBACK_REGION: &str = "us-east-1";
@@ -69,7 +74,15 @@ impl Session {
             .into_builder()
             .region(Region::new(region.clone()))
             .build();
-        config = with_resolved_credentials(config, profile.as_ref()).await?;
+        config = match with_resolved_credentials(config, profile.as_ref()).await {
+            Err(
+                error @ (CollectError::NoCredentials { .. }
+                | CollectError::InvalidCredentialsConfig { .. }),
+            ) if options.profile.is_none() => {
+                return Err(why_no_profile().await.unwrap_or(error));
+            }
+            config => config?,
+        };
         if let Some(role) = &options.assume_role {
             config = assume(role, &config).await?;
         }
@@ -147,16 +160,18 @@ async fn from_environment(
     options: &Options,
 ) -> Result<(SdkConfig, Option<NamedProfile>), CollectError> {
     let (env, fs) = (Env::real(), Fs::real());
-    let attempts = max_attempts(&env)?;
-    check_endpoints(&env)?;
+    check_variables(&env)?;
     let named = options
         .profile
         .clone()
         .or_else(|| non_empty(&env, "AWS_PROFILE"));
+    config_files::check(&env, named.is_some())?;
     let profiles = profiles(&fs, &env, named.as_deref()).await?;
+    check_profile(&profiles)?;
     let client = http::client(ca_bundle(&env, &profiles).map(PathBuf::from))?;
     let region =
         Region::new(configured_region(&env, &profiles).unwrap_or_else(|| base_region(options)));
+    let attempts = max_attempts(&env, &profiles).unwrap_or(MAX_ATTEMPTS);
     let retry = RetryConfig::standard()
         .with_max_attempts(attempts)
         .with_initial_backoff(FIRST_BACKOFF)
@@ -173,38 +188,49 @@ async fn from_environment(
     if let Some(name) = &named {
         loader = loader.profile_name(name);
     }
-    if let Some(name) = &options.profile {
-        let provider_config = ProviderConfig::without_region()
-            .with_region(Some(region))
-            .with_http_client(client)
-            .with_retry_config(retry)
-            .with_timeout_config(timeout);
-        loader = loader.credentials_provider(
-            ProfileFileCredentialsProvider::builder()
-                .configure(&provider_config)
-                .profile_name(name)
-                .build(),
-        );
+    // An empty variable says nothing; the SDK would take it for a wrong one and not look at the profile.
+    if let Some(fips) = switch(&env, &profiles, "AWS_USE_FIPS_ENDPOINT") {
+        loader = loader.use_fips(fips);
     }
-    let named = named.map(|name| NamedProfile {
-        name,
-        needs_mfa: profiles.get("mfa_serial").is_some(),
-    });
-    Ok((loader.load().await, named))
-}
-
-fn non_empty(env: &Env, name: &str) -> Option<String> {
-    env.get(name).ok().filter(|value| !value.is_empty())
-}
-
-fn max_attempts(env: &Env) -> Result<u32, CollectError> {
-    match non_empty(env, "AWS_MAX_ATTEMPTS") {
-        None => Ok(MAX_ATTEMPTS),
-        Some(value) => match value.parse() {
-            Ok(attempts) if attempts > 0 => Ok(attempts),
-            _ => Err(CollectError::InvalidMaxAttempts { value }),
-        },
+    if let Some(dual_stack) = switch(&env, &profiles, "AWS_USE_DUALSTACK_ENDPOINT") {
+        loader = loader.use_dual_stack(dual_stack);
     }
+    let config = loader.load().await;
+    check_services(&config)?;
+    let settings = ProviderConfig::without_region()
+        .with_region(Some(region))
+        .with_http_client(client)
+        .with_retry_config(retry)
+        .with_timeout_config(timeout)
+        .with_use_fips(config.use_fips())
+        .with_use_dual_stack(config.use_dual_stack());
+    let config = match &options.profile {
+        Some(name) => config
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(
+                ProfileFileCredentialsProvider::builder()
+                    .configure(&settings)
+                    .profile_name(name)
+                    .build(),
+            ))
+            .build(),
+        None => config,
+    };
+    // Keys in the environment outrank the profile that the environment names, and with it whatever that asks for.
+    let is_of_profile = options.profile.is_some()
+        || ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+            .iter()
+            .any(|name| non_empty(&env, name).is_none());
+    let chain = Chain::of(&profiles)?.filter(|_| is_of_profile);
+    let profile = named.map(|name| NamedProfile { name });
+    let Some(chain) = chain else {
+        return Ok((config, profile));
+    };
+    let selected = NamedProfile {
+        name: profiles.selected_profile().to_owned(),
+    };
+    let (first, later) = Box::pin(mfa::open(chain, &config, &settings, &selected)).await?;
+    Ok((prefetched(config, first, later), profile))
 }
 
 /// The profiles of the config files. That they can be read, and hold the profile asked for, is required only where one was
@@ -222,11 +248,25 @@ async fn profiles(fs: &Fs, env: &Env, named: Option<&str>) -> Result<ProfileSet,
         }
         (Ok(profiles), _) => Ok(profiles),
         (Err(_), None) => Ok(ProfileSet::default()),
-        (Err(error), Some(_)) => Err(CollectError::InvalidConfigFile {
-            cause: one_line(&error),
-            source: error.into(),
-        }),
+        (Err(error), Some(_)) => Err(unreadable(error)),
     }
+}
+
+fn unreadable(error: ProfileFileLoadError) -> CollectError {
+    CollectError::InvalidConfigFile {
+        cause: one_line(&error),
+        source: Some(error.into()),
+    }
+}
+
+/// What is wrong with config files that nobody asked for, where they may have held the credentials that are missing.
+async fn why_no_profile() -> Option<CollectError> {
+    let (env, fs) = (Env::real(), Fs::real());
+    if let Some(problem) = config_files::problem(&env) {
+        return Some(problem);
+    }
+    let loaded = aws_config::profile::load(&fs, &env, &EnvConfigFiles::default(), None).await;
+    loaded.err().map(unreadable)
 }
 
 /// The region of the environment or the profile. The instance metadata service is not asked: a scan covers every region
@@ -261,47 +301,8 @@ fn ca_bundle(env: &Env, profiles: &ProfileSet) -> Option<String> {
     non_empty(env, "AWS_CA_BUNDLE").or_else(|| profiles.get("ca_bundle").map(str::to_owned))
 }
 
-/// The endpoints of the environment, which the SDK would take unread.
-fn check_endpoints(env: &Env) -> Result<(), CollectError> {
-    const VARIABLES: &[&str] = &[
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_APIGATEWAYV2",
-        "AWS_ENDPOINT_URL_API_GATEWAY",
-        "AWS_ENDPOINT_URL_AUTO_SCALING",
-        "AWS_ENDPOINT_URL_EC2",
-        "AWS_ENDPOINT_URL_ECS",
-        "AWS_ENDPOINT_URL_EKS",
-        "AWS_ENDPOINT_URL_GLUE",
-        "AWS_ENDPOINT_URL_EVENTBRIDGE",
-        "AWS_ENDPOINT_URL_IAM",
-        "AWS_ENDPOINT_URL_IOT",
-        "AWS_ENDPOINT_URL_KMS",
-        "AWS_ENDPOINT_URL_LAMBDA",
-        "AWS_ENDPOINT_URL_ORGANIZATIONS",
-        "AWS_ENDPOINT_URL_PIPES",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_ENDPOINT_URL_SCHEDULER",
-        "AWS_ENDPOINT_URL_SECURITYHUB",
-        "AWS_ENDPOINT_URL_SNS",
-        "AWS_ENDPOINT_URL_SFN",
-        "AWS_ENDPOINT_URL_SQS",
-        "AWS_ENDPOINT_URL_STS",
-    ];
-    VARIABLES
-        .iter()
-        .filter_map(|name| non_empty(env, name))
-        .try_for_each(|url| check_endpoint(&url))
-}
-
 fn check_endpoint(url: &str) -> Result<(), CollectError> {
-    let host = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"))
-        .unwrap_or_default();
-    let complete = !host.is_empty()
-        && !host.starts_with(['/', ':'])
-        && !host.contains(|letter: char| letter.is_whitespace() || letter.is_control());
-    if complete {
+    if is_endpoint(url) {
         Ok(())
     } else {
         Err(CollectError::InvalidEndpoint {
@@ -328,17 +329,6 @@ mod tests {
                 ("AWS_SHARED_CREDENTIALS_FILE", "/credentials"),
             ]),
         )
-    }
-
-    #[test]
-    fn attempts_are_a_whole_number_from_one_on() {
-        assert_eq!(max_attempts(&env(&[])).unwrap(), MAX_ATTEMPTS);
-        assert_eq!(max_attempts(&env(&[("AWS_MAX_ATTEMPTS", "2")])).unwrap(), 2);
-        for value in ["0", "-1", "many", "1.5"] {
-            let error = max_attempts(&env(&[("AWS_MAX_ATTEMPTS", value)])).unwrap_err();
-            assert!(matches!(error, CollectError::InvalidMaxAttempts { .. }));
-            assert!(error.to_string().contains(value));
-        }
     }
 
     #[tokio::test]
@@ -399,22 +389,5 @@ mod tests {
         assert_eq!(ca_bundle(&env(&[]), &set).as_deref(), Some("/ca.pem"));
         let other = env(&[("AWS_CA_BUNDLE", "/other.pem")]);
         assert_eq!(ca_bundle(&other, &set).as_deref(), Some("/other.pem"));
-    }
-
-    #[test]
-    fn endpoints_are_http_urls_with_a_host() {
-        for url in ["http://127.0.0.1:4566", "https://sqs.example.com/"] {
-            assert!(check_endpoint(url).is_ok(), "{url}");
-        }
-        for url in [
-            "",
-            "localhost:4566",
-            "ftp://host",
-            "http://",
-            "http:///x",
-            "http://a b",
-        ] {
-            assert!(check_endpoint(url).is_err(), "{url}");
-        }
     }
 }

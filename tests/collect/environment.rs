@@ -120,11 +120,264 @@ fn a_profile_that_cannot_work_is_explained() {
 }
 
 #[test]
-fn a_wrong_number_of_attempts_is_an_error_and_no_panic() {
+fn a_wrong_value_of_a_variable_is_an_error_that_names_it() {
     let files = config_files();
-    let run = scan_with(files.path(), &[], &[("AWS_MAX_ATTEMPTS", "0")]);
+    for (variable, value) in [
+        ("AWS_MAX_ATTEMPTS", "0"),
+        ("AWS_MAX_ATTEMPTS", "-1"),
+        ("AWS_MAX_ATTEMPTS", "many"),
+        ("AWS_MAX_ATTEMPTS", "99999999999"),
+        ("AWS_RETRY_MODE", "fast"),
+        ("AWS_DEFAULTS_MODE", "outer-space"),
+        ("AWS_USE_FIPS_ENDPOINT", "maybe"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "1"),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "yes"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", "global"),
+        ("AWS_EC2_METADATA_DISABLED", "1"),
+        ("AWS_EC2_METADATA_V1_DISABLED", "no"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "nonsense"),
+        (
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "http://elsewhere/",
+        ),
+        ("AWS_ENDPOINT_URL", ""),
+        ("AWS_ENDPOINT_URL_SQS", "localhost:4566"),
+        ("AWS_ENDPOINT_URL_SSO", "http://"),
+        ("AWS_SDK_UA_APP_ID", "a\nb"),
+        ("AWS_EXECUTION_ENV", "a b"),
+    ] {
+        let run = scan_with(files.path(), &PRODUCTION, &[(variable, value)]);
+        let shown = value.replace('\n', "\\n");
+        let error = run.failure();
+        assert!(
+            error.starts_with(&format!("`{variable}` is `{shown}`; write ")),
+            "{error}"
+        );
+        assert!(error.ends_with(", or take it out"), "{error}");
+    }
+}
+
+#[test]
+fn a_key_with_a_character_that_no_key_has_is_an_error_that_does_not_show_it() {
+    let files = config_files();
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_SESSION_TOKEN", "hunter2"),
+    ];
+    for (wrong, _) in keys {
+        for end in ["\r", "\nX-Other: header", "\u{e9}", " x"] {
+            let variables = keys.map(|(name, value)| {
+                let end = if name == wrong { end } else { "" };
+                (name, format!("{value}{end}"))
+            });
+            let variables = variables.each_ref().map(|(name, value)| (*name, &**value));
+            let run = scan_with(files.path(), &[], &variables);
+            let error = run.failure();
+            assert!(
+                error.starts_with(&format!("`{wrong}` is not one word of ASCII characters")),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2") && !error.contains("AKIA"));
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_none_from_elsewhere_is_an_error_and_no_panic() {
+    let files = tempfile::tempdir().unwrap();
+    let printed = files.path().join("printed");
+    std::fs::write(
+        &printed,
+        r#"{"Version": 1, "AccessKeyId": "A\u000aB", "SecretAccessKey": "s"}"#,
+    )
+    .unwrap();
+    let config = format!(
+        "[profile printed]\ncredential_process = /bin/cat {}\n[profile written]\naws_access_key_id = A\u{7f}B\naws_secret_access_key = s\n",
+        printed.display()
+    );
+    std::fs::write(files.path().join("config"), config).unwrap();
+    let run = scan_with(files.path(), &["--profile", "written"], &[]);
     let error = run.failure();
-    assert!(error.starts_with("`AWS_MAX_ATTEMPTS` is `0`"), "{error}");
+    assert!(
+        error.starts_with("`aws_access_key_id` of the profile `written` is not one word"),
+        "{error}"
+    );
+    // The SDK itself would panic at the first call.
+    let alone = std::fs::read_to_string(files.path().join("config")).unwrap();
+    let (alone, _) = alone.split_once("[profile written]").unwrap();
+    std::fs::write(files.path().join("config"), alone).unwrap();
+    let run = scan_with(files.path(), &["--profile", "printed"], &[]);
+    let error = run.failure();
+    assert!(
+        error.contains("holds a character that neither can have"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_wrong_value_in_the_profile_is_an_error_that_names_the_key() {
+    for (key, value) in [
+        ("max_attempts", "0"),
+        ("max_attempts", "-1"),
+        ("retry_mode", "fast"),
+        ("defaults_mode", "x"),
+        ("use_fips_endpoint", "maybe"),
+        ("use_dualstack_endpoint", "perhaps"),
+        ("ignore_configured_endpoint_urls", "1"),
+        ("endpoint_url", "localhost"),
+        ("ec2_metadata_service_endpoint_mode", "x"),
+        ("sts_regional_endpoints", "x"),
+    ] {
+        let files = config_files();
+        let config = format!("[profile production]\nregion = eu-north-1\n{key} = {value}\n");
+        std::fs::write(files.path().join("config"), config).unwrap();
+        for (arguments, variables) in [
+            (&PRODUCTION[..], &[][..]),
+            (&[], &[("AWS_PROFILE", "production")]),
+        ] {
+            let run = scan_with(files.path(), arguments, variables);
+            let error = run.failure();
+            assert!(
+                error.starts_with(&format!(
+                    "`{key}` of the profile `production` is `{value}`; write "
+                )),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wrong_endpoint_of_one_service_in_the_profile_is_named() {
+    let files = config_files();
+    std::fs::write(
+        files.path().join("config"),
+        "[profile production]\nservices = mine\n[services mine]\nsqs =\n  endpoint_url = localhost:4566\n",
+    )
+    .unwrap();
+    let run = scan_with(files.path(), &PRODUCTION, &[]);
+    assert_eq!(
+        run.failure(),
+        "`endpoint_url` of `sqs` in the AWS config file is `localhost:4566`; write `http://HOST:PORT` or `https://HOST`, or take \
+         it out"
+    );
+}
+
+#[test]
+fn how_often_a_call_is_tried_may_stand_in_the_profile() {
+    let aws = Canned::start(|request| {
+        (request.service == "sts")
+            .then(|| crate::emulator::Answer::error(request, 503, "ServiceUnavailable"))
+    });
+    let files = config_files();
+    let config = "[profile production]\nregion = eu-north-1\nmax_attempts = 2\n";
+    std::fs::write(files.path().join("config"), config).unwrap();
+    let run = scan_with(
+        files.path(),
+        &PRODUCTION,
+        &[("AWS_ENDPOINT_URL", aws.url())],
+    );
+    run.failure();
+    assert_eq!(aws.count("sts:GetCallerIdentity"), 2);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_an_error_and_is_not_gone_around() {
+    let aws = Canned::start(|_| None);
+    let files = config_files();
+    for variable in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        for value in [
+            "socks5://me:hunter2@proxy:1080",
+            "::nonsense::",
+            "http://",
+            "a b",
+        ] {
+            let run = scan_with(
+                files.path(),
+                &PRODUCTION,
+                &[("AWS_ENDPOINT_URL", aws.url()), (variable, value)],
+            );
+            let error = run.failure();
+            assert!(
+                error.starts_with(&format!("`{variable}` names no proxy")),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+    assert!(aws.received().is_empty());
+}
+
+#[test]
+fn config_files_that_cannot_be_read_are_told_to_whoever_asked_for_them() {
+    let files = tempfile::tempdir().unwrap();
+    let folder = files.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let binary = files.path().join("binary");
+    std::fs::write(&binary, b"[default]\nregion = \xff\n").unwrap();
+    let huge = files.path().join("huge");
+    std::fs::write(&huge, " ".repeat((8 << 20) + 1)).unwrap();
+    let pipe = files.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for (file, why) in [
+        (&folder, "is a folder"),
+        (&binary, "is not text (UTF-8)"),
+        (&huge, "is larger than 8 MB"),
+        (&pipe, "is a pipe"),
+    ] {
+        for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+            let run = scan_with(
+                files.path(),
+                &[],
+                &[
+                    (variable, file.to_str().unwrap()),
+                    ("AWS_ACCESS_KEY_ID", "A"),
+                ],
+            );
+            let error = run.failure();
+            assert!(
+                error.starts_with(&format!(
+                    "the AWS config files cannot be read: `{}` {why}",
+                    file.display()
+                )),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_broken_config_file_that_nobody_asked_for_is_told_only_where_credentials_are_missing() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(home.path().join(".aws/config")).unwrap();
+    let aws = Canned::start(|_| None);
+    let scan = || {
+        Patscan::new(["--region", REGION, "--format", "json"])
+            .without("AWS_CONFIG_FILE")
+            .without("AWS_SHARED_CREDENTIALS_FILE")
+            .env("HOME", home.path())
+            .env("AWS_ENDPOINT_URL", aws.url())
+    };
+    let run = scan().run();
+    assert!(
+        run.failure().contains(".aws/config` is a folder"),
+        "{run:?}"
+    );
+    assert_eq!(account(&scan().with_credentials().run()), ACCOUNT);
+
+    std::fs::remove_dir(home.path().join(".aws/config")).unwrap();
+    std::fs::write(home.path().join(".aws/config"), "[default\nregion").unwrap();
+    let run = scan().run();
+    assert!(
+        run.failure()
+            .starts_with("the AWS config files cannot be read"),
+        "{run:?}"
+    );
+    assert_eq!(account(&scan().with_credentials().run()), ACCOUNT);
 }
 
 #[test]

@@ -3,10 +3,12 @@
 mod access_keys;
 mod account;
 mod around;
+mod credentials;
 mod environment;
 mod failures;
 mod keys;
 mod messaging;
+mod mfa;
 mod organization;
 mod paging;
 mod tags;

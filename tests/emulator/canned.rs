@@ -20,12 +20,23 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// The query string and the body.
     pub(crate) input: String,
+    /// The lines of the head after the first.
+    pub(crate) headers: Vec<String>,
 }
 
 impl Request {
     /// `service:Operation`.
     pub(crate) fn call(&self) -> String {
         format!("{}:{}", self.service, self.operation)
+    }
+
+    /// A header; empty when there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .iter()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map_or("", |(_, value)| value.trim())
     }
 
     /// Whether path or input mention the text, such as a name or a page token.
@@ -365,6 +376,7 @@ fn answer(stream: &TcpStream, plan: &Plan, log: &Mutex<Vec<Request>>) -> std::io
         operation: operation.to_owned(),
         path: path.to_owned(),
         input: format!("{query} {body}"),
+        headers: head[1..].to_vec(),
     };
     log.lock().unwrap().push(request.clone());
 
