@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ const AT_ONCE: usize = 128 << 10;
 ///
 /// Dropped without a commit, it leaves the target as it was. A run that is killed leaves its temporary file behind, which may be
 /// large and tells of the account: the next run that writes to the folder removes it. Whoever writes one holds a lock on it. A symbolic link at the target is replaced, not followed. A
-/// target that is a device or a pipe (`/dev/stdout`) cannot be replaced and is written to directly.
+/// target that is a device or a pipe cannot be replaced and is written to directly; behind a link only where the system keeps
+/// such links (`/dev/stdout`), since elsewhere somebody else may have put the link there.
 #[derive(Debug)]
 pub(crate) struct PendingFile {
     target: PathBuf,
@@ -36,6 +37,16 @@ enum Content {
     Device(File),
 }
 
+/// Whether a path is among those of the system's devices, of which some are links.
+fn is_device(target: &Path) -> bool {
+    let is_direct = !target
+        .components()
+        .any(|part| matches!(part, Component::ParentDir));
+    is_direct
+        && (target.starts_with("/dev") || target.starts_with("/proc"))
+        && !target.starts_with("/dev/shm")
+}
+
 impl PendingFile {
     /// Opens the temporary file, which proves that the target's folder exists and can be written to.
     pub(crate) fn create(target: &Path) -> io::Result<Self> {
@@ -46,7 +57,8 @@ impl PendingFile {
                 "it is a folder",
             ));
         }
-        if existing.is_ok_and(|metadata| !metadata.is_file()) {
+        let is_link = std::fs::symlink_metadata(target).is_ok_and(|link| link.is_symlink());
+        if existing.is_ok_and(|metadata| !metadata.is_file()) && (!is_link || is_device(target)) {
             let device = File::options().write(true).open(target)?;
             return Ok(Self {
                 target: target.to_owned(),

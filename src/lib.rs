@@ -31,6 +31,7 @@ pub mod explain;
 mod file;
 pub mod finding;
 pub mod graph;
+mod input;
 mod nearest;
 mod parallel;
 pub mod policy;

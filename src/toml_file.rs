@@ -11,6 +11,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::input;
 use crate::nearest::nearest_first;
 
 /// Larger files are refused: nobody writes one by hand, and what is read is held in memory.
@@ -74,11 +75,15 @@ pub(crate) fn read<T: DeserializeOwned + JsonSchema>(path: &Path) -> Result<T, T
         path: path.to_owned(),
         source,
     };
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
-    if length > MOST_BYTES {
-        return Err(TomlFileError::TooLarge(path.to_owned()));
-    }
-    parse(&std::fs::read_to_string(path).map_err(unreadable)?, path)
+    let text = match input::read(path, MOST_BYTES) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(TomlFileError::TooLarge(path.to_owned()));
+        }
+        text => text.map_err(unreadable)?,
+    };
+    let text = String::from_utf8(text)
+        .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    parse(&text, path)
 }
 
 /// Reads the text of a file.

@@ -481,7 +481,10 @@ fn role_key<'a>(role: &'a Principal<'_>, key: &str) -> Lookup<'a> {
         "aws:ec2instancesourcevpc"
         | "aws:ec2instancesourceprivateipv4"
         | "ec2:sourceinstancearn"
-        | "ec2:roledelivery" => open_if(trusts("ec2.amazonaws.com")),
+        | "ec2:roledelivery" => {
+            // In China EC2 has a name of its own.
+            open_if(trusts("ec2.amazonaws.com") || trusts("ec2.amazonaws.com.cn"))
+        }
         "lambda:sourcefunctionarn" => open_if(trusts("lambda.amazonaws.com")),
         _ => {
             // Claims of an identity provider (`saml:…`, `host/path:sub`) can come with a federated session.

@@ -221,7 +221,10 @@ fn services_in_conditions(statement: &Statement) -> Vec<Who> {
             clause
                 .values()
                 .filter_map(|value| match clause.key_lower() {
-                    "aws:principalservicename" if value.ends_with(".amazonaws.com") => {
+                    "aws:principalservicename"
+                        if value.ends_with(".amazonaws.com")
+                            || value.ends_with(".amazonaws.com.cn") =>
+                    {
                         Some(value.to_owned())
                     }
                     "aws:sourcearn" => value

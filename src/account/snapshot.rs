@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Account;
 use crate::file::{PendingFile, why_not_written};
+use crate::input;
 use crate::schema;
 
 const SCHEMA: &str = "patscan.snapshot/v1";
@@ -19,6 +20,13 @@ const SCHEMA_FAMILY: &str = "patscan.snapshot/";
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The largest snapshot that is read, in bytes after decompression: far above any real account, far below memory.
 const LARGEST: u64 = 4 << 30;
+/// How many times smaller than itself a snapshot may be packed. Thirty times is common, for a very uniform account a hundred; what
+/// is packed thousands of times is a file made to fill the memory.
+const TIGHTEST: u64 = 1000;
+/// What is unpacked however tightly it was packed.
+const ALWAYS_UNPACKED: u64 = 64 << 20;
+/// Blanks at the beginning, after which nothing is worth looking for.
+const MOST_BLANKS: usize = 1 << 16;
 const COMPRESSION_LEVEL: i32 = 6;
 
 /// Why a snapshot could not be read or written.
@@ -134,13 +142,12 @@ pub fn read(path: &Path) -> Result<Account, SnapshotError> {
         path: path.to_owned(),
         source,
     };
-    let mut file = File::open(path).map_err(io_error)?;
-    let mut bytes = Vec::new();
-    (&mut file)
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io_error)?;
-    from_slice(&bytes, path)
+    match input::read(path, LARGEST) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(SnapshotError::TooLarge {
+            path: path.to_owned(),
+        }),
+        bytes => from_slice(&bytes.map_err(io_error)?, path),
+    }
 }
 
 /// Reads a snapshot that is already in memory; `path` names it in errors.
@@ -170,8 +177,11 @@ pub fn from_slice(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
 
 fn unpack(bytes: &[u8], path: &Path) -> Result<Vec<u8>, SnapshotError> {
     let mut unpacked = Vec::new();
+    let most = (bytes.len() as u64)
+        .saturating_mul(TIGHTEST)
+        .clamp(ALWAYS_UNPACKED, LARGEST);
     zstd::Decoder::with_buffer(bytes)
-        .and_then(|decoder| decoder.take(LARGEST + 1).read_to_end(&mut unpacked))
+        .and_then(|decoder| decoder.take(most + 1).read_to_end(&mut unpacked))
         .map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => SnapshotError::CutShort {
                 path: path.to_owned(),
@@ -182,6 +192,14 @@ fn unpack(bytes: &[u8], path: &Path) -> Result<Vec<u8>, SnapshotError> {
                 reason: format!("its zstd data is damaged ({error})"),
             },
         })?;
+    if unpacked.len() as u64 > most && most < LARGEST {
+        return Err(SnapshotError::NotASnapshot {
+            path: path.to_owned(),
+            reason: format!(
+                "it is packed more than {TIGHTEST} times smaller than it is, as no account can be"
+            ),
+        });
+    }
     Ok(unpacked)
 }
 
@@ -203,10 +221,14 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Account, SnapshotError> {
             }
         }
     };
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+    if bytes.iter().take(MOST_BLANKS).all(u8::is_ascii_whitespace) {
         return Err(SnapshotError::NotASnapshot {
             path: path.to_owned(),
-            reason: "it is empty".to_owned(),
+            reason: if bytes.len() > MOST_BLANKS {
+                "it begins with nothing but blanks".to_owned()
+            } else {
+                "it is empty".to_owned()
+            },
         });
     }
     let file: Result<FileIn, serde_json::Error> = serde_json::from_slice(bytes);

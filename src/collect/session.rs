@@ -281,11 +281,12 @@ fn configured_region(env: &Env, profiles: &ProfileSet) -> Option<String> {
 /// A region that answers for global services where none is configured: that of the partition of the regions asked for. A
 /// region asked for is not used itself, since it may be misspelt, and then nobody could say so.
 fn base_region(options: &Options) -> String {
-    const BY_PREFIX: [(&str, &str); 6] = [
+    const BY_PREFIX: [(&str, &str); 7] = [
         ("cn-", "cn-north-1"),
         ("us-gov-", "us-gov-west-1"),
         ("us-iso-", "us-iso-east-1"),
         ("us-isob-", "us-isob-east-1"),
+        ("us-isof-", "us-isof-south-1"),
         ("eu-isoe-", "eu-isoe-west-1"),
         ("eusc-", "eusc-de-east-1"),
     ];

@@ -14,6 +14,7 @@ use crate::audit;
 use crate::cli::DiffArgs;
 use crate::config::{Output, Settings, Source, Verbosity};
 use crate::finding::Severity;
+use crate::input::{self, LARGEST_REPORT};
 use crate::report::{self, AccountsDifference, AnswerFormat, Difference, Format, Style};
 use crate::rules;
 use crate::triage::{Baseline, access_changes, changes};
@@ -97,7 +98,7 @@ enum Reading {
 
 /// A snapshot or a report, told by its content.
 fn read(path: &Path) -> Result<Reading> {
-    let looks_like_report = std::fs::read(path)
+    let looks_like_report = input::read(path, LARGEST_REPORT)
         .ok()
         .and_then(|text| Baseline::from_slice(&text).ok());
     if let Some(report) = looks_like_report {

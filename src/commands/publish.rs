@@ -1,6 +1,5 @@
 //! `patscan publish REPORT --to DEST`, and what `--publish` does at the end of a scan.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -9,6 +8,7 @@ use super::{Outcome, explain};
 use crate::account;
 use crate::cli::PublishArgs;
 use crate::config::{Asked, Settings, Verbosity, credentials};
+use crate::input::{self, LARGEST_REPORT};
 use crate::publish::{self, Destination, Publishing};
 use crate::report::{self, Format, Report, Style};
 
@@ -51,11 +51,9 @@ pub(super) fn run(args: PublishArgs, settings: &Settings) -> Result<Outcome> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let text = if path == Path::new("-") {
-        let mut text = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut text);
-        read.map(|_| text)
+        input::read_from(std::io::stdin().lock(), LARGEST_REPORT)
     } else {
-        std::fs::read(path)
+        input::read(path, LARGEST_REPORT)
     };
     text.map_err(|error| {
         anyhow!(

@@ -172,11 +172,12 @@ impl Permission {
 
 /// The partition of a region; that of the commercial regions where the region does not tell.
 fn partition(region: &str) -> &'static str {
-    const BY_PREFIX: [(&str, &str); 6] = [
+    const BY_PREFIX: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
         ("us-gov-", "aws-us-gov"),
         ("us-iso-", "aws-iso"),
         ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
         ("eu-isoe-", "aws-iso-e"),
         ("eusc-", "aws-eusc"),
     ];

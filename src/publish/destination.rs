@@ -11,6 +11,7 @@ use url::{Host, Url};
 
 use super::hex;
 use crate::arn::{AccountId, Arn};
+use crate::input::{self, LARGEST_WORD};
 use crate::report::sanitise;
 
 /// A place that a report, or what is new in it, is sent to.
@@ -116,10 +117,14 @@ impl Destination {
             return Self::parse(value.trim());
         }
         if let Some(path) = text.strip_prefix("file:") {
-            let held = std::fs::read_to_string(path).map_err(|error| DestinationError::File {
+            let unreadable = |why: String| DestinationError::File {
                 path: path.into(),
-                why: error.to_string(),
-            })?;
+                why,
+            };
+            let held = input::read(std::path::Path::new(path), LARGEST_WORD)
+                .map_err(|error| unreadable(error.to_string()))?;
+            let held = String::from_utf8(held)
+                .map_err(|_| unreadable("it is not text (UTF-8)".to_owned()))?;
             return Self::parse(held.trim());
         }
         Self::parse(text)

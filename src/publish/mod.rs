@@ -37,6 +37,7 @@ use self::http::Poster;
 use self::notice::{About, GONE, Notice, Notices, notices};
 use crate::collect::{Failure, FailureKind, Options, Session};
 use crate::finding::Severity;
+use crate::input::{self, LARGEST_WORD};
 use crate::report::Report;
 
 /// What to publish with.
@@ -91,7 +92,7 @@ impl Secret {
     /// # Errors
     /// [`SecretError`] says what is wrong with the file.
     pub fn read(path: &Path) -> Result<Self, SecretError> {
-        let text = std::fs::read(path).map_err(|error| SecretError::Unreadable {
+        let text = input::read(path, LARGEST_WORD).map_err(|error| SecretError::Unreadable {
             path: path.to_owned(),
             why: error.to_string(),
         })?;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::file::{PendingFile, why_not_written};
+use crate::input::{self, LARGEST_REPORT};
 
 const SCHEMA: &str = "patscan.published/v1";
 
@@ -80,7 +81,7 @@ impl Sent {
             why,
         };
         PendingFile::create(path).map_err(|error| unusable(why_not_written(&error)))?;
-        let list = match std::fs::read(path) {
+        let list = match input::read(path, LARGEST_REPORT) {
             Ok(text) => {
                 let not_a_list = |why: String| SentError::NotAList {
                     path: path.to_owned(),

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{Change, Status, Triaged};
 use crate::account::{self, GapEffect};
 use crate::finding::{Finding, Kind, PrincipalRef, ResourceRef};
+use crate::input::{self, LARGEST_REPORT};
 
 /// The schema of the reports that can be compared with.
 const SCHEMA: &str = "patscan.report/v1";
@@ -148,10 +149,11 @@ impl Baseline {
     /// # Errors
     /// [`BaselineError`] tells a file that cannot be read from one that is something else.
     pub fn read(path: &Path) -> Result<Self, BaselineError> {
-        let text = std::fs::read(path).map_err(|source| BaselineError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text =
+            input::read(path, LARGEST_REPORT).map_err(|source| BaselineError::Unreadable {
+                path: path.to_owned(),
+                source,
+            })?;
         let not_a_report = |why: String| BaselineError::NotAReport {
             path: path.to_owned(),
             why,

@@ -11,6 +11,7 @@ mod messaging;
 mod mfa;
 mod organization;
 mod paging;
+mod partitions;
 mod tags;
 
 use patscan::account::{Account, Gap};
