@@ -42,3 +42,5 @@ pub mod rules;
 mod schema;
 mod toml_file;
 pub mod triage;
+#[doc(hidden)]
+pub mod untrusted;

@@ -21,6 +21,7 @@ mod fixtures;
 mod generated;
 mod generated_account;
 mod matrix;
+mod parsers;
 mod patscan;
 mod properties;
 mod publish;

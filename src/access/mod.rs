@@ -51,6 +51,7 @@ pub use action::{
 pub use assume::{Becoming, Path, Step, StepProof};
 pub use channel::{
     Channels, Inlet, InletRight, InletRights, InletSet, Place, Stop, Wire, WireKind,
+    read_event_pattern,
 };
 pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub(crate) use documents::ByDocument;

@@ -49,6 +49,8 @@ mod states_language;
 mod stop;
 mod sts;
 mod tags;
+#[doc(hidden)]
+pub mod untrusted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;

@@ -313,20 +313,31 @@ impl ConfigFile {
     /// # Errors
     /// [`TomlFileError`] names the line and what would be right.
     pub fn read(path: &Path) -> Result<Self, TomlFileError> {
-        let mut file: Self = toml_file::read(path)?;
+        Ok(toml_file::read::<Self>(path)?.beside(path))
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// [`TomlFileError`] names the line and what would be right.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, TomlFileError> {
+        Ok(toml_file::parse::<Self>(text, path)?.beside(path))
+    }
+
+    fn beside(mut self, path: &Path) -> Self {
         let folder = path.parent().unwrap_or(Path::new(""));
-        for Word(output) in file.output.formats.iter_mut().flatten() {
+        for Word(output) in self.output.formats.iter_mut().flatten() {
             if let Some(path) = &mut output.path {
                 *path = folder.join(&*path);
             }
         }
-        for path in [&mut file.baseline, &mut file.waivers.file]
+        for path in [&mut self.baseline, &mut self.waivers.file]
             .into_iter()
             .flatten()
         {
             *path = folder.join(&*path);
         }
-        Ok(file)
+        self
     }
 
     /// What this says, and where it says nothing, what `below` says.

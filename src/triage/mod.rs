@@ -30,6 +30,8 @@ pub use self::difference::{AccessChange, Turn, access_changes};
 pub use self::fingerprint::Fingerprint;
 pub use self::policies::PolicyTexts;
 pub use self::waiver::{Selector, Standing, WaivedBy, Waiver, WaiverNote, waive};
+#[doc(hidden)]
+pub use self::waiver_file::parse_waivers;
 pub use self::waiver_file::{WaiverError, read_waivers, waiver_schema};
 
 /// A finding with what is known of it.

@@ -112,7 +112,22 @@ pub fn waiver_schema() -> Schema {
 /// # Errors
 /// [`WaiverError`] names the waiver and what it lacks.
 pub fn read_waivers(path: &Path, must_expire: bool) -> Result<Vec<Waiver>, WaiverError> {
-    let file: WaiverFile = toml_file::read(path)?;
+    checked(toml_file::read(path)?, path, must_expire)
+}
+
+/// Reads the text of a file of waivers.
+///
+/// # Errors
+/// [`WaiverError`] names the waiver and what it lacks.
+pub fn parse_waivers(
+    text: &str,
+    path: &Path,
+    must_expire: bool,
+) -> Result<Vec<Waiver>, WaiverError> {
+    checked(toml_file::parse(text, path)?, path, must_expire)
+}
+
+fn checked(file: WaiverFile, path: &Path, must_expire: bool) -> Result<Vec<Waiver>, WaiverError> {
     let entries = file.waiver.into_iter().enumerate();
     entries
         .map(|(index, entry)| {

@@ -16,6 +16,7 @@ mod interrupted;
 mod killed;
 mod known;
 mod large;
+mod limits;
 mod malformed;
 mod mistakes;
 mod page;
@@ -26,6 +27,7 @@ mod snapshots;
 mod terminal;
 mod traffic;
 mod who_can;
+mod written;
 
 /// Nothing in the text acts on a terminal or hides: no escape, no C1 control, no bidirectional or zero-width mark.
 fn assert_harmless(text: &str) {

@@ -12,6 +12,7 @@ mod mfa;
 mod organization;
 mod paging;
 mod partitions;
+mod secrets;
 mod tags;
 
 use patscan::account::{Account, Gap};

@@ -14,6 +14,8 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+#[doc(hidden)]
+pub use event::read_event_pattern;
 pub use inlet::{Inlet, Place};
 pub use wire::{Stop, Wire, WireKind};
 

@@ -1,0 +1,7 @@
+//! Any bytes for the reader `queue_attributes` of [`patscan::untrusted`].
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| patscan::untrusted::read("queue_attributes", data));
