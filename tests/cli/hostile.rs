@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::assert_harmless;
 use super::contract::report;
+use crate::emulator::{Answer, Canned, Request};
 use crate::patscan::{Patscan, Run};
 
 /// Clears the screen, sets the title, ends the line, turns the direction, hides, and does the same by C1 controls.
@@ -187,6 +188,149 @@ fn nothing_hostile_reaches_the_terminal_from_an_error() {
         ["--assume-role", EVIL],
     ] {
         let run = Patscan::new(arguments).with_credentials().run();
+        run.failure();
+        assert_run_is_harmless(&run);
+    }
+}
+
+/// An account that answers with hostile codes and texts wherever it can, in the protocol of each service.
+fn hostile_answers(request: &Request) -> Option<Answer> {
+    let text = || {
+        json!({"__type": evil("Denied"), "message": evil("no"), "Message": evil("no")}).to_string()
+    };
+    match request.service.as_str() {
+        "sqs" if request.operation == "ListQueues" => Some(Answer::ok(
+            json!({"QueueUrls": [evil("https://sqs.eu-west-1.amazonaws.com/123456789012/q")]})
+                .to_string(),
+        )),
+        "sqs" | "lambda" | "ecs" | "events" | "states" | "pipes" | "scheduler" | "glue" | "eks"
+        | "iot" | "organizations" | "kms" => Some(Answer::failing(400, text())),
+        // XML has no place for most control characters; what it has, it has as references.
+        "sns" | "autoscaling" => Some(Answer::failing(
+            400,
+            "<ErrorResponse><Error><Type>Sender</Type><Code>Bad&#x9b;31m&#x202e;&#10;fatal: x</Code>\
+             <Message>no&#x9d;0;title&#x85;</Message></Error></ErrorResponse>",
+        )),
+        _ => None,
+    }
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal_from_an_error_of_aws() {
+    let aws = Canned::start(hostile_answers);
+    let scan = |verbosity: &str, format: &str| {
+        Patscan::new([verbosity, "--region", "eu-west-1", "-f", format])
+            .args(["--endpoint-url", aws.url()])
+            .with_credentials()
+            .env("AWS_MAX_ATTEMPTS", "1")
+            .run()
+    };
+    for format in [
+        "table", "json", "jsonl", "csv", "junit", "markdown", "sarif", "ocsf", "asff", "html",
+    ] {
+        let run = scan("-vv", format);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert_run_is_harmless(&run);
+    }
+    let gaps = scan("-q", "json").json()["coverage"]["gaps"].clone();
+    let gaps = gaps.as_array().unwrap();
+    assert!(
+        gaps.iter()
+            .any(|gap| gap["error"].as_str().unwrap().contains('\u{1b}')),
+        "programs get the code as it is: {gaps:?}"
+    );
+}
+
+#[test]
+fn a_line_of_the_log_stays_one_line() {
+    let aws = Canned::start(hostile_answers);
+    let run = Patscan::new(["-vv", "--region", "eu-west-1", "-f", "json"])
+        .args(["--endpoint-url", aws.url()])
+        .with_credentials()
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .run();
+    assert!(run.stderr.lines().count() > 10, "{}", run.stderr);
+    for line in run.stderr.lines() {
+        assert!(
+            !line.starts_with("fatal: x") && !line.starts_with('z'),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn an_error_of_sts_is_harmless_and_one_line() {
+    let aws = Canned::start(|request| {
+        (request.service == "sts").then(|| {
+            Answer::failing(
+                400,
+                "<ErrorResponse><Error><Type>Sender</Type><Code>X&#x9b;2J&#10;error: y</Code>\
+                 <Message>no&#x202e;&#x9d;&#13;&#10;error: z</Message></Error></ErrorResponse>",
+            )
+        })
+    });
+    let run = Patscan::new(["--region", "eu-west-1", "--endpoint-url", aws.url()])
+        .with_credentials()
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .run();
+    run.failure();
+    assert_run_is_harmless(&run);
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal_from_a_comparison() {
+    let old = hostile_account();
+    let mut new = hostile_account();
+    marked_up(&mut new, &MARKUP);
+    let (_old_folder, old) = hostile_file(&old);
+    let (_new_folder, new) = hostile_file(&new);
+    for format in ["table", "json"] {
+        for (before, after) in [(&old, &new), (&new, &old)] {
+            let run = Patscan::new(["diff", "-v", "-f", format])
+                .arg(before)
+                .arg(after)
+                .run();
+            assert!(matches!(run.code, 0 | 1 | 3), "{run:?}");
+            assert_run_is_harmless(&run);
+        }
+    }
+}
+
+#[test]
+fn a_hostile_name_of_a_file_is_harmless_in_every_error() {
+    let name = "/nowhere/a\u{1b}[31m\u{202e}\nerror: x\u{9b}2J";
+    let demo = crate::patscan::fixture("demo");
+    let demo = demo.to_str().unwrap();
+    let format = format!("json={name}");
+    for arguments in [
+        &["analyze", name][..],
+        &["analyze", demo, "--baseline", name],
+        &["analyze", demo, "--waivers", name],
+        &["analyze", demo, "--config", name],
+        &["analyze", demo, "-f", &format],
+        &["diff", name, demo],
+        &["publish", name, "--to", "https://127.0.0.1:9/"],
+        &["explain", "x", "--snapshot", name],
+        &["who-can", "send", "q", "--snapshot", name],
+        &["graph", "--snapshot", name],
+        &["simulate", name],
+        &["--save-snapshot", name],
+    ] {
+        let run = Patscan::new(arguments).with_credentials().run();
+        run.failure();
+        assert_run_is_harmless(&run);
+    }
+    for variable in [
+        "AWS_CA_BUNDLE",
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL",
+        "HTTPS_PROXY",
+    ] {
+        let run = Patscan::new(["--region", "eu-west-1"])
+            .with_credentials()
+            .env(variable, name)
+            .run();
         run.failure();
         assert_run_is_harmless(&run);
     }

@@ -113,6 +113,14 @@ impl Answer {
         Self::error(request, status, code)
     }
 
+    /// An error in words of its own.
+    pub(crate) fn failing(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            ..Self::ok(body)
+        }
+    }
+
     /// The same answer with a header.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
