@@ -209,18 +209,23 @@ pub(super) fn check_proxies(env: &Env) -> Result<(), CollectError> {
     Ok(())
 }
 
-/// Checks the settings of the profile that is used, and the access keys of all, since one may be the source of another.
+/// Checks the settings of the profile that is used, and the access keys of those that its credentials come from.
 ///
 /// # Errors
 /// [`CollectError::InvalidSetting`] for the first that is wrong.
 pub(super) fn check_profile(profiles: &ProfileSet) -> Result<(), CollectError> {
-    for name in profiles.profiles() {
+    let mut looked_at: Vec<&str> = Vec::new();
+    let mut next = Some(profiles.selected_profile());
+    while let Some(name) = next.filter(|name| !looked_at.contains(name)) {
+        looked_at.push(name);
+        let profile = profiles.get_profile(name);
+        next = profile.and_then(|profile| profile.get("source_profile"));
         for key in [
             "aws_access_key_id",
             "aws_secret_access_key",
             "aws_session_token",
         ] {
-            let value = profiles.get_profile(name).and_then(|all| all.get(key));
+            let value = profile.and_then(|profile| profile.get(key));
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 Takes::Secret.check(value, || key_of_profile(key, name))?;
             }
