@@ -17,7 +17,8 @@ use aws_sdk_apigatewayv2::operation::get_integrations::GetIntegrationsOutput;
 
 use super::Scan;
 use super::around::each;
-use super::calls::{GET_APIS, GET_INTEGRATIONS, GET_RESOURCES, GET_REST_APIS};
+use super::calls::{Call, GET_APIS, GET_INTEGRATIONS, GET_RESOURCES, GET_REST_APIS};
+use super::failure::Failure;
 use super::flow::Flow;
 use super::integration::{Integration, target_of_subtype};
 use crate::account::{Delivery, DeliveryKind, Sender};
@@ -59,7 +60,10 @@ async fn of_rest_apis(scan: &Scan<'_>, client: &Client, region: &str) -> Vec<Del
                     .send()
             },
             GetRestApisOutput::position,
-            |page| apis.extend(page.items.into_iter().flatten().filter_map(|api| api.id)),
+            |page| {
+                let ids = page.items.into_iter().flatten().map(|api| api.id);
+                keep_ids(scan, &GET_REST_APIS, region, ids, &mut apis);
+            },
         )
         .await;
     let deliveries = each(apis.into_iter().collect(), async |api: String| {
@@ -90,6 +94,29 @@ async fn of_rest_apis(scan: &Scan<'_>, client: &Client, region: &str) -> Vec<Del
     })
     .await;
     deliveries.into_iter().flatten().collect()
+}
+
+/// Keeps the ids of APIs; one that has none cannot be asked for, and is a gap.
+fn keep_ids(
+    scan: &Scan<'_>,
+    call: &Call,
+    region: &str,
+    ids: impl Iterator<Item = Option<String>>,
+    into: &mut BTreeSet<String>,
+) {
+    for id in ids {
+        match id {
+            Some(id) => {
+                into.insert(id);
+            }
+            None => scan.reader.failed(
+                call,
+                Some(region),
+                None,
+                &Failure::word("MalformedResponse"),
+            ),
+        }
+    }
 }
 
 fn of_resource(scan: &Scan<'_>, region: &str, api: &str, resource: &Resource) -> Vec<Delivery> {
@@ -145,12 +172,8 @@ async fn of_other_apis(scan: &Scan<'_>, client: &ClientV2, region: &str) -> Vec<
             |token| client.get_apis().set_next_token(token).send(),
             GetApisOutput::next_token,
             |page| {
-                apis.extend(
-                    page.items
-                        .into_iter()
-                        .flatten()
-                        .filter_map(|api| api.api_id),
-                );
+                let ids = page.items.into_iter().flatten().map(|api| api.api_id);
+                keep_ids(scan, &GET_APIS, region, ids, &mut apis);
             },
         )
         .await;

@@ -193,8 +193,10 @@ async fn profiles_of_configurations(
     let names: Vec<String> = names.into_iter().collect();
     let mut profiles = BTreeMap::new();
     for names in names.chunks(NAMES) {
-        scan.reader
-            .pages(
+        let mut unanswered: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let read = scan
+            .reader
+            .every_page(
                 &DESCRIBE_LAUNCH_CONFIGURATIONS,
                 Some(region),
                 |token| {
@@ -208,13 +210,14 @@ async fn profiles_of_configurations(
                 DescribeLaunchConfigurationsOutput::next_token,
                 |page| {
                     for configuration in page.launch_configurations() {
+                        let name = configuration.launch_configuration_name();
+                        unanswered.remove(name.unwrap_or_default());
                         let Some(profile) = configuration
                             .iam_instance_profile()
                             .filter(|profile| !profile.is_empty())
                         else {
                             continue;
                         };
-                        let name = configuration.launch_configuration_name();
                         match (name, profile_arn(scan, profile)) {
                             (Some(name), Some(profile)) => {
                                 profiles.insert(name.to_owned(), profile);
@@ -230,6 +233,21 @@ async fn profiles_of_configurations(
                 },
             )
             .await;
+        let failed = |resource: Option<&str>, failure: &Failure| {
+            scan.reader.failed(
+                &DESCRIBE_LAUNCH_CONFIGURATIONS,
+                Some(region),
+                resource,
+                failure,
+            );
+        };
+        match read {
+            // What a group names exists: Auto Scaling deletes no configuration that is in use.
+            Ok(()) => unanswered
+                .into_iter()
+                .for_each(|name| failed(Some(name), &Failure::word("MalformedResponse"))),
+            Err(Unfinished { failure, .. }) => failed(None, &failure),
+        }
     }
     profiles
 }
@@ -263,7 +281,7 @@ async fn profile_of_template(
         Named::ById(id) => (Some(id.clone()), None),
         Named::ByName(name) => (None, Some(name.clone())),
     };
-    let mut specifications = Vec::new();
+    let (mut specifications, mut versions) = (Vec::new(), 0_usize);
     let read = scan
         .reader
         .every_page(
@@ -280,15 +298,17 @@ async fn profile_of_template(
             },
             DescribeLaunchTemplateVersionsOutput::next_token,
             |page| {
-                let versions = page.launch_template_versions.into_iter().flatten();
-                specifications.extend(
-                    versions
-                        .filter_map(|version| version.launch_template_data?.iam_instance_profile),
-                );
+                let of_page = page.launch_template_versions.into_iter().flatten();
+                for data in of_page.filter_map(|version| version.launch_template_data) {
+                    versions += 1;
+                    specifications.extend(data.iam_instance_profile);
+                }
             },
         )
         .await;
     let failure = match read {
+        // A version that does not exist is an error; no version at all is no answer.
+        Ok(()) if versions == 0 => Failure::word("MalformedResponse"),
         Ok(()) => {
             let specification = specifications.first()?;
             match named_profile(scan, specification) {

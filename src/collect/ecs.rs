@@ -229,7 +229,9 @@ async fn of_cluster(scan: &Scan<'_>, client: &Client, region: &str, cluster: &st
             .await
         {
             Ok(answer) => {
+                let mut unanswered: BTreeSet<&str> = names.iter().map(String::as_str).collect();
                 for service in answer.services() {
+                    unanswered.remove(service.service_arn().unwrap_or_default());
                     match running(service) {
                         Some(service) => services.push(service),
                         None => failed(service.service_arn(), &Failure::word("MalformedResponse")),
@@ -237,6 +239,7 @@ async fn of_cluster(scan: &Scan<'_>, client: &Client, region: &str, cluster: &st
                 }
                 for failure in answer.failures() {
                     let reason = failure.reason().unwrap_or("MalformedResponse");
+                    unanswered.remove(failure.arn().unwrap_or_default());
                     match failure.arn() {
                         Some(service) if reason == MISSING => {
                             scan.reader
@@ -244,6 +247,10 @@ async fn of_cluster(scan: &Scan<'_>, client: &Client, region: &str, cluster: &st
                         }
                         service => failed(service, &Failure::word(reason)),
                     }
+                }
+                // The answer is a list of what could be described and one of what could not; what stands in neither was lost.
+                for service in unanswered {
+                    failed(Some(service), &Failure::word("MalformedResponse"));
                 }
             }
             Err(failure) => {

@@ -18,7 +18,7 @@ use super::calls::{
 };
 use super::failure::Failure;
 use super::identity::{Malformed, decoded, group, managed_policy, role, user};
-use super::reader::Unfinished;
+use super::reader::{Unfinished, next_page};
 use crate::account::{AccessKeys, Group, ManagedPolicy, PolicyText, Role, User};
 use crate::arn::Arn;
 
@@ -68,7 +68,7 @@ pub(super) async fn identities(scan: &Scan<'_>) -> Identities {
                     .set_marker(marker)
                     .send()
             },
-            |page| page.marker().filter(|_| page.is_truncated()),
+            |page| next_page(page.is_truncated(), page.marker()),
             |page| {
                 let before = found.count();
                 found.add(&page, &mut policies, scan);
@@ -104,6 +104,8 @@ pub(super) async fn identities(scan: &Scan<'_>) -> Identities {
 /// The user with what its access keys say; none when it was deleted meanwhile.
 async fn with_access_keys(scan: &Scan<'_>, client: &Client, mut user: User) -> Option<User> {
     let mut keys = AccessKeys::default();
+    // A list that changes while it is paged through can name a key twice.
+    let mut seen = BTreeSet::new();
     let read = scan
         .reader
         .every_page(
@@ -116,10 +118,12 @@ async fn with_access_keys(scan: &Scan<'_>, client: &Client, mut user: User) -> O
                     .set_marker(marker)
                     .send()
             },
-            |page| page.marker().filter(|_| page.is_truncated()),
+            |page| next_page(page.is_truncated(), page.marker()),
             |page| {
                 for key in page.access_key_metadata() {
-                    keys.add(key);
+                    if seen.insert(key.access_key_id().map(str::to_owned)) {
+                        keys.add(key);
+                    }
                 }
             },
         )

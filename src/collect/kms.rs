@@ -15,6 +15,7 @@ use futures_util::stream;
 
 use super::calls::{Call, DESCRIBE_KEY, GET_KEY_POLICY, LIST_ALIASES, LIST_GRANTS};
 use super::failure::Failure;
+use super::reader::next_page;
 use super::{REGIONS_AT_ONCE, Scan};
 use crate::account::{
     Account, Encryption, Gap, GapEffect, Grant, Key, KeyManager, PolicyText, Queue,
@@ -279,7 +280,7 @@ async fn grants(
 }
 
 fn next_grants(page: &ListGrantsOutput) -> Option<&str> {
-    page.next_marker().filter(|_| page.truncated())
+    next_page(page.truncated(), page.next_marker())
 }
 
 fn grant(entry: GrantListEntry) -> Option<Grant> {
@@ -354,7 +355,7 @@ async fn aliases(
 }
 
 fn next_aliases(page: &ListAliasesOutput) -> Option<&str> {
-    page.next_marker().filter(|_| page.truncated())
+    next_page(page.truncated(), page.next_marker())
 }
 
 fn gap(call: &Call, region: &str, key: &str, error: &str, detail: String) -> Gap {

@@ -16,6 +16,17 @@ use super::stop::{Reason, Stop};
 use super::{Progress, Unit};
 use crate::account::{Coverage, Gap, Note};
 
+/// Stands for the token of a page that a list says to have and does not name.
+const UNNAMED: &str = "\0";
+
+/// The token of the next page, for lists that also say by a flag whether there is one. A token counts whatever the flag says;
+/// a flag without a token is the end of what can be read, and not of the list.
+pub(super) fn next_page(is_truncated: bool, token: Option<&str>) -> Option<&str> {
+    token
+        .filter(|token| !token.is_empty())
+        .or(is_truncated.then_some(UNNAMED))
+}
+
 /// What every reader of one scan shares.
 pub(super) struct Run<'a> {
     progress: &'a dyn Progress,
@@ -144,31 +155,35 @@ impl<'a> Reader<'a> {
     }
 
     /// Makes one call. `region` is none for global services.
-    pub(super) async fn call<O, E>(
+    pub(super) fn call<O, E>(
         &self,
         call: &'static Call,
         region: Option<&str>,
         request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
-    ) -> Result<O, Failure>
+    ) -> impl Future<Output = Result<O, Failure>>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let begun = Instant::now();
-        let request = async { request.await.map_err(|error| Failure::of(&error)) };
-        let answer = self.run.unless_stopped(request).await;
-        let failure = answer.as_ref().err();
-        tracing::debug!(
-            service = call.service,
-            operation = call.operation,
-            region = region.unwrap_or("global"),
-            ms = begun.elapsed().as_millis(),
-            error = failure.map(|failure| failure.code.as_str()),
-            "call"
-        );
-        if failure.is_none_or(|failure| failure.kind != Kind::Stopped) {
-            self.run.count(call, region, failure);
+        // Boxed before anything holds it: the state of a request is large.
+        let request = Box::pin(request);
+        async move {
+            let begun = Instant::now();
+            let request = async { request.await.map_err(|error| Failure::of(&error)) };
+            let answer = self.run.unless_stopped(request).await;
+            let failure = answer.as_ref().err();
+            tracing::debug!(
+                service = call.service,
+                operation = call.operation,
+                region = region.unwrap_or("global"),
+                ms = begun.elapsed().as_millis(),
+                error = failure.map(|failure| failure.code.as_str()),
+                "call"
+            );
+            if failure.is_none_or(|failure| failure.kind != Kind::Stopped) {
+                self.run.count(call, region, failure);
+            }
+            answer
         }
-        answer
     }
 
     /// Makes a list call until its last page. When a page fails, what was read before is kept and a gap says that more is
@@ -279,9 +294,14 @@ impl<'a> Reader<'a> {
             let Some(following) = following else {
                 return Ok(());
             };
-            if !seen.insert(following.clone()) {
+            let lost = if following == UNNAMED {
+                Some("MissingPageToken")
+            } else {
+                (!seen.insert(following.clone())).then_some("RepeatedPageToken")
+            };
+            if let Some(code) = lost {
                 return Err(Unfinished {
-                    failure: Failure::word("RepeatedPageToken"),
+                    failure: Failure::word(code),
                     partly: true,
                 });
             }

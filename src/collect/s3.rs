@@ -16,6 +16,7 @@ use aws_sdk_s3::types::{
 };
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use serde::de::IgnoredAny;
 
 use super::Scan;
 use super::calls::{
@@ -63,7 +64,7 @@ pub(super) async fn notifications(scan: &Scan<'_>, regions: &BTreeSet<&str>) -> 
 }
 
 /// A client that finds buckets by path where the endpoint is not that of AWS: names such as `bucket.localhost` have no address.
-fn client(session: &Session, region: &str) -> Client {
+pub(super) fn client(session: &Session, region: &str) -> Client {
     let config = Builder::from(&session.in_region(region))
         .force_path_style(session.redirects_s3())
         .build();
@@ -173,24 +174,23 @@ async fn location(scan: &Scan<'_>, bucket: &Bucket) -> Option<String> {
         .bucket(&bucket.name)
         .send();
     match scan.reader.call(&GET_BUCKET_LOCATION, None, request).await {
-        Ok(answer) => Some(
-            match answer
-                .location_constraint()
-                .map(BucketLocationConstraint::as_str)
-            {
-                // The first regions of S3 are told by names of their own.
-                None | Some("") => "us-east-1",
-                Some("EU") => "eu-west-1",
-                Some(region) => region,
-            }
-            .to_owned(),
-        ),
+        Ok(answer) => Some(region_of(answer.location_constraint())),
         Err(failure) => {
             scan.reader
                 .still_exists(&GET_BUCKET_LOCATION, None, bucket.arn.as_str(), &failure);
             None
         }
     }
+}
+
+/// The region that a location constraint stands for. The first regions of S3 are told by names of their own.
+pub(super) fn region_of(constraint: Option<&BucketLocationConstraint>) -> String {
+    match constraint.map(BucketLocationConstraint::as_str) {
+        None | Some("") => "us-east-1",
+        Some("EU") => "eu-west-1",
+        Some(region) => region,
+    }
+    .to_owned()
 }
 
 /// What a bucket notifies of what.
@@ -357,8 +357,10 @@ async fn policy(
         .call(&GET_BUCKET_POLICY, Some(region), request)
         .await
         .and_then(|answer| {
+            // The body itself is the policy: nothing else would tell that it is cut off, or comes from somebody else.
             answer
                 .policy()
+                .filter(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
                 .map(PolicyText::new)
                 .ok_or_else(|| Failure::word("MalformedResponse"))
         });

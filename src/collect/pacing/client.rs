@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::limiter::{Ending, Limiter};
 use super::throttling::is_throttled;
+use super::truncation::is_truncated;
 use super::{Endpoint, Pacing};
 
 /// No answer of AWS to a read comes near it; what is longer comes from something else.
@@ -47,6 +48,8 @@ enum BadAnswer {
     TooSlow(Duration),
     #[error("the answer is longer than {} MiB", LARGEST_ANSWER >> 20)]
     TooLong,
+    #[error("the answer breaks off")]
+    Truncated,
 }
 
 /// The client, paced.
@@ -196,9 +199,15 @@ async fn answer(
     request: HttpRequest,
     patience: Duration,
 ) -> Result<HttpResponse, ConnectorError> {
+    // What stores something may be answered by nothing but a status.
+    let reads = request.method() != "PUT";
     let whole = async {
         let mut answer = inner.call(request).await?;
         let body = read(std::mem::replace(answer.body_mut(), SdkBody::taken())).await?;
+        if reads && answer.status().is_success() && body.bytes().is_some_and(is_truncated) {
+            // As if the connection had broken: worth another attempt.
+            return Err(ConnectorError::io(BadAnswer::Truncated.into()));
+        }
         *answer.body_mut() = body;
         Ok(answer)
     };

@@ -23,6 +23,9 @@ const STEP: f64 = 0.1;
 /// After so many failures in a row, for so long, a service of a region is given up.
 const FAILURES: u32 = 20;
 const DEAD_AFTER: Duration = Duration::from_secs(15);
+/// One failure that takes as long as an answer may is soon followed by another; where few calls are made, twenty of them would
+/// take a quarter of an hour.
+const SILENT_AFTER: Duration = Duration::from_mins(1);
 /// Refusals for coming too often mean that somebody is served: more patience.
 const STARVED_AFTER: Duration = Duration::from_secs(90);
 
@@ -170,15 +173,15 @@ impl State {
 
     /// Whether only failures came for so long that nothing else is to be expected in this scan.
     fn is_given_up(&self, now: Instant) -> bool {
-        let patience = if self.sent.throttled > 0 {
-            STARVED_AFTER
-        } else {
-            DEAD_AFTER
+        let Some(since) = self.failing_since else {
+            return false;
         };
-        self.failures >= FAILURES
-            && self
-                .failing_since
-                .is_some_and(|since| now - since >= patience)
+        let lasted = now - since;
+        if self.sent.throttled > 0 {
+            return self.failures >= FAILURES && lasted >= STARVED_AFTER;
+        }
+        let is_dead = self.failures >= FAILURES && lasted >= DEAD_AFTER;
+        is_dead || self.failures > 1 && lasted >= SILENT_AFTER
     }
 }
 
@@ -285,6 +288,16 @@ mod tests {
         ask(&dead, 600, || Ending::Failed).await;
         assert!(begun.elapsed() < Duration::from_secs(20));
         assert!(!dead.admit().await);
+
+        // Each answer is waited for in vain.
+        let silent = Limiter::new(10.0);
+        silent.admit().await;
+        for attempt in 0..2 {
+            assert!(silent.admit().await, "{attempt}");
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            silent.ended(Ending::Failed, Duration::from_secs(30));
+        }
+        assert!(!silent.admit().await);
 
         let starved = Limiter::new(10.0);
         let begun = Instant::now();

@@ -10,6 +10,7 @@ mod limiter;
 mod rates;
 mod throttling;
 mod traffic;
+mod truncation;
 
 use std::collections::HashMap;
 use std::str::FromStr;
