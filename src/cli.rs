@@ -79,6 +79,8 @@ pub enum Command {
     /// Send a report to Security Hub, S3, SNS, EventBridge, a webhook or Slack
     #[command(after_help = DESTINATIONS)]
     Publish(Box<PublishArgs>),
+    /// Tell what a scan would be able to read: credentials, clock, network, regions and every permission
+    Doctor(DoctorArgs),
     /// Print the least-privilege policy that patscan itself needs
     IamPolicy(IamPolicyArgs),
     /// Print the JSON Schema of a format: report, snapshot, graph, config or waivers
@@ -337,6 +339,45 @@ pub struct PublishingArgs {
     pub webhook_secret_file: Option<PathBuf>,
 }
 
+/// Arguments of `patscan doctor`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
+pub struct DoctorArgs {
+    /// Profile of the AWS config files; it outranks credentials in the environment
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Region that would be scanned; repeatable [default: every enabled region]
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+    /// Region that would be left out; repeatable
+    #[arg(long = "exclude-region", value_name = "REGION")]
+    pub exclude_regions: Vec<String>,
+    /// Service that would be left out, as in a scan; repeatable
+    #[arg(long, value_name = "SERVICE")]
+    pub skip: Vec<String>,
+    /// Endpoint to use for every service, instead of AWS
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Role that would be assumed
+    #[arg(long, value_name = "ARN")]
+    pub assume_role: Option<String>,
+    /// External id for --assume-role
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// The format (table, json), with a path to write to a file
+    #[arg(
+        short,
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT[=PATH]",
+        default_value = "table"
+    )]
+    pub format: String,
+    /// How much is said on standard error.
+    #[command(flatten, next_help_heading = "Output")]
+    pub verbosity: VerbosityArgs,
+}
+
 /// Arguments of `patscan iam-policy`.
 #[derive(Debug, Args)]
 pub struct IamPolicyArgs {
@@ -344,6 +385,16 @@ pub struct IamPolicyArgs {
     /// as `patscan publish` takes it, for that one only; repeatable
     #[arg(long, value_name = "WHAT")]
     pub with: Vec<String>,
+    /// The format, with a path to write to a file: json, the policy alone; terraform, a module with a role that holds it;
+    /// cloudformation, a template of that role, fit for a stack set
+    #[arg(
+        short,
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT[=PATH]",
+        default_value = "json"
+    )]
+    pub format: String,
 }
 
 /// Arguments of `patscan rules`.
@@ -357,7 +408,7 @@ pub struct RulesArgs {
 }
 
 /// Where the account comes from: live, or snapshots.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Source")]
 pub struct SourceArgs {
     /// Profile of the AWS config files; it outranks credentials in the environment

@@ -53,7 +53,10 @@ impl ProvideCredentials for Prefetched {
 /// When the access key or the session token, wherever it comes from, holds what is not visible ASCII.
 pub(super) fn usable(credentials: Credentials) -> Result<Credentials, CredentialsError> {
     let token = credentials.session_token().unwrap_or_default();
-    if is_plain(credentials.access_key_id()) && is_plain(token) {
+    if credentials.access_key_id().is_empty() {
+        // What an answer of STS that was cut short comes to.
+        Err(CredentialsError::unhandled("the access key is missing"))
+    } else if is_plain(credentials.access_key_id()) && is_plain(token) {
         Ok(credentials)
     } else {
         Err(CredentialsError::invalid_configuration(

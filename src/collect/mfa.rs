@@ -16,6 +16,7 @@ use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::profile::{Profile, ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_sts::Client;
@@ -145,6 +146,13 @@ impl Hop {
         before: Credentials,
         code: Option<String>,
     ) -> Result<Credentials, CollectError> {
+        // How credentials were come by, as the SDK marks them where it assumes the role itself.
+        let mut steps = before
+            .get_property::<Vec<AwsCredentialFeature>>()
+            .cloned()
+            .unwrap_or_default();
+        steps.push(AwsCredentialFeature::CredentialsProfile);
+        steps.push(AwsCredentialFeature::CredentialsStsAssumeRole);
         let config = config
             .to_builder()
             .credentials_provider(SharedCredentialsProvider::new(before))
@@ -166,13 +174,15 @@ impl Hop {
             self.refused(has_code, one_line(&none), none.into())
         })?;
         let ends = SystemTime::try_from(session.expiration).ok();
-        Ok(Credentials::new(
+        let mut credentials = Credentials::new(
             session.access_key_id,
             session.secret_access_key,
             Some(session.session_token),
             ends,
             "patscan",
-        ))
+        );
+        credentials.set_property(steps);
+        Ok(credentials)
     }
 
     fn refused(&self, has_code: bool, cause: String, source: super::Cause) -> CollectError {

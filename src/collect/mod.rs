@@ -13,6 +13,7 @@ mod config_files;
 mod credentials;
 mod deliveries;
 mod destinations;
+pub mod doctor;
 mod ec2;
 mod ecs;
 mod eks;

@@ -61,7 +61,7 @@ pub(super) fn check_known(region: &str, known: Option<&KnownRegions>) -> Result<
     })
 }
 
-/// Whether the text has the shape of a region: `[a-z]{2}(-[a-z]+)+-[0-9]+`.
+/// Whether the text has the shape of a region: `[a-z]{2,4}(-[a-z]+)+-[0-9]+`, with the four letters of `eusc-de-east-1`.
 fn is_shaped(region: &str) -> bool {
     let parts: Vec<&str> = region.split('-').collect();
     let [area, middle @ .., number] = parts.as_slice() else {
@@ -69,7 +69,7 @@ fn is_shaped(region: &str) -> bool {
     };
     let letters =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    area.len() == 2
+    (2..=4).contains(&area.len())
         && letters(area)
         && !middle.is_empty()
         && middle.iter().all(|part| letters(part))
@@ -143,6 +143,7 @@ mod tests {
         let blind = |named: &[&str]| choose(&options(named, &[]), None, "eu-north-1");
         assert_eq!(blind(&[]).unwrap(), ["eu-north-1"]);
         assert_eq!(blind(&["us-gov-west-1"]).unwrap(), ["us-gov-west-1"]);
+        assert_eq!(blind(&["eusc-de-east-1"]).unwrap(), ["eusc-de-east-1"]);
         for text in [
             "",
             "eu",

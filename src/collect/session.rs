@@ -52,7 +52,8 @@ impl Session {
     pub(crate) async fn open(options: &Options) -> Result<Self, CollectError> {
         let (mut config, profile) = match &options.sdk_config {
             Some(config) => (config.clone(), None),
-            None => from_environment(options).await?,
+            // Boxed, as below: the state of all ways to credentials is large.
+            None => Box::pin(from_environment(options)).await?,
         };
         if let Some(url) = &options.endpoint_url {
             let mut builder = config
@@ -74,17 +75,17 @@ impl Session {
             .into_builder()
             .region(Region::new(region.clone()))
             .build();
-        config = match with_resolved_credentials(config, profile.as_ref()).await {
+        config = match Box::pin(with_resolved_credentials(config, profile.as_ref())).await {
             Err(
                 error @ (CollectError::NoCredentials { .. }
                 | CollectError::InvalidCredentialsConfig { .. }),
             ) if options.profile.is_none() => {
-                return Err(why_no_profile().await.unwrap_or(error));
+                return Err(Box::pin(why_no_profile()).await.unwrap_or(error));
             }
             config => config?,
         };
         if let Some(role) = &options.assume_role {
-            config = assume(role, &config).await?;
+            config = Box::pin(assume(role, &config)).await?;
         }
         let pacing = Arc::new(Pacing::new(options.pace, patience(&config)));
         if let Some(client) = config.http_client() {
@@ -119,6 +120,14 @@ impl Session {
             .to_builder()
             .region(Region::new(region.to_owned()))
             .build()
+    }
+
+    /// The same session with its configuration changed.
+    pub(super) fn with(self, change: impl FnOnce(SdkConfig) -> SdkConfig) -> Self {
+        Self {
+            config: change(self.config),
+            ..self
+        }
     }
 
     /// The region of calls that belong to no region in particular.

@@ -19,8 +19,17 @@ pub(super) struct Caller {
 
 /// Names the caller. Every failure here is fatal: without credentials that work, nothing else can.
 pub(super) async fn caller(session: &Session, reader: &Reader<'_>) -> Result<Caller, CollectError> {
+    caller_through(&Client::new(session.global()), session, reader).await
+}
+
+/// The same with a client of one's own.
+pub(super) async fn caller_through(
+    client: &Client,
+    session: &Session,
+    reader: &Reader<'_>,
+) -> Result<Caller, CollectError> {
     let region = session.base_region();
-    let request = Client::new(session.global()).get_caller_identity().send();
+    let request = client.get_caller_identity().send();
     let identity = reader
         .call(&GET_CALLER_IDENTITY, Some(region), request)
         .await

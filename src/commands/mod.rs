@@ -4,6 +4,7 @@ mod accounts;
 mod analyze;
 mod demo;
 mod diff;
+mod doctor;
 mod explain;
 mod graph;
 mod iam_policy;
@@ -19,7 +20,7 @@ pub mod simulate;
 mod who_can;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
@@ -66,6 +67,7 @@ impl Cli {
             Some(Command::Graph(args)) => args.verbosity.into(),
             Some(Command::Diff(args)) => args.verbosity.into(),
             Some(Command::Publish(args)) => args.verbosity.into(),
+            Some(Command::Doctor(args)) => args.verbosity.into(),
             Some(
                 Command::Simulate(_)
                 | Command::Rules(_)
@@ -102,6 +104,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Schema(args)) => schema::run(&args),
         Some(Command::Publish(args)) => publish::run(*args, &settings()?),
+        Some(Command::Doctor(args)) => doctor::run(args, &settings()?),
         Some(Command::IamPolicy(args)) => iam_policy::run(&args),
     }
 }
@@ -147,6 +150,18 @@ fn cannot_write(path: &Path, error: &io::Error) -> anyhow::Error {
 /// Opens a file for output before the work begins, so that a path that cannot be written to is said at once.
 fn open_file(path: &Path) -> Result<PendingFile> {
     PendingFile::create(path).map_err(|error| cannot_write(path, &error))
+}
+
+/// Writes to a file that was opened before, or to standard output.
+fn write_to(file: Option<PendingFile>, path: Option<PathBuf>, content: &[u8]) -> Result<()> {
+    match file {
+        None => write_stdout(content),
+        Some(mut file) => file
+            .file()
+            .write_all(content)
+            .and_then(|()| file.commit())
+            .map_err(|error| cannot_write(&path.unwrap_or_default(), &error)),
+    }
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head`) is no error.

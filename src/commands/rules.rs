@@ -27,12 +27,7 @@ pub(super) fn run(args: &RulesArgs) -> Result<Outcome> {
         (AnswerFormat::Table, true) => text.extend(rules.iter().flat_map(|rule| rule.page.bytes())),
         (AnswerFormat::Table, false) => text.extend(list(&rules).bytes()),
     }
-    match (file, output.path) {
-        (Some(mut file), Some(path)) => std::io::Write::write_all(file.file(), &text)
-            .and_then(|()| file.commit())
-            .map_err(|error| super::cannot_write(&path, &error))?,
-        _ => super::write_stdout(&text)?,
-    }
+    super::write_to(file, output.path, &text)?;
     Ok(Outcome::Clean)
 }
 

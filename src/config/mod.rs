@@ -3,6 +3,7 @@
 
 mod environment;
 mod file;
+mod policy_format;
 mod publishing;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ pub use self::file::{
     ConfigFile, FILE_NAME, NamesSection, OutputSection, SourceSection, Word, Worded,
 };
 
+pub use self::policy_format::{PolicyFormat, UnknownPolicyFormat};
 pub use self::publishing::{Asked, credentials};
 
 use self::environment::Environment;
@@ -38,6 +40,9 @@ pub enum ConfigError {
     /// A format that an answer does not have.
     #[error(transparent)]
     AnswerFormat(#[from] UnknownAnswerFormat),
+    /// A format that a policy does not have.
+    #[error(transparent)]
+    PolicyFormat(#[from] UnknownPolicyFormat),
     /// An OCSF class that does not exist.
     #[error(transparent)]
     OcsfClass(#[from] UnknownOcsfClass),

@@ -133,13 +133,16 @@ impl Permission {
         }
     }
 
-    /// What the actions are needed on.
-    fn resources(&self) -> Vec<String> {
+    /// What the actions are needed on. `partition` stands where the destination does not tell its own.
+    fn resources(&self, partition: &str) -> Vec<String> {
         match self {
             // A finding is imported for a product; findings are read from the hub.
             Self::To(Destination::SecurityHub { region, account }) => {
+                let partition = match region {
+                    Some(region) => partition_of(region),
+                    None => partition,
+                };
                 let region = region.as_deref().unwrap_or("*");
-                let partition = partition(region);
                 let account = account.as_ref().map_or("*", |account| account.as_str());
                 vec![
                     format!("arn:{partition}:securityhub:{region}:{account}:hub/default"),
@@ -149,29 +152,32 @@ impl Permission {
                 ]
             }
             Self::Anywhere(Service::SecurityHub) => vec![
-                "arn:aws:securityhub:*:*:hub/default".to_owned(),
-                "arn:aws:securityhub:*:*:product/*/default".to_owned(),
+                format!("arn:{partition}:securityhub:*:*:hub/default"),
+                format!("arn:{partition}:securityhub:*:*:product/*/default"),
             ],
             Self::To(Destination::S3(bucket)) => {
-                vec![format!("arn:aws:s3:::{}/{}*", bucket.name, bucket.prefix)]
+                vec![format!(
+                    "arn:{partition}:s3:::{}/{}*",
+                    bucket.name, bucket.prefix
+                )]
             }
-            Self::Anywhere(Service::S3) => vec!["arn:aws:s3:::*/*".to_owned()],
+            Self::Anywhere(Service::S3) => vec![format!("arn:{partition}:s3:::*/*")],
             Self::To(Destination::Sns(topic)) => vec![topic.to_string()],
             Self::To(Destination::EventBridge(Bus::Of(bus))) => vec![bus.to_string()],
             Self::To(Destination::EventBridge(Bus::Named(name))) => {
-                vec![format!("arn:aws:events:*:*:event-bus/{name}")]
+                vec![format!("arn:{partition}:events:*:*:event-bus/{name}")]
             }
-            Self::Anywhere(Service::Sns) => vec!["arn:aws:sns:*:*:*".to_owned()],
+            Self::Anywhere(Service::Sns) => vec![format!("arn:{partition}:sns:*:*:*")],
             Self::Anywhere(Service::EventBridge) => {
-                vec!["arn:aws:events:*:*:event-bus/*".to_owned()]
+                vec![format!("arn:{partition}:events:*:*:event-bus/*")]
             }
             Self::To(Destination::Webhook(_) | Destination::Slack(_)) => Vec::new(),
         }
     }
 }
 
-/// The partition of a region; that of the commercial regions where the region does not tell.
-fn partition(region: &str) -> &'static str {
+/// The partition of a region; that of the commercial regions where the name is like none of another.
+fn partition_of(region: &str) -> &'static str {
     const BY_PREFIX: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
         ("us-gov-", "aws-us-gov"),
@@ -219,12 +225,15 @@ impl Statement {
     }
 }
 
-/// The statements that allow publishing, one for each service, and one for each key that a bucket is written with.
-pub fn statements(permissions: &[Permission]) -> Vec<Statement> {
+/// The statements that allow publishing, one for each service, and one for each key that a bucket is written with. `partition`
+/// is that of what does not tell its own.
+pub fn statements(permissions: &[Permission], partition: &str) -> Vec<Statement> {
     let mut all = Vec::new();
     for service in Service::ALL {
         let of_service = permissions.iter().filter(|one| one.service() == service);
-        let mut resources: Vec<String> = of_service.flat_map(Permission::resources).collect();
+        let mut resources: Vec<String> = of_service
+            .flat_map(|one| one.resources(partition))
+            .collect();
         resources.sort();
         resources.dedup();
         if resources.is_empty() {
@@ -250,13 +259,17 @@ pub fn statements(permissions: &[Permission]) -> Vec<Statement> {
     let mut keys: Vec<&str> = keys.collect();
     keys.sort_unstable();
     keys.dedup();
-    all.extend((1..).zip(keys).map(|(number, key)| encrypting(number, key)));
+    all.extend(
+        (1..)
+            .zip(keys)
+            .map(|(number, key)| encrypting(number, key, partition)),
+    );
     all
 }
 
 /// S3 asks KMS for a data key with the rights of whoever puts the object; through S3 is the only way that is allowed here. An
 /// alias cannot be a resource of a statement, but a condition on one can name it.
-fn encrypting(number: usize, key: &str) -> Statement {
+fn encrypting(number: usize, key: &str, partition: &str) -> Statement {
     let alias = key
         .rsplit_once(":alias/")
         .map(|(_, name)| name)
@@ -269,9 +282,9 @@ fn encrypting(number: usize, key: &str) -> Statement {
         );
     }
     let resource = match alias {
-        Some(_) => "arn:aws:kms:*:*:key/*".to_owned(),
+        Some(_) => format!("arn:{partition}:kms:*:*:key/*"),
         None if key.starts_with("arn:") => key.to_owned(),
-        None => format!("arn:aws:kms:*:*:key/{key}"),
+        None => format!("arn:{partition}:kms:*:*:key/{key}"),
     };
     Statement {
         sid: match number {

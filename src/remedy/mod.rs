@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 pub use self::change::{Change, Owner, Written, applied};
 pub(crate) use self::document::{as_text, label};
 pub use self::moved::{Moved, Removed};
+pub(crate) use self::terraform::encoded as as_terraform;
 
 use self::proof::Claims;
 use crate::access::Access;

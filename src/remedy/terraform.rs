@@ -266,7 +266,7 @@ fn resource_block(kind: &str, label: &str, arguments: &[(&str, String)]) -> Stri
 }
 
 /// A JSON document as an argument: an object of HCL that Terraform encodes.
-fn encoded(document: &str) -> String {
+pub(crate) fn encoded(document: &str) -> String {
     match Json::parse(document) {
         Ok(tree) => format!("jsonencode({})", value(&tree, 1)),
         Err(_) => string(document),

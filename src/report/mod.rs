@@ -8,6 +8,7 @@ pub(crate) mod asff;
 mod coverage;
 mod csv;
 mod diff;
+mod doctor;
 mod explain;
 mod graph;
 mod html;
@@ -365,7 +366,7 @@ impl fmt::Display for Format {
 pub struct UnknownFormat(String);
 
 /// Words to choose from, as a sentence has them.
-fn choice(words: &[&str]) -> String {
+pub(crate) fn choice(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -160,6 +160,7 @@ fn help_names_every_command_and_the_version_is_the_package_s() {
         "graph",
         "simulate",
         "rules",
+        "doctor",
         "iam-policy",
     ] {
         assert!(

@@ -6,12 +6,14 @@ mod around;
 mod credentials;
 mod environment;
 mod failures;
+mod faults;
 mod keys;
 mod messaging;
 mod mfa;
 mod organization;
 mod paging;
 mod partitions;
+mod permissions;
 mod secrets;
 mod tags;
 

@@ -15,6 +15,7 @@
 //! One thing is asked and excused: [`has_star_within_limits`].
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -250,27 +251,63 @@ fn requests(case: &Value) -> String {
         .collect()
 }
 
-/// Asks the emulator about random cases until the time is over; the cases and its answers.
-fn judged(seed: u64) -> Vec<(Value, Vec<bool>)> {
-    let bin = programs(REQUIREMENT);
-    let server = Server::start(|port| {
-        let mut command = Command::new(bin.join("ministack"));
-        command.envs([
-            ("GATEWAY_PORT", port.to_string().as_str()),
-            ("BIND_HOST", "127.0.0.1"),
-            ("IOT_MTLS_ENABLED", "0"),
-            ("MINISTACK_ACCOUNT_ID", ACCOUNTS[0]),
-            ("AUTH", "true"),
+/// A running emulator with a state of its own.
+pub(crate) struct Ministack {
+    server: Server,
+    bin: PathBuf,
+}
+
+impl Ministack {
+    /// Starts an emulator without any resources, which refuses what no policy allows.
+    pub(crate) fn start() -> Self {
+        let bin = programs(REQUIREMENT);
+        let server = Server::start(|port| {
+            let mut command = Command::new(bin.join("ministack"));
+            command.envs([
+                ("GATEWAY_PORT", port.to_string().as_str()),
+                ("BIND_HOST", "127.0.0.1"),
+                ("IOT_MTLS_ENABLED", "0"),
+                ("MINISTACK_ACCOUNT_ID", ACCOUNTS[0]),
+                ("AUTH", "true"),
+            ]);
+            command
+        });
+        Self { server, bin }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// A Python script of `tests/emulator`, ready to run against the emulator; botocore is at hand.
+    fn python(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join("python"));
+        command.arg(script(name)).env_clear().envs([
+            ("AWS_ENDPOINT_URL", self.url().as_str()),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ]);
         command
-    });
-    let mut judge = Command::new(bin.join("python"))
-        .arg(script("judge.py"))
-        .env_clear()
-        .envs([
-            ("AWS_ENDPOINT_URL", server.url().as_str()),
-            ("ACCOUNTS", ACCOUNTS.join(",").as_str()),
-        ])
+    }
+
+    /// Runs such a script; what it prints.
+    pub(crate) fn seed(&self, name: &str, arguments: &[&str]) -> String {
+        let output = self.python(name).args(arguments).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{name} failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// Asks the emulator about random cases until the time is over; the cases and its answers.
+fn judged(seed: u64) -> Vec<(Value, Vec<bool>)> {
+    let ministack = Ministack::start();
+    let mut judge = ministack
+        .python("judge.py")
+        .env("ACCOUNTS", ACCOUNTS.join(","))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

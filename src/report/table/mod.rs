@@ -1,13 +1,14 @@
 //! The default output, for people: what was scanned, what was not, what is wrong, who sends and receives, what to do.
 //!
 //! A report with more findings than anybody reads becomes an overview instead, which begins with what causes them. The answers of
-//! `who-can`, `explain` and `diff` are written with the same means.
+//! `who-can`, `explain`, `diff` and `doctor` are written with the same means.
 //!
 //! Findings are cards rather than table rows: at 80 columns their sentences need the width. Severity shows in words;
 //! colour repeats it. What is cut says how much was cut and that JSON has it all.
 
 mod coverage;
 mod difference;
+mod doctor;
 mod explain;
 mod finding;
 mod flow;
@@ -31,6 +32,7 @@ use crate::finding::Severity;
 use crate::triage::{Audience, Change, Status};
 
 pub(super) use difference::write as write_difference;
+pub(super) use doctor::write as write_examination;
 pub(super) use explain::write as write_explanation;
 pub(super) use who_can::write as write_who_can;
 
