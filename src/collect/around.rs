@@ -65,25 +65,6 @@ pub(super) async fn around_queues(
     all
 }
 
-impl Scan<'_> {
-    /// What of a service of a region moves messages or works on them, unless the service is left out.
-    pub(super) async fn flow(
-        &self,
-        service: Skippable,
-        region: &str,
-        options: &Options,
-        read: impl AsyncFnOnce(&Scan<'_>, &str) -> Flow,
-    ) -> Flow {
-        if options.skip.contains(&service) {
-            return Flow::default();
-        }
-        self.part(service.as_str(), Some(region), &(), async |scan| {
-            read(scan, region).await
-        })
-        .await
-    }
-}
-
 /// Reads each item with calls of its own, several at once. Items are owned: a future over borrowed ones could not be sent to
 /// another thread.
 pub(super) async fn each<T, O, F>(items: Vec<T>, read: impl Fn(T) -> F) -> Vec<O>

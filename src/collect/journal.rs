@@ -39,8 +39,7 @@ pub struct Keep {
 impl Keep {
     /// The file beside a snapshot. Beside a device or a pipe there is no place for one.
     pub fn beside(snapshot: &Path, resume: Option<Resume>) -> Option<Self> {
-        let is_file = std::fs::metadata(snapshot).is_ok_and(|metadata| metadata.is_file());
-        if snapshot.exists() && !is_file {
+        if std::fs::metadata(snapshot).is_ok_and(|metadata| !metadata.is_file()) {
             return None;
         }
         let mut name = snapshot.as_os_str().to_owned();

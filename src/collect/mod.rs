@@ -377,9 +377,12 @@ async fn read(
     deliveries::drop_untouched_channels(&mut account);
     if !options.skip.contains(&Skippable::Kms) {
         let encrypted = account.channels.iter();
-        let given: BTreeMap<&Arn, &Encryption> = encrypted
+        let encrypted: BTreeMap<&Arn, &Encryption> = encrypted
             .map(|channel| (&channel.arn, &channel.encryption))
             .collect();
+        // Keys that are known already, and those of regions that are not scanned, are not read for channels.
+        let known: BTreeSet<&Arn> = account.keys.iter().map(|key| &key.arn).collect();
+        let given = (&account.regions, known, encrypted);
         let read = async |scan: &Scan<'_>| kms::keys_of_channels(scan, &account).await;
         let keys = Box::pin(scan.part("kms of channels", None, &given, read)).await;
         account.keys.extend(keys);

@@ -5,10 +5,11 @@ use chrono::Utc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Scan;
+use super::flow::Flow;
 use super::journal::Kept;
 use super::reader::Reader;
-use crate::account::PartRead;
+use super::{Options, Scan, Skippable};
+use crate::account::{Coverage, PartRead};
 
 impl Scan<'_> {
     /// A part: as an earlier scan read it, or read now. `given` is what it depends on besides the region and the account, in an
@@ -23,7 +24,7 @@ impl Scan<'_> {
         let kept = self
             .journal
             .and_then(|journal| journal.take::<T>(name, region, given));
-        let mut coverage = crate::account::Coverage::default();
+        let mut coverage = Coverage::default();
         let (value, read_at) = if let Some(kept) = kept {
             coverage.notes = kept.notes;
             (kept.value, kept.read_at)
@@ -59,5 +60,22 @@ impl Scan<'_> {
         });
         self.reader.add(coverage);
         value
+    }
+
+    /// What of a service of a region moves messages or works on them, unless the service is left out.
+    pub(super) async fn flow(
+        &self,
+        service: Skippable,
+        region: &str,
+        options: &Options,
+        read: impl AsyncFnOnce(&Scan<'_>, &str) -> Flow,
+    ) -> Flow {
+        if options.skip.contains(&service) {
+            return Flow::default();
+        }
+        self.part(service.as_str(), Some(region), &(), async |scan| {
+            read(scan, region).await
+        })
+        .await
     }
 }

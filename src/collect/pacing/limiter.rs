@@ -55,6 +55,8 @@ struct State {
     failures: u32,
     /// Since when nothing but failures came.
     failing_since: Option<Instant>,
+    /// How long these failures took, added up.
+    failed_for: Duration,
     sent: Sent,
 }
 
@@ -76,6 +78,7 @@ impl Limiter {
                 window: Window::default(),
                 failures: 0,
                 failing_since: None,
+                failed_for: Duration::ZERO,
                 sent: Sent::default(),
             }),
         }
@@ -134,10 +137,12 @@ impl State {
             Ending::Answered => {
                 self.failures = 0;
                 self.failing_since = None;
+                self.failed_for = Duration::ZERO;
             }
             Ending::Throttled | Ending::Failed => {
                 self.failures += 1;
                 self.failing_since.get_or_insert(now - took);
+                self.failed_for += took;
             }
         }
         match how {
@@ -166,7 +171,9 @@ impl State {
         let mut rate = self.rate * (1.0 - refused / 2.0);
         // Where most is refused, there is nothing to reach for.
         if refused < 0.5 {
-            rate += self.ceiling * STEP * seconds;
+            // Of time in which nothing was asked, answers say nothing.
+            let busy = seconds.min(f64::from(self.window.answers) / self.rate);
+            rate += self.ceiling * STEP * busy;
         }
         self.rate = rate.clamp(FLOOR.min(self.ceiling), self.ceiling);
     }
@@ -181,7 +188,8 @@ impl State {
             return self.failures >= FAILURES && lasted >= STARVED_AFTER;
         }
         let is_dead = self.failures >= FAILURES && lasted >= DEAD_AFTER;
-        is_dead || self.failures > 1 && lasted >= SILENT_AFTER
+        // Neither two quick failures with a minute between them, nor several that took a while at the same time.
+        is_dead || self.failures > 1 && lasted.min(self.failed_for) >= SILENT_AFTER
     }
 }
 
@@ -273,6 +281,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_idle_minute_is_no_reason_to_ask_faster() {
+        let limiter = Limiter::new(10.0);
+        ask(&limiter, 20, || Ending::Throttled).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        for _ in 0..4 {
+            limiter.ended(Ending::Answered, Duration::ZERO);
+        }
+        assert!(rate(&limiter) < 9.0, "{}", rate(&limiter));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_rate_comes_back_when_nothing_is_refused_any_more() {
         let limiter = Limiter::new(10.0);
         ask(&limiter, 20, || Ending::Throttled).await;
@@ -298,6 +317,15 @@ mod tests {
             silent.ended(Ending::Failed, Duration::from_secs(30));
         }
         assert!(!silent.admit().await);
+
+        // Out of order twice, with much time between.
+        let seldom = Limiter::new(10.0);
+        for attempt in 0..3 {
+            assert!(seldom.admit().await, "{attempt}");
+            seldom.ended(Ending::Failed, Duration::from_millis(50));
+            tokio::time::sleep(Duration::from_mins(2)).await;
+        }
+        assert!(seldom.admit().await);
 
         let starved = Limiter::new(10.0);
         let begun = Instant::now();
