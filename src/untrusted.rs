@@ -15,7 +15,7 @@ use crate::{access, account, arn, collect, commands, config, publish, report, tr
 pub type Reader = fn(&[u8]);
 
 /// Every reader, by the name of its fuzz target.
-pub const READERS: [(&str, Reader); 12] = [
+pub const READERS: [(&str, Reader); 13] = [
     ("arn", |data| {
         with_text(data, |text| {
             if let Ok(arn) = arn::Arn::parse(text) {
@@ -51,6 +51,7 @@ pub const READERS: [(&str, Reader); 12] = [
     ("integration", |data| {
         with_text(data, collect::untrusted::integration);
     }),
+    ("journal", collect::untrusted::journal),
     ("queue_attributes", |data| {
         with_text(data, collect::untrusted::queue_attributes);
     }),

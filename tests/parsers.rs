@@ -14,6 +14,7 @@ fn pieces() -> impl Strategy<Value = String> {
             "\"Version\":\"2012-10-17\"", "\"Statement\":", "\"Effect\":\"Allow\"", "\"Action\":", "\"Resource\":", "\"Condition\":",
             "\"NotPrincipal\":", "\"StringLike\":", "\"NumericLessThan\":", "\"DateLessThan\":", "\"IpAddress\":", "\"ForAllValues:",
             "\"schema\":\"patscan.report/v1\"", "\"schema\":\"patscan.snapshot/v1\"", "\"findings\":", "\"account\":", "\"coverage\":",
+            "{\"schema\":\"patscan.parts/v1\",\"version\":\"0\",\"account\":\"1\"}\n", "\"part\":", "\"read_at\":", "\"value\":", "\"notes\":",
             "\"States\":", "\"Branches\":", "\"ItemProcessor\":", "\"Parameters\":", "\"arn:aws:states:::sqs:sendMessage\"",
             "\"$or\":", "\"detail\":", "\"source\":", "\"prefix\":", "\"wildcard\":", "\"anything-but\":",
             "\"deadLetterTargetArn\":", "\"maxReceiveCount\":", "\"redrivePermission\":\"byQueue\"", "\"sourceQueueArns\":",
@@ -65,8 +66,9 @@ proptest! {
     }
 }
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "fixtures/accounts/names/snapshot.json",
+    "fuzz/corpus/journal/three-parts",
     "fuzz/corpus/policy/addresses",
     "fixtures/accounts/names/patscan.toml",
 ];

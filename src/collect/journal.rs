@@ -7,9 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{
-    self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _,
-};
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -273,13 +271,7 @@ impl Journal {
             writer.file.seek(SeekFrom::Start(place.offset)).ok()?;
             writer.file.read_exact(&mut line).ok()?;
         }
-        // What cannot be read any more is asked again.
-        let line: Line<T> = serde_json::from_slice(&line).ok()?;
-        Some(Kept {
-            value: line.value,
-            notes: line.notes,
-            read_at: line.read_at,
-        })
+        read_part(&line)
     }
 
     /// Keeps a part that was read as a whole. That it cannot be kept is no reason to stop; [`Journal::problem`] tells of it.
@@ -332,6 +324,33 @@ fn key(part: &str, region: Option<&str>, given: &impl Serialize) -> Key {
     }
 }
 
+/// Reads the line of a part. What cannot be read any more is asked again.
+fn read_part<T: DeserializeOwned>(line: &[u8]) -> Option<Kept<T>> {
+    let line: Line<T> = serde_json::from_slice(line).ok()?;
+    Some(Kept {
+        value: line.value,
+        notes: line.notes,
+        read_at: line.read_at,
+    })
+}
+
+/// Reads a journal of parts of one kind as a scan does that goes on, and gives how many of them it can use.
+pub(super) fn read_all<T: DeserializeOwned>(journal: &[u8]) -> usize {
+    let mut copy = io::Cursor::new(Vec::new());
+    let Ok(Some(earlier)) = Earlier::read(journal) else {
+        return 0;
+    };
+    let Ok((places, _)) = earlier.copy(&mut copy, |_| true) else {
+        return 0;
+    };
+    let copy = copy.into_inner();
+    let lines = places.into_values().filter_map(|place| {
+        let offset = usize::try_from(place.offset).ok()?;
+        copy.get(offset..offset + place.length)
+    });
+    lines.filter_map(read_part::<T>).count()
+}
+
 /// Writes a line to the end of the file.
 fn write_line(file: &mut File, content: &impl Serialize) -> io::Result<()> {
     file.seek(SeekFrom::End(0))?;
@@ -343,9 +362,9 @@ fn write_line(file: &mut File, content: &impl Serialize) -> io::Result<()> {
 }
 
 /// What an earlier scan left.
-struct Earlier {
+struct Earlier<R = BufReader<File>> {
     head: Head,
-    lines: BufReader<File>,
+    lines: R,
 }
 
 impl Earlier {
@@ -373,23 +392,29 @@ impl Earlier {
         if matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) {
             return Err(JournalError::Busy { path: path() });
         }
-        let mut lines = BufReader::new(file);
+        let earlier = Self::read(BufReader::new(file)).map_err(reading)?;
+        earlier
+            .ok_or_else(|| JournalError::InTheWay { path: path() })
+            .map(Some)
+    }
+}
+
+impl<R: BufRead> Earlier<R> {
+    /// Reads the head; none when this is no journal.
+    fn read(mut lines: R) -> io::Result<Option<Self>> {
         // A head is short; what goes on without an end of line is something else.
         let mut head = Vec::new();
-        (&mut lines)
-            .take(4096)
-            .read_until(b'\n', &mut head)
-            .map_err(reading)?;
-        match serde_json::from_slice::<Head>(&head) {
-            Ok(head) if head.schema.starts_with(SCHEMA_FAMILY) => Ok(Some(Self { head, lines })),
-            _ => Err(JournalError::InTheWay { path: path() }),
-        }
+        lines.by_ref().take(4096).read_until(b'\n', &mut head)?;
+        let head: Option<Head> = serde_json::from_slice(&head).ok();
+        Ok(head
+            .filter(|head| head.schema.starts_with(SCHEMA_FAMILY))
+            .map(|head| Self { head, lines }))
     }
 
     /// Copies the parts that are whole and fresh to the end of a file: where they stand there, and how many they are.
     fn copy(
         mut self,
-        file: &mut File,
+        file: &mut (impl Write + Seek),
         is_fresh: impl Fn(DateTime<Utc>) -> bool,
     ) -> io::Result<(HashMap<Key, Place>, Found)> {
         let mut places = HashMap::new();
@@ -482,6 +507,19 @@ mod tests {
         let (journal, found) = open(&path, true);
         assert_eq!(found, Found::Parts { fresh: 3, old: 0 });
         assert_eq!(taken(&journal, "roles").as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_journal_is_read_in_memory_as_on_disk() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/fuzz/corpus/journal/three-parts"
+        );
+        let text = std::fs::read(path).unwrap();
+        assert_eq!(read_all::<Vec<crate::account::Queue>>(&text), 3);
+        assert_eq!(read_all::<String>(&text), 0);
+        assert_eq!(read_all::<IgnoredAny>(&text[..text.len() - 1]), 2);
+        assert_eq!(read_all::<IgnoredAny>(&text[1..]), 0);
     }
 
     #[test]

@@ -4,13 +4,21 @@ use std::collections::HashMap;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
+use crate::account::Queue;
+
 use super::attributes::{arn_of_url, queue_of_url, read_attributes};
 use super::integration::target_of_subtype;
+use super::journal;
 use super::states_language::tasks;
 
 /// The definition of a state machine.
 pub fn state_machine(definition: &str) {
     let _ = tasks(definition);
+}
+
+/// What an interrupted scan left, each part as a list of queues.
+pub fn journal(data: &[u8]) {
+    let _ = journal::read_all::<Vec<Queue>>(data);
 }
 
 /// The attributes of a queue, each of them this text.

@@ -65,14 +65,9 @@ impl Memory {
     }
 
     fn answer(&self, request: &HttpRequest) -> Answer {
-        let uri = request.uri();
-        let target = uri
-            .split_once("://")
-            .and_then(|(_, rest)| rest.find('/').map(|slash| &rest[slash..]))
-            .unwrap_or("/");
         let header = |name: &str| request.headers().get(name).unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
-        let request = Request::of(target, header, body);
+        let request = Request::of(request.method(), request.uri(), header, body);
         let real =
             || (self.account)(&request).unwrap_or_else(|| Answer::of_empty_account(&request));
         let (answer, fault) = self.faults.answer(&request, real);

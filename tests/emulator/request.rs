@@ -11,7 +11,9 @@ pub(crate) struct Request {
     pub(crate) region: String,
     /// Who signed.
     pub(crate) access_key: String,
+    /// `Unknown` when it is none that a test has to do with.
     pub(crate) operation: String,
+    pub(crate) method: String,
     /// Without the query string.
     pub(crate) path: String,
     /// The query string and the body.
@@ -61,10 +63,13 @@ impl Received {
             }
             head.push(line.trim().to_owned());
         }
-        let Some(target) = head.first().map(|line| line.split(' ').nth(1)) else {
+        let Some(line) = head.first() else {
             return Ok(None);
         };
-        let target = target.ok_or_else(|| Error::other("no request line"))?;
+        let (method, rest) = line
+            .split_once(' ')
+            .ok_or_else(|| Error::other("no request line"))?;
+        let target = rest.split(' ').next().unwrap_or_default();
         let header = |name: &str| {
             head.iter()
                 .filter_map(|line| line.split_once(':'))
@@ -75,7 +80,7 @@ impl Received {
         from.read_exact(&mut body)?;
         let request = Request {
             headers: head.iter().skip(1).cloned().collect(),
-            ..Request::of(target, header, &body)
+            ..Request::of(method, target, header, &body)
         };
         Ok(Some(Self {
             request,
@@ -86,9 +91,19 @@ impl Received {
 }
 
 impl Request {
-    /// Reads the target of a request line, the headers (empty where there is none) and the body.
-    pub(super) fn of<'h>(target: &str, header: impl Fn(&str) -> &'h str, body: &[u8]) -> Self {
+    /// Reads the method and the target of a request line, the headers (empty where there is none) and the body.
+    pub(super) fn of<'h>(
+        method: &str,
+        target: &str,
+        header: impl Fn(&str) -> &'h str,
+        body: &[u8],
+    ) -> Self {
         let body = String::from_utf8_lossy(body);
+        // An absolute URL is what a proxy is asked for.
+        let target = target
+            .split_once("://")
+            .and_then(|(_, rest)| rest.find('/').map(|slash| &rest[slash..]))
+            .unwrap_or(target);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let scope: Vec<&str> = header("authorization")
             .split("Credential=")
@@ -100,7 +115,7 @@ impl Request {
         let service = scope.get(3).copied().unwrap_or_default();
         let operation = if let Some((_, operation)) = header("x-amz-target").split_once('.') {
             operation
-        } else if let Some(operation) = operation_of_path(service, path, query) {
+        } else if let Some(operation) = operation_of_path(service, method, path, query) {
             operation
         } else {
             body.split('&')
@@ -112,6 +127,7 @@ impl Request {
             region: scope.get(2).copied().unwrap_or_default().to_owned(),
             service: service.to_owned(),
             operation: operation.to_owned(),
+            method: method.to_owned(),
             path: path.to_owned(),
             input: format!("{query} {body}"),
             headers: Vec::new(),
@@ -120,41 +136,45 @@ impl Request {
 }
 
 /// The operation of a service with a REST protocol.
-fn operation_of_path(service: &str, path: &str, query: &str) -> Option<&'static str> {
+fn operation_of_path(service: &str, method: &str, path: &str, query: &str) -> Option<&'static str> {
     let asks_for = |what: &str| {
         query
             .split('&')
             .any(|pair| pair == what || pair.strip_suffix('=') == Some(what))
     };
     let parts: Vec<&str> = path.split('/').skip(1).collect();
-    Some(match (service, parts.as_slice()) {
-        ("apigateway", ["restapis"]) => "GetRestApis",
-        ("apigateway", ["restapis", _, "resources"]) => "GetResources",
-        ("apigateway", ["v2", "apis"]) => "GetApis",
-        ("apigateway", ["v2", "apis", _, "integrations"]) => "GetIntegrations",
-        ("eks", ["clusters"]) => "ListClusters",
-        ("eks", ["clusters", _, "pod-identity-associations"]) => "ListPodIdentityAssociations",
-        ("eks", ["clusters", _, "pod-identity-associations", _]) => {
+    Some(match (method, service, parts.as_slice()) {
+        ("GET", "apigateway", ["restapis"]) => "GetRestApis",
+        ("GET", "apigateway", ["restapis", _, "resources"]) => "GetResources",
+        ("GET", "apigateway", ["v2", "apis"]) => "GetApis",
+        ("GET", "apigateway", ["v2", "apis", _, "integrations"]) => "GetIntegrations",
+        ("GET", "eks", ["clusters"]) => "ListClusters",
+        ("GET", "eks", ["clusters", _, "pod-identity-associations"]) => {
+            "ListPodIdentityAssociations"
+        }
+        ("GET", "eks", ["clusters", _, "pod-identity-associations", _]) => {
             "DescribePodIdentityAssociation"
         }
-        ("iot", ["rules"]) => "ListTopicRules",
-        ("iot", ["rules", _]) => "GetTopicRule",
-        ("lambda", _) if path.contains("/event-source-mappings") => "ListEventSourceMappings",
-        ("lambda", _) if path.contains("/event-invoke-config") => "ListFunctionEventInvokeConfigs",
-        ("lambda", _) if path.ends_with("/policy") => "GetPolicy",
-        ("lambda", _) => "ListFunctions",
-        ("pipes", ["v1", "pipes"]) => "ListPipes",
-        ("pipes", _) => "DescribePipe",
-        ("s3", [""]) => "ListBuckets",
-        ("s3", _) if asks_for("location") => "GetBucketLocation",
-        ("s3", _) if asks_for("notification") => "GetBucketNotificationConfiguration",
-        ("s3", _) if asks_for("encryption") => "GetBucketEncryption",
-        ("s3", _) if asks_for("policy") => "GetBucketPolicy",
-        ("s3", [_, _, ..]) => "PutObject",
-        ("securityhub", ["findings"]) => "GetFindings",
-        ("securityhub", ["findings", "import"]) => "BatchImportFindings",
-        ("scheduler", ["schedules"]) => "ListSchedules",
-        ("scheduler", _) => "GetSchedule",
+        ("GET", "iot", ["rules"]) => "ListTopicRules",
+        ("GET", "iot", ["rules", _]) => "GetTopicRule",
+        ("GET", "lambda", [_, "event-source-mappings"]) => "ListEventSourceMappings",
+        ("GET", "lambda", [_, "functions", _, "event-invoke-config", "list"]) => {
+            "ListFunctionEventInvokeConfigs"
+        }
+        ("GET", "lambda", [_, "functions", _, "policy"]) => "GetPolicy",
+        ("GET", "lambda", [_, "functions"]) => "ListFunctions",
+        ("GET", "pipes", ["v1", "pipes"]) => "ListPipes",
+        ("GET", "pipes", ["v1", "pipes", _]) => "DescribePipe",
+        ("GET", "s3", [""]) => "ListBuckets",
+        ("GET", "s3", _) if asks_for("location") => "GetBucketLocation",
+        ("GET", "s3", _) if asks_for("notification") => "GetBucketNotificationConfiguration",
+        ("GET", "s3", _) if asks_for("encryption") => "GetBucketEncryption",
+        ("GET", "s3", _) if asks_for("policy") => "GetBucketPolicy",
+        ("PUT", "s3", [_, _, ..]) => "PutObject",
+        ("POST", "securityhub", ["findings"]) => "GetFindings",
+        ("POST", "securityhub", ["findings", "import"]) => "BatchImportFindings",
+        ("GET", "scheduler", ["schedules"]) => "ListSchedules",
+        ("GET", "scheduler", ["schedules", _]) => "GetSchedule",
         _ => return None,
     })
 }

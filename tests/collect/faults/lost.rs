@@ -229,6 +229,7 @@ fn an_answer_that_is_not_whole_is_a_gap() {
                 region: region.to_owned(),
                 operation: operation.to_owned(),
                 access_key: String::new(),
+                method: String::new(),
                 path: String::new(),
                 input: String::new(),
                 headers: Vec::new(),
