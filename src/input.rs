@@ -17,10 +17,13 @@ pub(crate) const LARGEST_WORD: u64 = 1 << 16;
 /// Those of the file system, and [`io::ErrorKind::FileTooLarge`].
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    if file.metadata()?.len() > most {
+    let length = file.metadata()?.len();
+    if length > most {
         return Err(too_large(most));
     }
-    read_from(file, most)
+    // A large file that grows into its place moves several times on the way.
+    let content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    read_into(content, file, most)
 }
 
 /// What a reader gives, where that may have so many bytes.
@@ -28,7 +31,10 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// Those of the reader, and [`io::ErrorKind::FileTooLarge`].
 pub(crate) fn read_from(reader: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
+    read_into(Vec::new(), reader, most)
+}
+
+fn read_into(mut content: Vec<u8>, reader: impl Read, most: u64) -> io::Result<Vec<u8>> {
     reader
         .take(most.saturating_add(1))
         .read_to_end(&mut content)?;
