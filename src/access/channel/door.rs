@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use roaring::MultiOps as _;
+
 use super::super::Access;
 use super::super::control::ControlsAbout;
 use super::super::decide::{Candidates, Policy};
@@ -13,7 +15,8 @@ use super::super::documents::address;
 use super::super::principal::Principal;
 use super::super::sides::Own;
 use super::InletSet;
-use super::inlet::Inlet;
+use super::inlet::{Guests, Inlet};
+use crate::entity::Kind;
 use crate::parallel::in_parallel;
 use crate::policy::{
     Document, Effect, Formula, PolicyKind, ResourcePattern, ResourceSet, Statement,
@@ -58,6 +61,32 @@ struct Known<'a> {
     statements: Option<Vec<&'a Statement>>,
 }
 
+/// For each principal whom policies of inlets name, by its index, those inlets.
+fn named(access: &Access<'_>, guests: &[(u32, Guests)]) -> HashMap<usize, InletSet> {
+    let mut by_name: HashMap<(Kind, &str, &str), InletSet> = HashMap::new();
+    let mut by_id: HashMap<&str, InletSet> = HashMap::new();
+    for (number, guests) in guests {
+        for (kind, account, name) in &guests.named {
+            let inlets = by_name.entry((*kind, account, name)).or_default();
+            inlets.insert(*number);
+        }
+        for id in &guests.ids {
+            by_id.entry(id).or_default().insert(*number);
+        }
+    }
+    let principals = access.principals.iter().enumerate();
+    let named = principals.map(|(index, principal)| {
+        let name = (
+            principal.kind,
+            principal.arn.account(),
+            principal.arn.name(),
+        );
+        let inlets = [by_name.get(&name), by_id.get(principal.id)];
+        (index, inlets.into_iter().flatten().union())
+    });
+    named.filter(|(_, inlets)| !inlets.is_empty()).collect()
+}
+
 /// The inlets that a principal may have to do with.
 pub(super) struct Reach {
     /// Where it surely may put something in.
@@ -87,9 +116,13 @@ impl<'a> Door<'a> {
         }
         let controls = access.controls.iter();
         door.controls = controls.map(|controls| controls.about(action)).collect();
-        for (number, inlet) in of_action() {
-            door.add_policy(access, number, inlet);
+        let guests: Vec<(u32, Guests)> = of_action()
+            .map(|(number, inlet)| (number, inlet.guests()))
+            .collect();
+        for ((number, inlet), (_, guests)) in of_action().zip(&guests) {
+            door.add_policy(number, inlet, guests);
         }
+        door.named = named(access, &guests);
         let mut locks: BTreeMap<_, (u32, InletSet)> = BTreeMap::new();
         for (number, inlet) in of_action().filter(|(_, inlet)| inlet.is_locked()) {
             let arn = &inlet.id.arn;
@@ -114,30 +147,15 @@ impl<'a> Door<'a> {
         door
     }
 
-    /// Notes whom the policy of an inlet lets in.
-    fn add_policy(&mut self, access: &Access<'_>, number: u32, inlet: &Inlet) {
+    /// Notes what the policy of an inlet is to those whom it does not name.
+    fn add_policy(&mut self, number: u32, inlet: &Inlet, guests: &Guests) {
         let unreadable = |policy: &Policy| !policy.document.readable;
-        let guests = inlet.guests();
         if guests.anyone || inlet.policy.as_ref().is_some_and(unreadable) {
             self.open.insert(number);
         }
         if !inlet.may_refuse() && inlet.account.is_some() {
             let unguarded = self.unguarded.entry(inlet.owner.clone()).or_default();
             unguarded.insert(number);
-        }
-        if guests.named.is_empty() && guests.ids.is_empty() {
-            return;
-        }
-        for (index, principal) in access.principals.iter().enumerate() {
-            let arn = principal.arn;
-            let name = (
-                principal.kind,
-                arn.account().to_owned(),
-                arn.name().to_owned(),
-            );
-            if guests.named.contains(&name) || guests.ids.contains(principal.id) {
-                self.named.entry(index).or_default().insert(number);
-            }
         }
     }
 
