@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use roaring::MultiOps;
+
 use super::super::index::QueueSet;
 use super::standing::{ByMessage, Standing, Standings};
 use super::way::Gain;
@@ -95,7 +97,8 @@ impl TakeoverFinder<'_> {
 
     fn who_helps(&self, help: &Help, lacking: &Standing) -> Helpful {
         let [send, receive] = &lacking.lacking;
-        let mut helpful = Helpful::default();
+        let mut found: [Helpers<'_>; 4] = Default::default();
+        let [of_any, of_send, of_receive, of_polled] = &mut found;
         for (standing, members) in help.standings.each() {
             let has = |held: &ByMessage| {
                 let [held_send, held_receive] = held;
@@ -108,30 +111,36 @@ impl TakeoverFinder<'_> {
             if sure == (false, false) && open == (false, false) {
                 continue;
             }
-            helpful.send.add(members, sure.0, open.0);
-            helpful.receive.add(members, sure.1, open.1);
+            of_send.add(members, sure.0, open.0);
+            of_receive.add(members, sure.1, open.1);
             let (any, may_any) = (sure.0 || sure.1, open.0 || open.1);
-            helpful.all.add(members, any, may_any);
+            of_any.add(members, any, may_any);
             let [_, polled] = &standing.surely;
             let [_, may_be_polled] = &standing.perhaps;
             let is_polled = !polled.is_empty();
-            helpful.polled.add(
+            of_polled.add(
                 members,
                 any && is_polled,
                 is_polled || !may_be_polled.is_empty(),
             );
         }
+        let [all, send, receive, polled] = found.map(Helpers::together);
         let administrators = help.administrators.get_or_init(|| {
             let each = (0..).zip(&self.access.principals);
             each.filter(|(_, principal)| principal.is_administrator())
                 .map(|(number, _)| number)
                 .collect()
         });
-        helpful.administrators = Sureness {
-            surely: &helpful.all.surely & administrators,
-            perhaps: &helpful.all.perhaps & administrators,
-        };
-        helpful
+        Helpful {
+            administrators: Sureness {
+                surely: &all.surely & administrators,
+                perhaps: &all.perhaps & administrators,
+            },
+            all,
+            send,
+            receive,
+            polled,
+        }
     }
 }
 
@@ -147,12 +156,26 @@ impl Helpful {
     }
 }
 
-impl Sureness {
-    fn add(&mut self, members: &Numbers, surely: bool, perhaps: bool) {
+/// The members of standings that help, put together at last: one set after the other would be copied each time.
+#[derive(Default)]
+struct Helpers<'h> {
+    surely: Vec<&'h Numbers>,
+    perhaps: Vec<&'h Numbers>,
+}
+
+impl<'h> Helpers<'h> {
+    fn add(&mut self, members: &'h Numbers, surely: bool, perhaps: bool) {
         if surely {
-            self.surely |= members;
+            self.surely.push(members);
         } else if perhaps {
-            self.perhaps |= members;
+            self.perhaps.push(members);
+        }
+    }
+
+    fn together(self) -> Sureness {
+        Sureness {
+            surely: self.surely.union(),
+            perhaps: self.perhaps.union(),
         }
     }
 }

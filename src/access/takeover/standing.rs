@@ -1,7 +1,9 @@
 //! What principals hold and lack on queues, found once for all who stand alike: many share their rights.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::FixedState;
 use roaring::MultiOps;
 
 use super::super::Access;
@@ -17,9 +19,6 @@ pub(super) type ByMessage = [QueueSet; 2];
 
 /// The size of a set with its least and its greatest member.
 type Outline = (u64, Option<u32>, Option<u32>);
-
-/// Principals whose standings are held in memory before they are compared.
-const AT_A_TIME: usize = 1_024;
 
 const MESSAGES: [Capability; 2] = [Capability::Send, Capability::Receive];
 
@@ -43,11 +42,36 @@ pub(super) struct Standings {
     each: Vec<(Standing, Numbers)>,
 }
 
+/// The standings that were found so far.
+#[derive(Default)]
+struct Known {
+    each: Vec<Standing>,
+    by_outline: HashMap<[[Outline; 2]; 3], Vec<usize>, FixedState>,
+}
+
+impl Known {
+    /// The place of a standing, which is kept if it is a new one.
+    fn place(&mut self, standing: Standing) -> usize {
+        let like = self.by_outline.entry(standing.outline()).or_default();
+        let mut known = like.iter().copied();
+        let is_like = |place: &usize| {
+            let known = self.each.get(*place);
+            known.is_some_and(|known| known.is_like(&standing))
+        };
+        if let Some(place) = known.find(is_like) {
+            return place;
+        }
+        like.push(self.each.len());
+        self.each.push(standing);
+        self.each.len() - 1
+    }
+}
+
 impl Standings {
     pub(super) fn of(access: &Access<'_>) -> Self {
         let principals: Vec<usize> = (0..access.principals.len()).collect();
         // What many share is put together once, and each takes out what is its own matter.
-        let shared: HashMap<usize, SharedRights<'_>> = principals
+        let shared: HashMap<usize, SharedRights<'_>, FixedState> = principals
             .iter()
             .filter_map(|index| access.shared_rights(*index))
             .map(|shared| (shared.address(), shared))
@@ -56,7 +80,7 @@ impl Standings {
         let shared = in_parallel(&shared, |(address, shared)| {
             (*address, Held::of(shared.groups()))
         });
-        let shared: HashMap<usize, Held> = shared.into_iter().collect();
+        let shared: HashMap<usize, Held, FixedState> = shared.into_iter().collect();
         let every = access.every_queue();
         let standing = |index: &usize| {
             let own: Vec<Rights<'_>> = access.own_rights(*index).collect();
@@ -68,28 +92,31 @@ impl Standings {
             }
             held.standing(&every)
         };
+        // Most are equal to one that is known, and are given up at once: all of them together would be far more than is kept.
+        let known = Mutex::new(Known::default());
+        let found = in_parallel(&principals, |index| {
+            let standing = standing(index);
+            // Nobody panics while holding the lock, and what is in it is whole in any case.
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.place(standing)
+        });
+        let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Places hang on which processor came first until they are numbered in the order of the principals.
+        let mut standings: Vec<Option<Standing>> = known.each.into_iter().map(Some).collect();
+        let mut numbered: Vec<Option<usize>> = vec![None; standings.len()];
         let mut each: Vec<(Standing, Numbers)> = Vec::new();
-        let mut by_outline: HashMap<[[Outline; 2]; 3], Vec<usize>> = HashMap::new();
         let mut places = Vec::with_capacity(principals.len());
-        let mut numbers = 0..;
-        // Some at a time: most are equal to one that is known, and are given up again.
-        for some in principals.chunks(AT_A_TIME) {
-            for (standing, number) in in_parallel(some, standing).into_iter().zip(&mut numbers) {
-                let like = by_outline.entry(standing.outline()).or_default();
-                let known = like.iter().copied().find(|place| {
-                    each.get(*place)
-                        .is_some_and(|(known, _)| known.is_like(&standing))
-                });
-                let place = known.unwrap_or_else(|| {
-                    each.push((standing, Numbers::new()));
-                    like.push(each.len() - 1);
-                    each.len() - 1
-                });
-                if let Some((_, members)) = each.get_mut(place) {
-                    members.insert(number);
-                }
-                places.push(place);
+        for (number, found) in (0..).zip(found) {
+            let standing = standings.get_mut(found).and_then(Option::take);
+            if let (Some(standing), Some(numbered)) = (standing, numbered.get_mut(found)) {
+                *numbered = Some(each.len());
+                each.push((standing, Numbers::new()));
             }
+            let place = numbered.get(found).copied().flatten().unwrap_or_default();
+            if let Some((_, members)) = each.get_mut(place) {
+                members.insert(number);
+            }
+            places.push(place);
         }
         Self { places, each }
     }
