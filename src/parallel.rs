@@ -1,5 +1,6 @@
 //! Work spread over the processors.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::OnceLock;
@@ -10,7 +11,7 @@ use std::sync::mpsc::sync_channel;
 const WORTH_A_THREAD: usize = 32;
 
 /// Pieces for each processor: items differ in cost, and one heavy piece at the end keeps the others waiting.
-const PIECES: usize = 64;
+const PIECES: usize = 256;
 
 /// How many threads work. The system looks into several files for that, so it is asked once.
 fn processors() -> usize {
@@ -36,6 +37,16 @@ pub(crate) fn few_in_parallel<'i, T: Sync, R: Send>(
     work: impl Fn(&'i T) -> R + Sync,
 ) -> Vec<R> {
     in_pieces(items, 1, work)
+}
+
+/// The results for items of which a few may be most of the work, begun with those; in no order that means anything.
+pub(crate) fn heaviest_first<T: Sync, R: Send>(
+    mut items: Vec<T>,
+    weight: impl Fn(&T) -> usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    items.sort_by_cached_key(|item| Reverse(weight(item)));
+    few_in_parallel(&items, work)
 }
 
 fn in_pieces<'i, T: Sync, R: Send>(

@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use super::Access;
-use crate::parallel::in_parallel;
+use crate::parallel::heaviest_first;
 use crate::policy::Document;
 
 /// Where a document is: equal for all who carry the same.
@@ -13,8 +15,22 @@ pub(super) fn address(document: &Arc<Document>) -> usize {
     Arc::as_ptr(document).addr()
 }
 
+/// About how much work a document is: how many statements and patterns of resources it has.
+pub(super) fn weight(document: &Document) -> usize {
+    let statements = document.readings.iter().flatten();
+    statements
+        .map(|statement| {
+            let resources = statement.resources.as_ref();
+            1 + resources.map_or(0, |resources| resources.patterns.len())
+        })
+        .sum()
+}
+
+/// Documents by where they are.
+pub(super) type ByAddress<T> = HashMap<usize, T, FixedState>;
+
 /// What was read of each document that principals carry as an identity-based policy.
-pub(crate) struct ByDocument<R>(HashMap<usize, R>);
+pub(crate) struct ByDocument<R>(ByAddress<R>);
 
 impl<R> ByDocument<R> {
     /// What was read of this one.
@@ -30,11 +46,14 @@ impl Access<'_> {
         read: impl Fn(&Document) -> R + Sync,
     ) -> ByDocument<R> {
         let policies = self.principals.iter().flat_map(|one| &one.policies);
-        let documents: HashMap<usize, &Document> = policies
+        let documents: ByAddress<&Document> = policies
             .map(|policy| (address(&policy.document), &*policy.document))
             .collect();
-        let documents: Vec<(usize, &Document)> = documents.into_iter().collect();
-        let all = in_parallel(&documents, |(address, document)| (*address, read(document)));
+        let all = heaviest_first(
+            documents.into_iter().collect(),
+            |(_, document)| weight(document),
+            |(address, document)| (*address, read(document)),
+        );
         ByDocument(all.into_iter().collect())
     }
 }

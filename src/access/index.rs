@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::FixedState;
 use roaring::RoaringBitmap;
 
-use crate::policy::Reach;
+use crate::policy::{FieldReach, Reach};
 
 /// Queues by their index in [`super::Access::queues`].
 pub type QueueSet = RoaringBitmap;
@@ -22,13 +23,24 @@ type Entry<'a> = (&'a str, u32);
 #[derive(Debug)]
 pub(super) struct QueueIndex<'a> {
     /// By number.
-    arns: Vec<&'a str>,
+    queues: Vec<Named<'a>>,
+    /// The first five fields of ARNs, each once.
+    heads: Vec<&'a str>,
     by_arn: Vec<Entry<'a>>,
     /// None when some name holds a colon: then a pattern may divide the ARN in another way.
     by_name: Option<Vec<Entry<'a>>>,
     all: QueueSet,
     /// What patterns reach that were compared with many queues: policies repeat each other.
     known: Mutex<HashMap<Reach<'static>, Reached>>,
+}
+
+/// The ARN of a queue, whole and in two.
+#[derive(Debug, Clone, Copy)]
+struct Named<'a> {
+    arn: &'a str,
+    /// The place of its first five fields.
+    head: usize,
+    name: &'a str,
 }
 
 /// Queues that a pattern is compared with rather than looked up.
@@ -46,7 +58,7 @@ pub(super) struct Reached {
 
 impl<'a> QueueIndex<'a> {
     /// An index over the ARNs of queues, in the order of their numbers.
-    pub(super) fn new(arns: Vec<&'a str>) -> Self {
+    pub(super) fn new(arns: &[&'a str]) -> Self {
         let numbered = || arns.iter().copied().zip(0..);
         let mut by_arn: Vec<Entry<'a>> = numbered().collect();
         by_arn.sort_unstable();
@@ -59,9 +71,23 @@ impl<'a> QueueIndex<'a> {
         if let Some(by_name) = &mut by_name {
             by_name.sort_unstable();
         }
+        let mut heads = Vec::new();
+        let mut places: HashMap<&str, usize, FixedState> = HashMap::default();
+        let queues = arns.iter().map(|arn| {
+            let colon = arn.match_indices(':').nth(4);
+            let (head, name) = colon
+                .and_then(|(at, _)| Some((arn.get(..at)?, arn.get(at + 1..)?)))
+                .unwrap_or((arn, ""));
+            let head = *places.entry(head).or_insert_with(|| {
+                heads.push(head);
+                heads.len() - 1
+            });
+            Named { arn, head, name }
+        });
         Self {
             all: numbered().map(|(_, number)| number).collect(),
-            arns,
+            queues: queues.collect(),
+            heads,
             by_arn,
             by_name,
             known: Mutex::default(),
@@ -99,17 +125,47 @@ impl<'a> QueueIndex<'a> {
         reached
     }
 
+    /// Whether any queue is reached, surely or perhaps.
+    pub(super) fn reaches_any(&self, reach: &Reach<'_>) -> bool {
+        let candidates = self.candidates(reach).iter();
+        let mut queues = candidates.filter_map(|(_, number)| self.queues.get(*number as usize));
+        queues.any(|queue| reach.contains(queue.arn) != Some(false))
+    }
+
     fn among(&self, candidates: &[Entry<'a>], reach: &Reach<'_>) -> Reached {
+        let names_have_no_colon = self.by_name.is_some();
+        let by_field = names_have_no_colon.then(|| reach.by_field()).flatten();
+        if let Some(by_field) = by_field.filter(|_| self.heads.len() < candidates.len()) {
+            return self.by_field(candidates, by_field);
+        }
         let mut reached = Reached::default();
         for (_, number) in candidates {
-            let arn = self.arns.get(*number as usize).copied().unwrap_or_default();
-            match reach.contains(arn) {
+            let queue = self.queues.get(*number as usize);
+            match queue.map_or(Some(false), |queue| reach.contains(queue.arn)) {
                 Some(true) => reached.surely.insert(*number),
                 Some(false) => false,
                 None => reached.perhaps.insert(*number),
             };
         }
         reached
+    }
+
+    fn by_field(&self, candidates: &[Entry<'a>], reach: FieldReach<'_>) -> Reached {
+        let heads: Vec<bool> = self.heads.iter().map(|head| reach.has_head(head)).collect();
+        let is_reached = |number: &u32| {
+            let queue = self.queues.get(*number as usize);
+            queue.is_some_and(|queue| {
+                heads.get(queue.head).copied().unwrap_or_default() && reach.has_name(queue.name)
+            })
+        };
+        let numbers = candidates.iter().map(|(_, number)| *number);
+        let mut numbers: Vec<u32> = numbers.filter(is_reached).collect();
+        numbers.sort_unstable();
+        let (mut surely, mut perhaps) = (numbers.into_iter().collect(), QueueSet::new());
+        if reach.is_open() {
+            std::mem::swap(&mut surely, &mut perhaps);
+        }
+        Reached { surely, perhaps }
     }
 
     /// The fewest queues that are sure to hold every one that is reached.

@@ -154,7 +154,7 @@ impl<'a> Access<'a> {
         let mut access = Self {
             accounts,
             principals,
-            index: QueueIndex::new(arns.collect()),
+            index: QueueIndex::new(&arns.collect::<Vec<_>>()),
             queues,
             keys,
             controls: accounts.iter().map(Controls::of).collect(),
@@ -277,6 +277,12 @@ impl<'a> Access<'a> {
             .index
             .reached(&pattern.widest_reach(PolicyKind::Identity));
         reached.surely | reached.perhaps
+    }
+
+    /// Whether such a pattern could reach any queue.
+    pub(crate) fn reaches_any(&self, pattern: &ResourcePattern) -> bool {
+        let reach = pattern.widest_reach(PolicyKind::Identity);
+        self.index.reaches_any(&reach)
     }
 
     /// The account of a queue or principal index.

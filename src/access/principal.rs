@@ -206,15 +206,12 @@ impl<'a> Documents<'a> {
         }
     }
 
-    fn of(&mut self, text: &'a PolicyText) -> Arc<Document> {
-        let document = self
-            .parsed
-            .entry(text.as_str())
-            .or_insert_with(|| identity_document(text.as_str()));
-        Arc::clone(document)
+    fn of(&self, text: &PolicyText) -> Arc<Document> {
+        let known = self.parsed.get(text.as_str());
+        known.map_or_else(|| identity_document(text.as_str()), Arc::clone)
     }
 
-    fn inline(&mut self, kind: Kind, owner: &Arn, policies: &'a [InlinePolicy]) -> Vec<Policy> {
+    fn inline(&self, kind: Kind, owner: &Arn, policies: &[InlinePolicy]) -> Vec<Policy> {
         policies
             .iter()
             .map(|policy| Policy {
@@ -227,12 +224,12 @@ impl<'a> Documents<'a> {
 }
 
 /// The managed policies of an account.
-struct PolicyShelf {
-    policies: HashMap<Arn, Policy>,
+struct PolicyShelf<'a> {
+    policies: HashMap<&'a Arn, Policy, RandomState>,
 }
 
-impl PolicyShelf {
-    fn new<'a>(policies: &'a [ManagedPolicy], documents: &mut Documents<'a>) -> Self {
+impl<'a> PolicyShelf<'a> {
+    fn new(policies: &'a [ManagedPolicy], documents: &Documents<'_>) -> Self {
         let policies = policies
             .iter()
             .map(|policy| {
@@ -241,7 +238,7 @@ impl PolicyShelf {
                     None => Arc::new(unread()),
                 };
                 (
-                    policy.arn.clone(),
+                    &policy.arn,
                     Policy {
                         name: policy.arn.shared(),
                         owner: policy.arn.shared(),
@@ -289,10 +286,10 @@ fn requester(kind: RequesterKind, arn: &Arn, id: &str, has_boundary: bool) -> Re
 
 /// The users and roles of an account, sorted by ARN.
 pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> {
-    let mut documents = Documents::of_account(account);
-    let shelf = PolicyShelf::new(&account.policies, &mut documents);
+    let documents = Documents::of_account(account);
+    let shelf = PolicyShelf::new(&account.policies, &documents);
     let attached = |arns: &[Arn]| arns.iter().map(|arn| shelf.policy(arn)).collect::<Vec<_>>();
-    let groups: HashMap<&str, Vec<Policy>> = account
+    let groups: HashMap<&str, Vec<Policy>, RandomState> = account
         .groups
         .iter()
         .map(|group| {
@@ -301,10 +298,7 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             (group.arn.name(), policies)
         })
         .collect();
-    let mut workloads = workloads_by_role(account);
-
-    let mut principals: Vec<Principal<'_>> = Vec::new();
-    principals.extend(account.users.iter().map(|user| {
+    let mut principals = in_parallel(&account.users, |user| {
         let mut policies = documents.inline(Kind::User, &user.arn, &user.inline);
         policies.extend(attached(&user.attached));
         for group in &user.groups {
@@ -336,21 +330,22 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             session_tags: HashMap::new(),
             account: index,
         }
-    }));
+    });
+    let workloads = workloads_by_role(account);
     let trusts = trusts(account);
-    principals.extend(account.roles.iter().map(|role| {
+    principals.extend(in_parallel(&account.roles, |role| {
         let (trust, trust_policy) = match trusts.get(role.trust.as_str()) {
             Some((trust, document)) => (trust.clone(), Some(trust_policy(&role.arn, document))),
             None => (Trust::default(), None),
         };
         let mut policies = documents.inline(Kind::Role, &role.arn, &role.inline);
         policies.extend(attached(&role.attached));
-        let mut of_role = workloads.remove(&role.arn).unwrap_or_default();
-        of_role
-            .entities
-            .extend(trust.service_accounts.iter().cloned());
-        of_role.entities.sort();
-        of_role.entities.dedup();
+        let of_role = workloads.get(&role.arn);
+        let mut running = of_role.map_or_else(Vec::new, |of_role| of_role.entities.clone());
+        running.extend(trust.service_accounts.iter().cloned());
+        running.sort();
+        running.dedup();
+        let session_tags = of_role.map(|of_role| of_role.session_tags.clone());
         Principal {
             arn: &role.arn,
             kind: Kind::Role,
@@ -370,8 +365,8 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
             boundary: role.boundary.as_ref().map(|arn| shelf.policy(arn)),
             trust,
             trust_policy,
-            workloads: of_role.entities,
-            session_tags: of_role.session_tags,
+            workloads: running,
+            session_tags: session_tags.unwrap_or_default(),
             account: index,
         }
     }));
@@ -380,8 +375,8 @@ pub(super) fn principals(account: &Account, index: usize) -> Vec<Principal<'_>> 
 }
 
 /// What trust policies say, each text read once: most roles share theirs with many others.
-fn trusts(account: &Account) -> HashMap<&str, (Trust, Arc<Document>)> {
-    let texts: HashSet<&str> = account
+fn trusts(account: &Account) -> HashMap<&str, (Trust, Arc<Document>), RandomState> {
+    let texts: HashSet<&str, RandomState> = account
         .roles
         .iter()
         .map(|role| role.trust.as_str())
@@ -410,8 +405,8 @@ struct WorkloadsOf<'a> {
 }
 
 /// Workloads by the role that they name, or by the one in the instance profile that they name.
-fn workloads_by_role(account: &Account) -> HashMap<&Arn, WorkloadsOf<'_>> {
-    let profiles: HashMap<&Arn, &Arn> = account
+fn workloads_by_role(account: &Account) -> HashMap<&Arn, WorkloadsOf<'_>, RandomState> {
+    let profiles: HashMap<&Arn, &Arn, RandomState> = account
         .roles
         .iter()
         .flat_map(|role| {
@@ -433,7 +428,7 @@ fn workloads_by_role(account: &Account) -> HashMap<&Arn, WorkloadsOf<'_>> {
         let entity = Entity::new(kind(workload.kind), workload.arn.shared());
         (&workload.runs_as, entity, &*workload.session_tags)
     });
-    let mut by_role: HashMap<&Arn, WorkloadsOf<'_>> = HashMap::new();
+    let mut by_role: HashMap<&Arn, WorkloadsOf<'_>, RandomState> = HashMap::default();
     for (runs_as, entity, session_tags) in functions.chain(instances).chain(others) {
         let role = profiles.get(runs_as).copied().unwrap_or(runs_as);
         let of_role = by_role.entry(role).or_default();

@@ -79,7 +79,7 @@ impl Access<'_> {
             access: self,
             asker: Asker::new(self),
             bare: QueueSide::without_policy(self.tags_matter),
-            roster: QueueIndex::new(arns.collect()),
+            roster: QueueIndex::new(&arns.collect::<Vec<_>>()),
             opens_ways: self.by_document(opens_ways),
             likenesses: OnceLock::new(),
         }

@@ -108,6 +108,14 @@ impl Glob {
         }
     }
 
+    /// Whether the character stands in it.
+    pub(super) fn holds(&self, character: char) -> bool {
+        match &self.0 {
+            Form::Exact(text) | Form::Prefix(text) => text.contains(character),
+            Form::General(tokens) => tokens.contains(&Token::Char(character)),
+        }
+    }
+
     /// Whether every text matches.
     pub fn matches_everything(&self) -> bool {
         matches!(&self.0, Form::Prefix(prefix) if prefix.is_empty())

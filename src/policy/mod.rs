@@ -33,6 +33,6 @@ pub use formula::{Atom, Formula, Literal, OpenReason};
 pub use glob::Glob;
 pub use matching::{PrincipalMatch, Request};
 pub use principal::{PrincipalEntry, Requester, RequesterKind};
-pub use resource::{Reach, ResourcePattern};
+pub use resource::{FieldReach, Reach, ResourcePattern};
 
 pub(crate) use json::Json;

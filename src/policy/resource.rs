@@ -262,6 +262,24 @@ impl Reach<'_> {
         }
     }
 
+    /// The same for many ARNs whose last fields have no colon, where the fields can be asked one by one. None where they cannot,
+    /// as the pattern does not have as many colons as such an ARN: where it has, each of its colons stands for one of the ARN,
+    /// so that no wildcard reaches over one.
+    pub fn by_field(&self) -> Option<FieldReach<'_>> {
+        let ReachForm::Arn { pattern, open } = &self.form else {
+            return None;
+        };
+        let [head @ .., name] = &*pattern.fields else {
+            return None;
+        };
+        let is_told = pattern.complete && !pattern.wild_service && !name.holds(':');
+        is_told.then_some(FieldReach {
+            head,
+            name,
+            open: *open,
+        })
+    }
+
     /// What the ARN of everything that is reached begins with.
     pub fn prefix(&self) -> String {
         match &self.form {
@@ -280,6 +298,33 @@ impl Reach<'_> {
                 .unwrap_or_default(),
             _ => String::new(),
         }
+    }
+}
+
+/// What a pattern reaches, told by the fields of an ARN: of many ARNs the first five are the same.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldReach<'r> {
+    head: &'r [Glob],
+    name: &'r Glob,
+    open: bool,
+}
+
+impl FieldReach<'_> {
+    /// Whether ARNs that begin with these five fields are reached, if their last field is.
+    pub fn has_head(&self, head: &str) -> bool {
+        let mut fields = head.split(':');
+        let all = |pattern: &Glob| fields.next().is_some_and(|field| pattern.matches(field));
+        self.head.iter().all(all)
+    }
+
+    /// Whether ARNs with this last field are reached, if their first five fields are.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.name.matches(name)
+    }
+
+    /// Whether it is open if what it seems to reach is reached.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 }
 
@@ -435,6 +480,8 @@ impl ContextKeys for AllOpen {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:orders";
@@ -575,5 +622,44 @@ mod tests {
             matched(pattern, QUEUE, PolicyKind::Identity),
             Formula::Never
         );
+    }
+
+    proptest! {
+        #[test]
+        fn asked_field_by_field_a_pattern_reaches_the_same(
+            head in "arn:aws:(sqs|s?s|\\*):[ab*?]{0,3}:[ab*?]{0,3}",
+            name in "[ab*?]{0,5}(:[ab*?]{0,2})?",
+            arn_head in "arn:aws:sqs:[ab]{0,3}:[ab]{0,3}",
+            arn_name in "[ab]{1,5}",
+            kind in prop::sample::select(vec![PolicyKind::Identity, PolicyKind::Resource]),
+        ) {
+            let pattern = ResourcePattern::new(&format!("{head}:{name}"), Version::V2012, kind);
+            let reach = pattern.widest_reach(kind);
+            let whole = reach.contains(&format!("{arn_head}:{arn_name}"));
+            if let Some(by_field) = reach.by_field() {
+                let is_reached = by_field.has_head(&arn_head) && by_field.has_name(&arn_name);
+                prop_assert_eq!(Some(is_reached), whole);
+                prop_assert!(!by_field.is_open());
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_asked_where_that_tells_all() {
+        for (text, is_told) in [
+            ("arn:aws:sqs:*:*:*a*", true),
+            ("arn:aws:sqs:*:*:a${aws:username}", true),
+            ("arn:aws:sqs:*:*:a*:b", false),
+            ("arn:aws:s?s:*:*:*", false),
+            ("arn:aws:sqs:*", false),
+            ("arn:aws:sqs:*:*a", false),
+            ("*", false),
+        ] {
+            let pattern = ResourcePattern::new(text, Version::V2012, PolicyKind::Identity);
+            let reach = pattern.widest_reach(PolicyKind::Identity);
+            assert_eq!(reach.by_field().is_some(), is_told, "{text}");
+            let is_open = reach.by_field().is_some_and(|by_field| by_field.is_open());
+            assert_eq!(is_open, text.contains('$'), "{text}");
+        }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn is_unused(audit: &Audit<'_>, pattern: &ResourcePattern) -> bool {
     let was_listed = audit.accounts.iter().any(|known| {
         known.id.as_str() == *account && known.partition == *partition && lists(known, region)
     });
-    was_listed && audit.access.reached_by(pattern).is_empty()
+    was_listed && !audit.access.reaches_any(pattern)
 }
 
 /// Whether all queues of a region were listed.

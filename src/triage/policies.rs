@@ -1,8 +1,10 @@
 //! The texts of policies by the names under which findings show them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
 use crate::access::inline_name;
@@ -13,15 +15,25 @@ use crate::finding::Kind;
 /// The texts of every policy, by name. Two accounts can have inline policies of one name.
 #[derive(Debug, Default)]
 pub struct PolicyTexts<'a> {
-    by_name: HashMap<String, Named<'a>>,
+    by_name: HashMap<String, Named<'a>, RandomState>,
 }
 
-/// The policies of one name.
-#[derive(Debug, Default)]
+/// A text, and the account that has it.
+type Text<'a> = (&'a AccountId, &'a str);
+
+/// The policies of one name: one nearly always, and there are tens of thousands of names.
+#[derive(Debug)]
 struct Named<'a> {
-    texts: Vec<(&'a AccountId, &'a str)>,
+    first: Text<'a>,
+    others: Vec<Text<'a>>,
     /// Made when somebody asks: most policies stand in no finding, and to hash them all takes longer than the findings do.
-    digests: OnceLock<Digests<'a>>,
+    digests: OnceLock<Box<Digests<'a>>>,
+}
+
+impl<'a> Named<'a> {
+    fn texts(&self) -> impl Iterator<Item = Text<'a>> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
 }
 
 /// Hashes over what the policies of a name say in each account, and last over all of them.
@@ -40,7 +52,7 @@ impl<'a> PolicyTexts<'a> {
     fn add_account(&mut self, account: &'a Account) {
         for policy in &account.policies {
             if let Some(text) = &policy.document {
-                self.add(account, policy.arn.as_str(), text.as_str());
+                self.add(account, policy.arn.to_string(), text.as_str());
             }
         }
         for user in &account.users {
@@ -52,22 +64,22 @@ impl<'a> PolicyTexts<'a> {
         for role in &account.roles {
             self.add_inline(account, Kind::Role, &role.arn, &role.inline);
             let name = format!("trust policy of role {}", role.arn.name());
-            self.add(account, &name, role.trust.as_str());
+            self.add(account, name, role.trust.as_str());
         }
         for queue in &account.queues {
             let attributes = queue.attributes.as_ref();
             if let Some(text) = attributes.and_then(|attributes| attributes.policy.as_ref()) {
-                self.add(account, queue.arn.as_str(), text.as_str());
+                self.add(account, queue.arn.to_string(), text.as_str());
             }
         }
         for channel in &account.channels {
             if let Some(text) = &channel.policy {
-                self.add(account, channel.arn.as_str(), text.as_str());
+                self.add(account, channel.arn.to_string(), text.as_str());
             }
         }
         for key in &account.keys {
             if let Some(text) = &key.policy {
-                self.add(account, key.arn.as_str(), text.as_str());
+                self.add(account, key.arn.to_string(), text.as_str());
             }
         }
     }
@@ -81,13 +93,22 @@ impl<'a> PolicyTexts<'a> {
     ) {
         for policy in policies {
             let name = inline_name(kind, owner, &policy.name);
-            self.add(account, &name, policy.document.as_str());
+            self.add(account, name, policy.document.as_str());
         }
     }
 
-    fn add(&mut self, account: &'a Account, name: &str, text: &'a str) {
-        let named = self.by_name.entry(name.to_owned()).or_default();
-        named.texts.push((&account.id, text));
+    fn add(&mut self, account: &'a Account, name: String, text: &'a str) {
+        let text = (&account.id, text);
+        match self.by_name.entry(name) {
+            Entry::Occupied(known) => known.into_mut().others.push(text),
+            Entry::Vacant(new) => {
+                new.insert(Named {
+                    first: text,
+                    others: Vec::new(),
+                    digests: OnceLock::new(),
+                });
+            }
+        }
     }
 
     /// The names of every policy.
@@ -98,7 +119,7 @@ impl<'a> PolicyTexts<'a> {
     /// The texts of the policies of a name, sorted by account; empty when there is none.
     pub fn texts(&self, name: &str) -> Vec<&'a str> {
         let named = self.by_name.get(name);
-        let mut texts = named.map_or_else(Vec::new, |named| named.texts.clone());
+        let mut texts: Vec<Text<'_>> = named.into_iter().flat_map(Named::texts).collect();
         texts.sort();
         texts.into_iter().map(|(_, text)| text).collect()
     }
@@ -106,12 +127,15 @@ impl<'a> PolicyTexts<'a> {
     /// A hash over what the policy of a name says, the one of `account` where several accounts have it; none when there is none.
     pub(super) fn digest(&self, name: &str, account: &AccountId) -> Option<&[u8; 32]> {
         let named = self.by_name.get(name)?;
-        let (by_account, all) = named.digests.get_or_init(|| digests(&named.texts));
+        let digests = named
+            .digests
+            .get_or_init(|| Box::new(digests(named.texts())));
+        let (by_account, all) = &**digests;
         Some(by_account.get(account).unwrap_or(all))
     }
 }
 
-fn digests<'a>(texts: &[(&'a AccountId, &str)]) -> Digests<'a> {
+fn digests<'a>(texts: impl Iterator<Item = Text<'a>>) -> Digests<'a> {
     let mut by_account: BTreeMap<&AccountId, Vec<&str>> = BTreeMap::new();
     for (account, text) in texts {
         by_account.entry(account).or_default().push(text);

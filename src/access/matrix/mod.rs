@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use self::plan::{Carried, Plan};
 use crate::access::Access;
 use crate::access::apart::{Concern, Profiles, Roster, concern, concern_of_key};
@@ -21,7 +23,7 @@ use crate::access::compiled::{Compiled, Ground, Look, Plain};
 use crate::access::context::AnyPrincipal;
 use crate::access::control::Controls;
 use crate::access::decide::Policy;
-use crate::access::documents::address;
+use crate::access::documents::{ByAddress, address, weight};
 use crate::access::guard::{Guards, PassagesByClass};
 use crate::access::index::QueueSet;
 use crate::access::key::Lock;
@@ -31,7 +33,7 @@ use crate::access::queue_grant::Grants;
 use crate::access::rights::{Decided, Groups, Row};
 use crate::access::sides::QueueSide;
 use crate::access::tags::TagIndex;
-use crate::parallel::in_parallel;
+use crate::parallel::{heaviest_first, in_parallel};
 use crate::policy::{ContextKeys, Document, Lookup};
 
 /// The rights of every principal.
@@ -103,8 +105,8 @@ struct Matrix<'a> {
     named_by_key: HashMap<usize, QueueSet>,
     /// What differs from principal to principal and is looked at whatever the own policies say.
     looks: Vec<Look<'a>>,
-    /// Documents without variables, by their address: documents are shared by all who carry them.
-    compiled: HashMap<usize, Arc<Compiled<'a>>>,
+    /// Documents without variables.
+    compiled: ByAddress<Arc<Compiled<'a>>>,
     /// The control policies of all accounts, ready where they are the same for everyone.
     controls: Vec<(&'a Document, Option<Arc<Compiled<'a>>>)>,
 }
@@ -324,7 +326,7 @@ impl Models {
     /// Those with equal keys share an answer; without a key there is none.
     fn new<K: Hash + Eq>(keys: impl Iterator<Item = Option<K>>) -> Self {
         let mut models = Vec::new();
-        let mut known: HashMap<K, usize> = HashMap::new();
+        let mut known: HashMap<K, usize, RandomState> = HashMap::default();
         let places = keys
             .enumerate()
             .map(|(index, key)| {
@@ -365,20 +367,21 @@ fn locked<'a>(access: &'a Access<'_>) -> Vec<(&'a str, QueueSet)> {
 }
 
 /// All documents of principals that are the same for everyone who carries them.
-fn compiled<'a>(access: &'a Access<'a>, ground: &Ground<'_>) -> HashMap<usize, Arc<Compiled<'a>>> {
-    let mut documents: HashMap<usize, &Document> = HashMap::new();
+fn compiled<'a>(access: &'a Access<'a>, ground: &Ground<'_>) -> ByAddress<Arc<Compiled<'a>>> {
+    let mut documents: ByAddress<&Document> = ByAddress::default();
     for principal in &access.principals {
         for policy in principal.policies.iter().chain(&principal.boundary) {
             documents.insert(address(&policy.document), &policy.document);
         }
     }
-    let documents: Vec<(usize, &Document)> = documents
+    let documents = documents
         .into_iter()
-        .filter(|(_, document)| !ground.has_variables(document))
-        .collect();
-    let compiled = in_parallel(&documents, |(address, document)| {
-        (*address, Arc::new(ground.compile(document, &NoKeys)))
-    });
+        .filter(|(_, document)| !ground.has_variables(document));
+    let compiled = heaviest_first(
+        documents.collect(),
+        |(_, document)| weight(document),
+        |(address, document)| (*address, Arc::new(ground.compile(document, &NoKeys))),
+    );
     compiled.into_iter().collect()
 }
 

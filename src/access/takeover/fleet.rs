@@ -117,7 +117,7 @@ impl<'a> TakeoverFinder<'a> {
                 _ => started.contains(arn),
             });
         Fleet {
-            index: QueueIndex::new(members.iter().map(|(text, ..)| *text).collect()),
+            index: QueueIndex::new(&members.iter().map(|(text, ..)| *text).collect::<Vec<_>>()),
             likenesses,
             ready: ready.map(|(number, _)| number).collect(),
             members: members

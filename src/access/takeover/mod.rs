@@ -136,7 +136,7 @@ impl<'a> TakeoverFinder<'a> {
         let mut finder = Self {
             by_account,
             granter: access.self_granter(),
-            roster: QueueIndex::new(arns.collect()),
+            roster: QueueIndex::new(&arns.collect::<Vec<_>>()),
             in_profile,
             fleets: BTreeMap::new(),
             trusting: passed_to
