@@ -22,7 +22,7 @@ const ACTIONS: [&str; 10] = [
     "kms:GenerateDataKey",
 ];
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000001";
-const RESOURCES: [&str; 15] = [
+const RESOURCES: [&str; 17] = [
     "*",
     KEY,
     "arn:aws:sns:eu-west-1:111122223333:news",
@@ -38,6 +38,8 @@ const RESOURCES: [&str; 15] = [
     "arn:aws:lambda:eu-west-1:111122223333:function:worker",
     "arn:aws:lambda:eu-west-1:111122223333:function:worker:*",
     "arn:aws:lambda:*:*:function:w*",
+    "arn:aws:lambda:*:*:function:wa*",
+    "arn:aws:lambda:us-east-1:*:function:*",
 ];
 const PRINCIPALS: [&str; 5] = [
     "*",
@@ -55,6 +57,8 @@ fn statement() -> impl Strategy<Value = Value> {
         Some(json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}})),
         Some(json!({"StringEquals": {"aws:PrincipalTag/topic": "news"}})),
         Some(json!({"StringEquals": {"aws:PrincipalAccount": "444455556666"}})),
+        Some(json!({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})),
+        Some(json!({"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/topic}"}})),
     ]);
     (
         prop_oneof![4 => Just("Allow"), 1 => Just("Deny")],
@@ -171,6 +175,12 @@ fn account() -> impl Strategy<Value = Account> {
             let topic_arn = "arn:aws:sns:eu-west-1:111122223333:news";
             let bucket_arn = "arn:aws:s3:::box";
             let worker = "arn:aws:lambda:eu-west-1:111122223333:function:worker";
+            let functions: Vec<Value> = ["eu-west-1 worker", "eu-west-1 waiter", "eu-west-1 writer", "us-east-1 writer", "us-east-1 walker"]
+                .map(|place| place.split_once(' ').unwrap())
+                .map(|(region, name)| json!({
+                    "arn": format!("arn:aws:lambda:{region}:111122223333:function:{name}"), "role": "arn:aws:iam::111122223333:role/r2",
+                }))
+                .into();
             let queue = "arn:aws:sqs:eu-west-1:111122223333:orders";
             let service = |name: &str, source: &str| json!({"service": {"name": name, "source": source}});
             let sealed = "arn:aws:sns:eu-west-1:111122223333:sealed";
@@ -184,7 +194,7 @@ fn account() -> impl Strategy<Value = Account> {
                     "users": [{"arn": "arn:aws:iam::111122223333:user/u", "id": "AIDAEXAMPLEU", "inline": [{"name": "p", "document": of_user}]}],
                     "policies": [{"arn": "arn:aws:iam::111122223333:policy/limit", "document": limit}],
                     "queues": [{"arn": queue, "url": "https://sqs.eu-west-1.amazonaws.com/111122223333/orders", "attributes": {}}],
-                    "functions": [{"arn": worker, "role": "arn:aws:iam::111122223333:role/r2"}],
+                    "functions": functions,
                     "deliveries": [
                         {"kind": "subscription", "configured_by": format!("{topic_arn}:1"), "from": topic_arn, "to": queue, "sender": service("sns.amazonaws.com", topic_arn)},
                         {"kind": "subscription", "configured_by": format!("{sealed}:1"), "from": sealed, "to": queue, "sender": service("sns.amazonaws.com", sealed)},
@@ -226,11 +236,12 @@ proptest! {
         for principal in 0..access.principals.len() {
             let each = channels.rights_one_by_one(principal);
             for inlet in 0..channels.inlets.len() {
+                let number = u32::try_from(inlet).unwrap();
                 let workloads = access.principals[principal].workloads.len();
                 for workload in std::iter::once(None).chain((0..workloads).map(Some)) {
                     let by_itself = each
                         .iter()
-                        .find(|right| right.inlet == inlet)
+                        .find(|right| right.inlets.contains(number))
                         .map_or(Formula::Never, |right| right.of(workload).clone());
                     prop_assert_eq!(
                         told(&channels.when(principal, workload, inlet)),
@@ -243,4 +254,73 @@ proptest! {
             }
         }
     }
+}
+
+/// The names of the functions that a role may invoke under conditions, set by set.
+fn invoked(statements: &Value) -> Vec<Vec<String>> {
+    let functions: Vec<Value> = ["a", "b", "c", "d"]
+        .map(|name| {
+            json!({
+                "arn": format!("arn:aws:lambda:eu-west-1:111122223333:function:{name}"),
+                "role": "arn:aws:iam::111122223333:role/other",
+            })
+        })
+        .into();
+    let role = |name: &str, document: Value| {
+        json!({
+            "arn": format!("arn:aws:iam::111122223333:role/{name}"), "id": format!("AROA{name}"),
+            "trust": {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]},
+            "inline": [{"name": "p", "document": document}],
+        })
+    };
+    let snapshot = json!({
+        "schema": "patscan.snapshot/v1",
+        "account": {
+            "id": "111122223333", "partition": "aws", "regions": ["eu-west-1"], "scanned_at": "2026-11-01T08:00:00Z",
+            "organization": {"membership": "none"},
+            "roles": [
+                role("caller", json!({"Version": "2012-10-17", "Statement": statements})),
+                role("other", json!({"Version": "2012-10-17", "Statement": []})),
+            ],
+            "functions": functions,
+        },
+    });
+    let accounts = [from_slice(snapshot.to_string().as_bytes(), "by hand".as_ref()).unwrap()];
+    let access = Access::compute(&accounts);
+    let channels = access.channels();
+    let caller = access
+        .principals
+        .iter()
+        .position(|principal| principal.arn.name() == "caller")
+        .unwrap();
+    let names = |inlets: &patscan::access::InletSet| {
+        let inlets = inlets.iter().map(|inlet| &channels.inlets[inlet as usize]);
+        inlets
+            .map(|inlet| inlet.entity.arn.rsplit(':').next().unwrap().to_owned())
+            .collect()
+    };
+    let rights = channels.rights(caller);
+    rights
+        .others
+        .iter()
+        .map(|right| names(&right.inlets))
+        .collect()
+}
+
+#[test]
+fn what_no_statement_tells_apart_is_one_set() {
+    let office = json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}});
+    let of = |name: &str| format!("arn:aws:lambda:eu-west-1:111122223333:function:{name}");
+    let everywhere =
+        json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": office});
+    assert_eq!(invoked(&json!([everywhere])), [["a", "b", "c", "d"]]);
+    let refused = json!({"Effect": "Deny", "Action": "lambda:*", "Resource": of("b"),
+        "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}});
+    assert_eq!(
+        invoked(&json!([everywhere, refused])),
+        [vec!["a", "c", "d"], vec!["b"]]
+    );
+    let but = json!({"Effect": "Allow", "Action": "lambda:*", "NotResource": of("b"), "Condition": office});
+    // The latest version of the one is another resource than the one.
+    assert_eq!(invoked(&json!([but])), [["a"], ["b"], ["c"], ["d"]]);
 }

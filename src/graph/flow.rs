@@ -343,12 +343,12 @@ impl<'g> Builder<'g, '_> {
             let several = self.several(way, Side::Behind);
             self.flow.add(node, several, grade);
         }
-        if let Some(inlets) = way.all_inlets {
-            let several = self.several_inlets(inlets);
-            self.flow.add(node, several, grade);
-        }
-        for inlet in &way.inlets {
-            self.flow.add(node, self.inlet(*inlet), grade);
+        for inlets in &way.inlets {
+            let to = match (inlets.len(), inlets.min()) {
+                (1, Some(inlet)) => self.inlet(inlet as usize),
+                _ => self.several_inlets(inlets),
+            };
+            self.flow.add(node, to, grade);
         }
         node
     }
@@ -559,14 +559,14 @@ impl<'g> Builder<'g, '_> {
         let put = graph.channels.rights(process.principal);
         if !put.surely.is_empty() {
             let mut way = Way::new(Faring::without_queues(&Formula::Always));
-            way.all_inlets = Some(&put.surely);
+            way.inlets.push(&put.surely);
             add(&mut ways.sending, way);
         }
         for right in &put.others {
             let when = right.of(process.workload);
             if !when.is_never() && self.rests_on_what_was_read(when) {
                 let mut way = Way::new(Faring::without_queues(when));
-                way.inlets.push(right.inlet);
+                way.inlets.push(&right.inlets);
                 add(&mut ways.sending, way);
             }
         }

@@ -39,6 +39,8 @@ pub(super) struct Door<'a> {
     pub(super) controls: Vec<ControlsAbout<'a>>,
     /// The inlets before which a key stands, in sets that are locked alike, with one of each.
     locks: Vec<(u32, InletSet)>,
+    /// Inlets that nothing tells apart but statements about their ARNs: a set for each account, region and kind.
+    classes: Vec<InletSet>,
 }
 
 /// What a document says about an action.
@@ -50,6 +52,8 @@ struct Says {
     perhaps: InletSet,
     /// Where it may be denied.
     denied: InletSet,
+    /// Where it may say something that it does not say everywhere.
+    apart: InletSet,
 }
 
 /// A document as far as it has to do with inlets.
@@ -110,6 +114,7 @@ impl<'a> Door<'a> {
             documents: HashMap::new(),
             controls: Vec::new(),
             locks: Vec::new(),
+            classes: Vec::new(),
         };
         if door.inlets.is_empty() {
             return door;
@@ -134,6 +139,17 @@ impl<'a> Door<'a> {
                 .insert(number);
         }
         door.locks = locks.into_values().collect();
+        let mut classes: BTreeMap<_, InletSet> = BTreeMap::new();
+        for (number, inlet) in of_action().filter(|(_, inlet)| door.is_plain(inlet)) {
+            let class = classes.entry((
+                inlet.entity.kind,
+                &inlet.owner,
+                inlet.id.arn.region(),
+                inlet.plain.len(),
+            ));
+            class.or_default().insert(number);
+        }
+        door.classes = classes.into_values().collect();
         let principals = access.principals.iter();
         let documents: HashMap<usize, &Document> = principals
             .flat_map(|principal| principal.policies.iter().chain(&principal.boundary))
@@ -165,6 +181,7 @@ impl<'a> Door<'a> {
         if !document.readable {
             says.perhaps.clone_from(&self.inlets);
             says.denied.clone_from(&self.inlets);
+            says.apart.clone_from(&self.inlets);
             return Known {
                 says,
                 statements: None,
@@ -180,6 +197,9 @@ impl<'a> Door<'a> {
                 continue;
             }
             statements.push(statement);
+            if !is_about_everything(statement) {
+                says.apart |= &perhaps;
+            }
             if statement.effect == Effect::Deny {
                 says.denied |= perhaps;
                 continue;
@@ -193,6 +213,37 @@ impl<'a> Door<'a> {
             says,
             statements: (!twice).then_some(statements),
         }
+    }
+
+    /// Whether the inlet has neither a policy nor a key nor parts of its own, and belongs to an audited account whose control
+    /// policies refuse nothing.
+    fn is_plain(&self, inlet: &Inlet) -> bool {
+        inlet.policy.is_none()
+            && !inlet.is_locked()
+            && inlet.entity.kind != Kind::Bucket
+            && inlet.account.is_some_and(|account| {
+                let controls = self.controls.get(account);
+                controls.is_some_and(allows_everything)
+            })
+    }
+
+    /// Of inlets with which a principal may have to do, sets of which each holds several on which it fares alike, whatever it may
+    /// do there. A request to put something into one of them is told from the same for another by nothing but the ARN, and
+    /// that no statement looks at which reaches them.
+    pub(super) fn alike(&self, principal: &Principal<'_>, inlets: &InletSet) -> Vec<InletSet> {
+        let controls = self.controls.get(principal.account);
+        let mut apart = InletSet::new();
+        for policy in principal.policies.iter().chain(&principal.boundary) {
+            match self.documents.get(&address(&policy.document)) {
+                Some(Known { says, .. }) => apart |= &says.apart,
+                None => return Vec::new(),
+            }
+        }
+        if !controls.is_some_and(allows_everything) {
+            return Vec::new();
+        }
+        let alike = self.classes.iter().map(|class| (class & inlets) - &apart);
+        alike.filter(|alike| alike.len() > 1).collect()
     }
 
     /// What a principal's own policies say about the action, but for statements that mean none of the inlets.
@@ -332,6 +383,14 @@ impl<'a> Door<'a> {
         perhaps -= &surely;
         Reach { surely, perhaps }
     }
+}
+
+/// Whether a statement says the same of every resource.
+fn is_about_everything(statement: &Statement) -> bool {
+    statement.resources.as_ref().is_some_and(|resources| {
+        let mut patterns = resources.patterns.iter();
+        !resources.negated && patterns.any(ResourcePattern::is_everything)
+    })
 }
 
 /// Whether control policies refuse nothing: on every level one of them allows everything, and none denies.

@@ -71,15 +71,15 @@ type SetKey = (u64, Option<u32>, Option<u32>);
 pub struct InletRights {
     /// Where it always may, in every session.
     pub surely: Arc<InletSet>,
-    /// Where that hangs on conditions or the session, sorted by inlet.
+    /// Where that hangs on conditions or the session, sorted by the first inlet: no inlet belongs to two.
     pub others: Vec<InletRight>,
 }
 
-/// When a principal may put something into an inlet.
+/// When a principal may put something into inlets on which it fares alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InletRight {
-    /// The index of the inlet.
-    pub inlet: usize,
+    /// The inlets, by index.
+    pub inlets: Arc<InletSet>,
     /// When any session of the principal may.
     pub any: Formula,
     /// The workloads whose sessions differ from that, by their place.
@@ -102,10 +102,10 @@ impl InletRights {
             .surely
             .iter()
             .map(|inlet| (inlet as usize, &Formula::Always));
-        let others = self.others.iter().map(|right| {
+        let others = self.others.iter().flat_map(|right| {
             let mut each = right.workloads.iter().map(|(_, when)| when);
-            let sure = each.find(|when| when.is_always());
-            (right.inlet, sure.unwrap_or(&right.any))
+            let when = each.find(|when| when.is_always()).unwrap_or(&right.any);
+            right.inlets.iter().map(move |inlet| (inlet as usize, when))
         });
         surely.chain(others)
     }
@@ -296,13 +296,16 @@ impl<'a> Channels<'a> {
     /// When the session of a workload of a principal, or any session, may put something into an inlet.
     pub fn when(&self, principal: usize, workload: Option<usize>, inlet: usize) -> Formula {
         let rights = self.rights(principal);
-        if u32::try_from(inlet).is_ok_and(|inlet| rights.surely.contains(inlet)) {
+        let Ok(inlet) = u32::try_from(inlet) else {
+            return Formula::Never;
+        };
+        if rights.surely.contains(inlet) {
             return Formula::Always;
         }
         rights
             .others
             .iter()
-            .find(|right| right.inlet == inlet)
+            .find(|right| right.inlets.contains(inlet))
             .map_or(Formula::Never, |right| right.of(workload).clone())
     }
 
@@ -325,11 +328,24 @@ impl<'a> Channels<'a> {
                 continue;
             }
             let own = door.own(principal);
-            for number in &reach.perhaps {
-                others.extend(self.right(principal, (&own, &keys), door, number as usize));
+            let mut one_by_one = reach.perhaps.clone();
+            for alike in door.alike(principal, &reach.perhaps) {
+                let Some(model) = alike.min() else {
+                    continue;
+                };
+                one_by_one -= &alike;
+                if let Some(right) = self.right(principal, (&own, &keys), door, model) {
+                    others.push(InletRight {
+                        inlets: self.share(alike),
+                        ..right
+                    });
+                }
+            }
+            for number in &one_by_one {
+                others.extend(self.right(principal, (&own, &keys), door, number));
             }
         }
-        others.sort_by_key(|right| right.inlet);
+        others.sort_by_key(|right| right.inlets.min());
         InletRights {
             surely: self.share(surely),
             others,
@@ -348,10 +364,10 @@ impl<'a> Channels<'a> {
         for door in &self.by_action {
             let own = Own::of(of, &of.policies, door.action);
             for number in &door.inlets {
-                rights.extend(self.right(of, (&own, &keys), door, number as usize));
+                rights.extend(self.right(of, (&own, &keys), door, number));
             }
         }
-        rights.sort_by_key(|right| right.inlet);
+        rights.sort_by_key(|right| right.inlets.min());
         rights
     }
 
@@ -414,9 +430,9 @@ impl<'a> Channels<'a> {
         principal: &Principal<'_>,
         (own, keys): (&Own<'_>, &KeysOf<'_>),
         door: &Door<'_>,
-        number: usize,
+        number: u32,
     ) -> Option<InletRight> {
-        let inlet = self.inlets.get(number)?;
+        let inlet = self.inlets.get(number as usize)?;
         let callers = callers(principal);
         let policy = inlet_policy(inlet, door.action);
         let mut any = Formula::Never;
@@ -456,7 +472,7 @@ impl<'a> Channels<'a> {
             }
         }
         Some(InletRight {
-            inlet: number,
+            inlets: Arc::new(InletSet::from([number])),
             any,
             workloads,
         })
