@@ -37,6 +37,8 @@ pub(super) struct Door<'a> {
     documents: HashMap<usize, Known<'a>>,
     /// For each audited account what its control policies say.
     pub(super) controls: Vec<ControlsAbout<'a>>,
+    /// Where they may say something that they do not say everywhere.
+    controls_apart: Vec<InletSet>,
     /// The inlets before which a key stands, in sets that are locked alike, with one of each.
     locks: Vec<(u32, InletSet)>,
     /// Inlets that nothing tells apart but statements about their ARNs: a set for each account, region and kind.
@@ -113,6 +115,7 @@ impl<'a> Door<'a> {
             unguarded: HashMap::new(),
             documents: HashMap::new(),
             controls: Vec::new(),
+            controls_apart: Vec::new(),
             locks: Vec::new(),
             classes: Vec::new(),
         };
@@ -121,6 +124,16 @@ impl<'a> Door<'a> {
         }
         let controls = access.controls.iter();
         door.controls = controls.map(|controls| controls.about(action)).collect();
+        let apart = door.controls.iter().map(|controls| {
+            let levels = controls.scps.iter().chain(&controls.rcps);
+            let narrow = levels
+                .flat_map(Candidates::statements)
+                .filter(|statement| !is_about_everything(statement));
+            narrow.fold(InletSet::new(), |apart, statement| {
+                apart | door.reached(statement, inlets).1
+            })
+        });
+        door.controls_apart = apart.collect();
         let guests: Vec<(u32, Guests)> = of_action()
             .map(|(number, inlet)| (number, inlet.guests()))
             .collect();
@@ -140,7 +153,7 @@ impl<'a> Door<'a> {
         }
         door.locks = locks.into_values().collect();
         let mut classes: BTreeMap<_, InletSet> = BTreeMap::new();
-        for (number, inlet) in of_action().filter(|(_, inlet)| door.is_plain(inlet)) {
+        for (number, inlet) in of_action().filter(|(number, inlet)| door.is_plain(*number, inlet)) {
             let class = classes.entry((
                 inlet.entity.kind,
                 &inlet.owner,
@@ -216,31 +229,30 @@ impl<'a> Door<'a> {
     }
 
     /// Whether the inlet has neither a policy nor a key nor parts of its own, and belongs to an audited account whose control
-    /// policies refuse nothing.
-    fn is_plain(&self, inlet: &Inlet) -> bool {
+    /// policies say of it what they say of all.
+    fn is_plain(&self, number: u32, inlet: &Inlet) -> bool {
+        let apart = inlet
+            .account
+            .and_then(|account| self.controls_apart.get(account));
         inlet.policy.is_none()
             && !inlet.is_locked()
             && inlet.entity.kind != Kind::Bucket
-            && inlet.account.is_some_and(|account| {
-                let controls = self.controls.get(account);
-                controls.is_some_and(allows_everything)
-            })
+            && apart.is_some_and(|apart| !apart.contains(number))
     }
 
     /// Of inlets with which a principal may have to do, sets of which each holds several on which it fares alike, whatever it may
     /// do there. A request to put something into one of them is told from the same for another by nothing but the ARN, and
     /// that no statement looks at which reaches them.
     pub(super) fn alike(&self, principal: &Principal<'_>, inlets: &InletSet) -> Vec<InletSet> {
-        let controls = self.controls.get(principal.account);
-        let mut apart = InletSet::new();
+        let Some(controls) = self.controls_apart.get(principal.account) else {
+            return Vec::new();
+        };
+        let mut apart = controls.clone();
         for policy in principal.policies.iter().chain(&principal.boundary) {
             match self.documents.get(&address(&policy.document)) {
                 Some(Known { says, .. }) => apart |= &says.apart,
                 None => return Vec::new(),
             }
-        }
-        if !controls.is_some_and(allows_everything) {
-            return Vec::new();
         }
         let alike = self.classes.iter().map(|class| (class & inlets) - &apart);
         alike.filter(|alike| alike.len() > 1).collect()

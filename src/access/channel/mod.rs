@@ -28,7 +28,7 @@ use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Sealed, Target};
 use super::decide::{Candidates, Layer, Layers, Matched, Policy, reborrowed, when_allowed};
 use super::index::{QueueSet, are_equal};
-use super::key::{Lock, lock_of};
+use super::key::{Lock, NamedKeys, lock_of};
 use super::principal::Principal;
 use super::sides::Own;
 use super::{Access, AuditedQueue};
@@ -194,6 +194,7 @@ impl<'a> Channels<'a> {
 
     fn add_inlets(&mut self, ids: BTreeSet<InletId>) {
         let policies = inlet::policies(self.access.accounts);
+        let keys = NamedKeys::new(self.access.accounts, &self.access.keys);
         let accounts = self.access.accounts.iter();
         let channels: HashMap<&Arn, &Channel> = accounts
             .clone()
@@ -233,8 +234,7 @@ impl<'a> Channels<'a> {
                     arn: &id.arn,
                     account: &owner,
                 };
-                let access = self.access;
-                lock_of(&channel.encryption, sealed, access.accounts, &access.keys)
+                lock_of(&channel.encryption, sealed, &keys)
             });
             let policy = match policies.get(&id.arn) {
                 Some(policy) => policy.clone(),
