@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::context::Sealed;
-use super::key::{Lock, lock_of};
+use super::key::{Lock, NamedKeys, lock_of};
 use super::{Access, Policy};
 use crate::account::{Account, ControlLevel, Encryption, Gap, GapEffect, Organization};
 
@@ -130,6 +130,7 @@ impl Access<'_> {
             let of = (audited.account, &audited.queue.arn);
             (audited.lock == Lock::Unread).then_some((of, &attributes.encryption))
         });
+        let keys = &NamedKeys::new(self.accounts, &self.keys);
         let accounts = self.accounts.iter().enumerate();
         let channels = accounts.flat_map(|(account, of)| {
             of.channels.iter().filter_map(move |channel| {
@@ -137,7 +138,7 @@ impl Access<'_> {
                     arn: &channel.arn,
                     account: of.id.as_str(),
                 };
-                let lock = lock_of(&channel.encryption, sealed, self.accounts, &self.keys);
+                let lock = lock_of(&channel.encryption, sealed, keys);
                 let of = (account, &channel.arn);
                 (lock == Lock::Unread).then_some((of, &channel.encryption))
             })

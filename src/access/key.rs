@@ -4,9 +4,10 @@
 //! Implements "Configure KMS permissions for producers and consumers" of the Amazon SQS developer guide, "Managing Amazon SNS
 //! encryption keys", "Using server-side encryption with AWS KMS keys" of Amazon S3, and "Grants in AWS KMS". A grant is read as the statement that it amounts to, so that one procedure decides key policies and grants alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use serde_json::{Map, json};
 
 use super::context::{ENCRYPTION_CONTEXTS, Sealed};
@@ -70,46 +71,79 @@ pub(super) fn audited_keys(accounts: &[Account]) -> Vec<AuditedKey<'_>> {
         .collect()
 }
 
+/// The keys by everything that a setting may name them by.
+pub(super) struct NamedKeys<'k> {
+    /// By id, ARN and alias.
+    by_name: HashMap<&'k str, Vec<&'k Key>, RandomState>,
+    /// The places of those whose policy was read.
+    places: HashMap<&'k Arn, usize, RandomState>,
+}
+
+impl<'k> NamedKeys<'k> {
+    pub(super) fn new(accounts: &'k [Account], audited: &[AuditedKey<'k>]) -> Self {
+        let mut by_name: HashMap<&str, Vec<&Key>, RandomState> = HashMap::default();
+        for key in accounts.iter().flat_map(|account| &account.keys) {
+            let id = key.arn.resource().strip_prefix("key/");
+            let aliases = key.aliases.iter().flatten().map(String::as_str);
+            for name in id.into_iter().chain([key.arn.as_str()]).chain(aliases) {
+                by_name.entry(name).or_default().push(key);
+            }
+        }
+        let mut places = HashMap::default();
+        for (place, audited) in audited.iter().enumerate() {
+            places.entry(&audited.key.arn).or_insert(place);
+        }
+        Self { by_name, places }
+    }
+
+    /// The keys that a setting means, each once.
+    fn meant(&self, setting: &str, sealed: Sealed<'_>) -> Vec<&'k Key> {
+        let arn = Arn::parse(setting).ok();
+        let alias = arn.as_ref().map(Arn::resource);
+        let candidates = [Some(setting), alias].into_iter().flatten();
+        let candidates = candidates.filter_map(|name| self.by_name.get(name));
+        let mut meant: Vec<&Key> = Vec::new();
+        for key in candidates.flatten() {
+            let is_known = meant.iter().any(|known| std::ptr::eq(*known, *key));
+            if !is_known && names(setting, sealed, key) {
+                meant.push(key);
+            }
+        }
+        meant
+    }
+}
+
 /// What encrypts the messages of a queue.
-pub(super) fn lock(queue: &Queue, accounts: &[Account], keys: &[AuditedKey<'_>]) -> Lock {
+pub(super) fn lock(queue: &Queue, keys: &NamedKeys<'_>) -> Lock {
     let sealed = Sealed {
         arn: &queue.arn,
         account: queue.arn.account(),
     };
     match &queue.attributes {
-        Some(attributes) => lock_of(&attributes.encryption, sealed, accounts, keys),
+        Some(attributes) => lock_of(&attributes.encryption, sealed, keys),
         None => Lock::Unread,
     }
 }
 
 /// What encrypts what is sent to something that is encrypted so.
-pub(super) fn lock_of(
-    encryption: &Encryption,
-    sealed: Sealed<'_>,
-    accounts: &[Account],
-    keys: &[AuditedKey<'_>],
-) -> Lock {
+pub(super) fn lock_of(encryption: &Encryption, sealed: Sealed<'_>, keys: &NamedKeys<'_>) -> Lock {
     let Encryption::Kms { key: name } = encryption else {
         return Lock::Open;
     };
     if encryption.is_aws_managed_key() {
         return Lock::AwsManaged;
     }
-    let all = || accounts.iter().flat_map(|account| &account.keys);
-    let mut named = all().filter(|key| names(name, sealed, key));
-    let known = named.next();
     // The ARN of a bucket does not tell its region, and each region may have a key of that alias.
-    if named.next().is_some() {
+    let [key] = *keys.meant(name, sealed) else {
         return Lock::Unread;
-    }
-    match known {
-        Some(key) if !key.is_enabled() => Lock::Unusable,
-        Some(key) if key.manager == KeyManager::Aws => Lock::AwsManaged,
-        Some(key) => keys
-            .iter()
-            .position(|audited| audited.key.arn == key.arn)
-            .map_or(Lock::Unread, Lock::Key),
-        None => Lock::Unread,
+    };
+    if !key.is_enabled() {
+        Lock::Unusable
+    } else if key.manager == KeyManager::Aws {
+        Lock::AwsManaged
+    } else {
+        let place = keys.places.get(&key.arn);
+        place.copied().map_or(Lock::Unread, Lock::Key)
     }
 }
 

@@ -72,7 +72,7 @@ use self::asker::Asker;
 use self::context::{Caller, is_of_session};
 use self::control::Controls;
 use self::index::QueueIndex;
-use self::key::{AuditedKey, Lock};
+use self::key::{AuditedKey, Lock, NamedKeys};
 use self::rights::Row;
 use crate::account::{Account, Organization, Queue};
 use crate::arn::Arn;
@@ -149,7 +149,7 @@ impl<'a> Access<'a> {
             principals.extend(principal::principals(account, index));
         }
         let keys = key::audited_keys(accounts);
-        let queues = audited_queues(accounts, &keys);
+        let queues = audited_queues(accounts, &NamedKeys::new(accounts, &keys));
         let arns = queues.iter().map(|audited| audited.queue.arn.as_str());
         let mut access = Self {
             accounts,
@@ -359,7 +359,7 @@ impl<'a> Access<'a> {
     }
 }
 
-fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<AuditedQueue<'a>> {
+fn audited_queues<'a>(accounts: &'a [Account], keys: &NamedKeys<'_>) -> Vec<AuditedQueue<'a>> {
     let mut all: Vec<(usize, &Queue)> = accounts
         .iter()
         .enumerate()
@@ -367,7 +367,7 @@ fn audited_queues<'a>(accounts: &'a [Account], keys: &[AuditedKey<'_>]) -> Vec<A
         .collect();
     all.sort_by_key(|(_, queue)| &queue.arn);
     let read = in_parallel(&all, |(_, queue)| {
-        (queue_policy(queue), key::lock(queue, accounts, keys))
+        (queue_policy(queue), key::lock(queue, keys))
     });
     let mut queues: Vec<AuditedQueue<'a>> = all
         .into_iter()
