@@ -1,11 +1,13 @@
 //! Who has the rights that somebody lacks.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use foldhash::fast::FixedState;
 use roaring::MultiOps;
 
 use super::super::index::QueueSet;
-use super::standing::{ByMessage, Standing, Standings};
+use super::standing::{ByMessage, Difference, Standings};
 use super::way::Gain;
 use super::{Numbers, Takeover, TakeoverFinder};
 
@@ -29,28 +31,62 @@ pub(super) struct Sureness {
 /// How everybody stands, and who would help whom: read when asked for, as mostly nobody could act as anybody.
 #[derive(Debug)]
 pub(super) struct Help {
-    pub(super) standings: Standings,
-    /// For each standing who would help those who have it.
-    helpful: Vec<OnceLock<Arc<Helpful>>>,
+    standings: Standings,
+    every: QueueSet,
+    /// What each principal lacks.
+    lacking: Vec<OnceLock<Arc<Lacking>>>,
+    /// The same once for all who lack the same.
+    distinct: Mutex<HashMap<Difference, Arc<Lacking>, FixedState>>,
     administrators: OnceLock<Numbers>,
+}
+
+/// What somebody lacks.
+#[derive(Debug)]
+pub(super) struct Lacking {
+    /// The queues on which there never is the right.
+    queues: ByMessage,
+    /// Who has it there.
+    helpful: OnceLock<Helpful>,
 }
 
 impl TakeoverFinder<'_> {
     pub(super) fn help(&self) -> &Help {
         self.help.get_or_init(|| {
-            let standings = Standings::of(self.access);
+            let principals = self.access.principals.iter();
             Help {
-                helpful: (0..standings.count()).map(|_| OnceLock::new()).collect(),
-                standings,
+                standings: Standings::of(self.access),
+                every: self.access.every_queue(),
+                lacking: principals.map(|_| OnceLock::new()).collect(),
+                distinct: Mutex::default(),
                 administrators: OnceLock::new(),
             }
         })
     }
 
+    /// What a principal lacks.
+    pub(super) fn lacks(&self, index: usize) -> Option<&Arc<Lacking>> {
+        let help = self.help();
+        let lacks = help.lacking.get(index)?;
+        Some(lacks.get_or_init(|| {
+            let key = help.standings.lacking_key(self.access, index);
+            // Nobody panics while holding the lock, and what is in it is whole in any case.
+            let distinct = || help.distinct.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = distinct().get(&key) {
+                return Arc::clone(known);
+            }
+            let queues = help.standings.lacking(self.access, index, &help.every);
+            let lacking = Arc::new(Lacking {
+                queues,
+                helpful: OnceLock::new(),
+            });
+            Arc::clone(distinct().entry(key).or_insert(lacking))
+        }))
+    }
+
     /// For sending and receiving the queues on which a principal never has the right.
     pub fn lacking(&self, index: usize) -> [QueueSet; 2] {
-        let standing = self.help().standings.get(index);
-        standing.map_or_else(Default::default, |standing| standing.lacking.clone())
+        let lacks = self.lacks(index);
+        lacks.map_or_else(Default::default, |lacking| lacking.queues.clone())
     }
 
     /// What a principal that lacks rights on these queues gains by acting as another in some way: queues to send to and to
@@ -82,21 +118,13 @@ impl TakeoverFinder<'_> {
         [of(&standing.surely), of(&standing.perhaps)]
     }
 
-    /// Who has what a principal lacks.
-    pub(super) fn helpful(&self, index: usize) -> Arc<Helpful> {
-        let help = self.help();
-        let place = help.standings.place(index);
-        let (Some(known), Some(standing)) = (
-            place.and_then(|place| help.helpful.get(place)),
-            help.standings.get(index),
-        ) else {
-            return Arc::default();
-        };
-        Arc::clone(known.get_or_init(|| Arc::new(self.who_helps(help, standing))))
+    /// Who has what somebody lacks.
+    pub(super) fn helpful<'l>(&self, lacking: &'l Lacking) -> &'l Helpful {
+        let helpful = &lacking.helpful;
+        helpful.get_or_init(|| self.who_helps(self.help(), &lacking.queues))
     }
 
-    fn who_helps(&self, help: &Help, lacking: &Standing) -> Helpful {
-        let [send, receive] = &lacking.lacking;
+    fn who_helps(&self, help: &Help, [send, receive]: &ByMessage) -> Helpful {
         let mut found: [Helpers<'_>; 4] = Default::default();
         let [of_any, of_send, of_receive, of_polled] = &mut found;
         for (standing, members) in help.standings.each() {

@@ -193,7 +193,10 @@ impl<'a> TakeoverFinder<'a> {
         let Some(of_account) = self.by_account.get(principal.account) else {
             return Vec::new();
         };
-        let helpful = self.helpful(index);
+        let Some(lacking) = self.lacks(index) else {
+            return Vec::new();
+        };
+        let helpful = self.helpful(lacking);
         let applicant = Applicant::new(self.access, principal, &self.actions);
         let mut passing: HashMap<(&str, usize), Vec<(Numbers, Formula)>> = HashMap::new();
         let mut found: Vec<(usize, Takeover)> = Vec::new();

@@ -1,4 +1,5 @@
-//! What principals hold and lack on queues, found once for all who stand alike: many share their rights.
+//! What principals hold on queues, found once for all who stand alike: many share their rights. What somebody lacks is nearly
+//! everything, mostly, and asked of a few: it is found when it is asked for.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +9,7 @@ use roaring::MultiOps;
 
 use super::super::Access;
 use super::super::action::Capability;
-use super::super::index::{QueueSet, are_equal};
+use super::super::index::QueueSet;
 use super::super::rights::{Rights, SessionsOn, SharedRights};
 use super::Numbers;
 use crate::parallel::in_parallel;
@@ -17,20 +18,15 @@ use crate::policy::Formula;
 /// For sending and receiving, queues.
 pub(super) type ByMessage = [QueueSet; 2];
 
-/// The size of a set with its least and its greatest member.
-type Outline = (u64, Option<u32>, Option<u32>);
-
 const MESSAGES: [Capability; 2] = [Capability::Send, Capability::Receive];
 
-/// What those who stand alike hold, and what they lack.
+/// What those who stand alike hold.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     /// The queues on which the right holds whatever the circumstances.
     pub(super) surely: ByMessage,
     /// Those on which it hangs on conditions.
     pub(super) perhaps: ByMessage,
-    /// Those on which there never is the right.
-    pub(super) lacking: ByMessage,
 }
 
 /// How each principal stands.
@@ -40,31 +36,46 @@ pub(super) struct Standings {
     places: Vec<usize>,
     /// Each standing once, with the principals that have it.
     each: Vec<(Standing, Numbers)>,
+    /// What principals share with others, by its address.
+    shared: HashMap<usize, Held, FixedState>,
+}
+
+/// What tells from all others what somebody holds who shares rights: whose, and in what it differs from them.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Difference {
+    /// The address of what is shared; 0 when nothing is.
+    shared: usize,
+    /// For each set the queues that the principal has more, and those that it does not have, each after their number.
+    changes: Vec<u32>,
+}
+
+impl Difference {
+    fn new(shared: Option<Shared<'_>>) -> Self {
+        Self {
+            shared: shared.map_or(0, |shared| shared.address),
+            changes: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, own: &ByMessage, shared: Option<(&ByMessage, &QueueSet)>) {
+        let nothing = QueueSet::new();
+        for (place, own) in own.iter().enumerate() {
+            let of_shared = shared.and_then(|(sets, apart)| Some((sets.get(place)?, apart)));
+            let (shared, apart) = of_shared.unwrap_or((&nothing, &nothing));
+            for changed in [own - shared, (shared & apart) - own] {
+                self.changes
+                    .push(u32::try_from(changed.len()).unwrap_or(u32::MAX));
+                self.changes.extend(changed);
+            }
+        }
+    }
 }
 
 /// The standings that were found so far.
 #[derive(Default)]
 struct Known {
     each: Vec<Standing>,
-    by_outline: HashMap<[[Outline; 2]; 3], Vec<usize>, FixedState>,
-}
-
-impl Known {
-    /// The place of a standing, which is kept if it is a new one.
-    fn place(&mut self, standing: Standing) -> usize {
-        let like = self.by_outline.entry(standing.outline()).or_default();
-        let mut known = like.iter().copied();
-        let is_like = |place: &usize| {
-            let known = self.each.get(*place);
-            known.is_some_and(|known| known.is_like(&standing))
-        };
-        if let Some(place) = known.find(is_like) {
-            return place;
-        }
-        like.push(self.each.len());
-        self.each.push(standing);
-        self.each.len() - 1
-    }
+    places: HashMap<Difference, usize, FixedState>,
 }
 
 impl Standings {
@@ -81,24 +92,31 @@ impl Standings {
             (*address, Held::of(shared.groups()))
         });
         let shared: HashMap<usize, Held, FixedState> = shared.into_iter().collect();
-        let every = access.every_queue();
-        let standing = |index: &usize| {
-            let own: Vec<Rights<'_>> = access.own_rights(*index).collect();
-            let mut held = Held::of(own.iter().map(|own| (&*own.queues, own.on_each())));
-            if let Some(rights) = access.shared_rights(*index)
-                && let Some(shared) = shared.get(&rights.address())
-            {
-                held.add(shared, rights.apart);
-            }
-            held.standing(&every)
-        };
-        // Most are equal to one that is known, and are given up at once: all of them together would be far more than is kept.
+        // Most are equal to one that is known, which is told without putting them together.
         let known = Mutex::new(Known::default());
+        // Nobody panics while holding the lock, and what is in it is whole in any case.
+        let known_now = || known.lock().unwrap_or_else(PoisonError::into_inner);
         let found = in_parallel(&principals, |index| {
-            let standing = standing(index);
-            // Nobody panics while holding the lock, and what is in it is whole in any case.
-            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.place(standing)
+            let [surely, perhaps] = own_of(access, *index, |own| [surely(own), perhaps(own)]);
+            let of_shared = shared_of(access, *index, &shared);
+            let mut difference = Difference::new(of_shared);
+            difference.add(&surely, of_shared.map(|of| (&of.held.surely, of.apart)));
+            difference.add(&perhaps, of_shared.map(|of| (&of.held.perhaps, of.apart)));
+            if let Some(place) = known_now().places.get(&difference) {
+                return *place;
+            }
+            let standing = match of_shared {
+                Some(of) => Standing {
+                    surely: with(surely, &of.held.surely, of.apart),
+                    perhaps: with(perhaps, &of.held.perhaps, of.apart),
+                },
+                None => Standing { surely, perhaps },
+            };
+            let Known { each, places } = &mut *known_now();
+            *places.entry(difference).or_insert_with(|| {
+                each.push(standing);
+                each.len() - 1
+            })
         });
         let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Places hang on which processor came first until they are numbered in the order of the principals.
@@ -118,22 +136,43 @@ impl Standings {
             }
             places.push(place);
         }
-        Self { places, each }
+        Self {
+            places,
+            each,
+            shared,
+        }
+    }
+
+    /// What tells from all others what a principal lacks.
+    pub(super) fn lacking_key(&self, access: &Access<'_>, index: usize) -> Difference {
+        let of_shared = shared_of(access, index, &self.shared);
+        let mut difference = Difference::new(of_shared);
+        let ever = own_of(access, index, ever);
+        difference.add(&ever, of_shared.map(|of| (&of.held.ever, of.apart)));
+        difference
+    }
+
+    /// For sending and receiving the queues on which a principal never has the right.
+    pub(super) fn lacking(&self, access: &Access<'_>, index: usize, every: &QueueSet) -> ByMessage {
+        let own = own_of(access, index, ever);
+        let ever = match shared_of(access, index, &self.shared) {
+            Some(of) => with(own, &of.held.ever, of.apart),
+            None => own,
+        };
+        ever.map(|ever| {
+            let mut lacking = every - ever;
+            // Who lacks nearly everything, as most do, lacks a few ranges; where there would be many, a set is quicker.
+            if lacking.len() > every.len() - every.len() / 16 {
+                lacking.optimize();
+            }
+            lacking
+        })
     }
 
     /// How a principal stands.
     pub(super) fn get(&self, index: usize) -> Option<&Standing> {
-        Some(&self.each.get(self.place(index)?)?.0)
-    }
-
-    /// The place of a principal's standing: equal for those who stand alike, and below [`Self::count`].
-    pub(super) fn place(&self, index: usize) -> Option<usize> {
-        self.places.get(index).copied()
-    }
-
-    /// How many differ.
-    pub(super) fn count(&self) -> usize {
-        self.each.len()
+        let place = self.places.get(index)?;
+        Some(&self.each.get(*place)?.0)
     }
 
     /// Each standing once, with the principals that have it.
@@ -153,82 +192,97 @@ struct Held {
     ever: ByMessage,
 }
 
-impl Held {
-    fn of<'r>(rights: impl Iterator<Item = (&'r QueueSet, SessionsOn<'r>)>) -> Self {
-        let rights: Vec<(&QueueSet, SessionsOn<'_>)> = rights.collect();
-        let queues = |counts: &dyn Fn(SessionsOn<'_>) -> bool| -> QueueSet {
-            let counting = rights.iter().filter(|(_, sessions)| counts(*sessions));
-            counting.map(|(queues, _)| *queues).union()
-        };
-        // Whoever acts as a role need not have the session of what ran as it before.
-        let of_any = |sessions: SessionsOn<'_>, capability, is_meant: fn(&Formula) -> bool| {
-            let any = sessions.sessions().next();
-            any.is_some_and(|session| is_meant(session.when(capability)))
-        };
-        Self {
-            surely: MESSAGES.map(|capability| {
-                queues(&|sessions| of_any(sessions, capability, Formula::is_always))
-            }),
-            perhaps: MESSAGES.map(|capability| {
-                queues(&|sessions| {
-                    of_any(sessions, capability, |when| {
-                        !when.is_always() && when.rests_on_what_was_read()
-                    })
-                })
-            }),
-            ever: MESSAGES
-                .map(|capability| queues(&|sessions| !sessions.when(capability).is_never())),
-        }
-    }
+/// Rights that are alike, on these queues.
+type OnQueues<'r> = (&'r QueueSet, SessionsOn<'r>);
 
-    /// Adds what others hold as well, but for some queues.
-    fn add(&mut self, others: &Self, but: &QueueSet) {
-        let sets = [
-            (&mut self.surely, &others.surely),
-            (&mut self.perhaps, &others.perhaps),
-            (&mut self.ever, &others.ever),
-        ];
-        for (own, others) in sets {
-            for (own, others) in own.iter_mut().zip(others) {
-                *own |= others - but;
-            }
-        }
-    }
-
-    fn standing(self, every: &QueueSet) -> Standing {
-        Standing {
-            surely: self.surely,
-            perhaps: self.perhaps,
-            lacking: self.ever.map(|ever| {
-                let mut lacking = every - ever;
-                // Who lacks nearly everything, as most do, lacks a few ranges; where there would be many, a set is quicker.
-                if lacking.len() > every.len() - every.len() / 16 {
-                    lacking.optimize();
-                }
-                lacking
-            }),
-        }
-    }
+/// What the own rights of a principal come to.
+fn own_of<T>(access: &Access<'_>, index: usize, sum: impl Fn(&[OnQueues<'_>]) -> T) -> T {
+    let own: Vec<Rights<'_>> = access.own_rights(index).collect();
+    let own: Vec<OnQueues<'_>> = own
+        .iter()
+        .map(|own| (&*own.queues, own.on_each()))
+        .collect();
+    sum(&own)
 }
 
-impl Standing {
-    fn sets(&self) -> impl Iterator<Item = &QueueSet> {
-        [&self.surely, &self.perhaps, &self.lacking]
-            .into_iter()
-            .flatten()
-    }
+/// What a principal shares with others.
+#[derive(Clone, Copy)]
+struct Shared<'s> {
+    address: usize,
+    held: &'s Held,
+    /// The queues on which the principal does not share it.
+    apart: &'s QueueSet,
+}
 
-    fn is_like(&self, other: &Self) -> bool {
-        self.sets()
-            .zip(other.sets())
-            .all(|(one, other)| are_equal(one, other))
-    }
+fn shared_of<'s>(
+    access: &'s Access<'_>,
+    index: usize,
+    shared: &'s HashMap<usize, Held, FixedState>,
+) -> Option<Shared<'s>> {
+    let rights = access.shared_rights(index)?;
+    let address = rights.address();
+    Some(Shared {
+        address,
+        held: shared.get(&address)?,
+        apart: rights.apart,
+    })
+}
 
-    /// How many queues each set holds, the first and the last: hardly any standings that differ are alike in this.
-    fn outline(&self) -> [[Outline; 2]; 3] {
-        [&self.surely, &self.perhaps, &self.lacking].map(|sets| {
-            sets.each_ref()
-                .map(|queues| (queues.len(), queues.min(), queues.max()))
+/// What is held together with what others hold as well, but for some queues.
+fn with(mut held: ByMessage, others: &ByMessage, but: &QueueSet) -> ByMessage {
+    for (held, others) in held.iter_mut().zip(others) {
+        *held |= others - but;
+    }
+    held
+}
+
+/// The queues on which the right holds whatever the circumstances.
+fn surely(rights: &[OnQueues<'_>]) -> ByMessage {
+    MESSAGES.map(|capability| {
+        queues(rights, |sessions| {
+            of_any(sessions, capability, Formula::is_always)
         })
+    })
+}
+
+/// Those on which it hangs on conditions.
+fn perhaps(rights: &[OnQueues<'_>]) -> ByMessage {
+    MESSAGES.map(|capability| {
+        queues(rights, |sessions| {
+            of_any(sessions, capability, |when| {
+                !when.is_always() && when.rests_on_what_was_read()
+            })
+        })
+    })
+}
+
+/// Those on which some session has the right, under whatever condition.
+fn ever(rights: &[OnQueues<'_>]) -> ByMessage {
+    MESSAGES.map(|capability| queues(rights, |sessions| !sessions.when(capability).is_never()))
+}
+
+fn queues(rights: &[OnQueues<'_>], counts: impl Fn(SessionsOn<'_>) -> bool) -> QueueSet {
+    let counting = rights.iter().filter(|(_, sessions)| counts(*sessions));
+    counting.map(|(queues, _)| *queues).union()
+}
+
+/// Whoever acts as a role need not have the session of what ran as it before.
+fn of_any(
+    sessions: SessionsOn<'_>,
+    capability: Capability,
+    is_meant: impl Fn(&Formula) -> bool,
+) -> bool {
+    let any = sessions.sessions().next();
+    any.is_some_and(|session| is_meant(session.when(capability)))
+}
+
+impl Held {
+    fn of<'r>(rights: impl Iterator<Item = OnQueues<'r>>) -> Self {
+        let rights: Vec<OnQueues<'_>> = rights.collect();
+        Self {
+            surely: surely(&rights),
+            perhaps: perhaps(&rights),
+            ever: ever(&rights),
+        }
     }
 }
