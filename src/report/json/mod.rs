@@ -26,8 +26,9 @@ use crate::triage::{Audience, Cause, OldFinding, SinceBaseline, Triaged, WaivedB
 
 const SCHEMA: &str = "patscan.report/v1";
 
-/// Findings that are made into text at a time.
-const PIECE: usize = 32;
+/// Findings that are made into text at a time: of a few the text fits into memory that is at hand again at once, of many it is
+/// new memory each time, which costs more than the text.
+const PIECE: usize = 3;
 
 /// Writes the report, pretty-printed, with a final newline. The findings, which are nearly all of a large one, are made into
 /// text on every processor.
