@@ -343,12 +343,13 @@ impl<'g> Builder<'g, '_> {
             let several = self.several(way, Side::Behind);
             self.flow.add(node, several, grade);
         }
-        for inlets in &way.inlets {
-            let to = match (inlets.len(), inlets.min()) {
-                (1, Some(inlet)) => self.inlet(inlet as usize),
-                _ => self.several_inlets(inlets),
-            };
-            self.flow.add(node, to, grade);
+        if let Some(inlets) = way.all_inlets {
+            let several = self.several_inlets(inlets);
+            self.flow.add(node, several, grade);
+        }
+        // Step by step, as a way over a node that holds them together would count as longer.
+        for inlet in way.inlets.iter().copied().flatten() {
+            self.flow.add(node, self.inlet(inlet as usize), grade);
         }
         node
     }
@@ -559,7 +560,7 @@ impl<'g> Builder<'g, '_> {
         let put = graph.channels.rights(process.principal);
         if !put.surely.is_empty() {
             let mut way = Way::new(Faring::without_queues(&Formula::Always));
-            way.inlets.push(&put.surely);
+            way.all_inlets = Some(&put.surely);
             add(&mut ways.sending, way);
         }
         for right in &put.others {

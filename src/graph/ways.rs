@@ -87,8 +87,9 @@ pub(super) struct Way<'q> {
     others: Vec<Kept<'q>>,
     /// Queues that are sorted once for many.
     pub(super) shared: Option<ClassOf>,
-    /// Inlets in sets, which many principals share.
     pub(super) inlets: Vec<&'q InletSet>,
+    /// Inlets that many principals share.
+    pub(super) all_inlets: Option<&'q InletSet>,
 }
 
 impl<'q> Way<'q> {
@@ -99,6 +100,7 @@ impl<'q> Way<'q> {
             others: Vec::new(),
             shared: None,
             inlets: Vec::new(),
+            all_inlets: None,
         }
     }
 
@@ -148,6 +150,7 @@ pub(super) fn add<'q>(ways: &mut Vec<Way<'q>>, way: Way<'q>) {
                 known.add_queues(queues);
             }
             known.inlets.extend(way.inlets);
+            known.all_inlets = known.all_inlets.or(way.all_inlets);
         }
         None => ways.push(way),
     }
