@@ -174,7 +174,7 @@ fn service_accounts<'s>(
         .map(move |subject| Entity::new(Kind::ServiceAccount, format!("{provider}/{subject}")))
 }
 
-/// Identity policy documents, each text parsed once however many carry it.
+/// Identity policy documents: those of an account, each text parsed once however many carry it; any other when it is asked for.
 #[derive(Default)]
 struct Documents<'a> {
     parsed: HashMap<&'a str, Arc<Document>, RandomState>,

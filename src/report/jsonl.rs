@@ -8,14 +8,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::json::{self, FindingView};
+use super::json::{self, FINDINGS_AT_A_TIME, FindingView};
 use crate::parallel::each_in_order;
 use crate::triage::Triaged;
 
 const SCHEMA: &str = "patscan.finding/v1";
-
-/// Findings that are made into text at a time.
-const PIECE: usize = 32;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -56,7 +53,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
         Ok(text)
     };
-    each_in_order(&report.findings, PIECE, lines, |text| out.write_all(&text?))
+    each_in_order(&report.findings, FINDINGS_AT_A_TIME, lines, |text| {
+        out.write_all(&text?)
+    })
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const SCHEMA: &str = "patscan.report/v1";
 
 /// Findings that are made into text at a time: of a few the text fits into memory that is at hand again at once, of many it is
 /// new memory each time, which costs more than the text.
-const PIECE: usize = 3;
+pub(super) const FINDINGS_AT_A_TIME: usize = 3;
 
 /// Writes the report, pretty-printed, with a final newline. The findings, which are nearly all of a large one, are made into
 /// text on every processor.
@@ -48,11 +48,16 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     out.write_all(before)?;
     let mut between: &[u8] = b"[\n";
-    each_in_order(&report.findings, PIECE, items_of_list, |text| {
-        out.write_all(between)?;
-        between = b",\n";
-        out.write_all(&text?)
-    })?;
+    each_in_order(
+        &report.findings,
+        FINDINGS_AT_A_TIME,
+        items_of_list,
+        |text| {
+            out.write_all(between)?;
+            between = b",\n";
+            out.write_all(&text?)
+        },
+    )?;
     out.write_all(b"\n  ]\n}\n")
 }
 

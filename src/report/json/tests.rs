@@ -425,7 +425,7 @@ fn a_report_written_in_pieces_is_the_report_written_in_one() {
         .findings
         .iter()
         .cycle()
-        .take(PIECE * 3 + 1)
+        .take(FINDINGS_AT_A_TIME * 3 + 1)
         .cloned()
         .collect();
     for report in [none, few, many] {

@@ -49,7 +49,7 @@ fn more_findings_than_are_written_at_a_time_keep_their_order() {
         .findings
         .iter()
         .cycle()
-        .take(PIECE * 5 + 1)
+        .take(FINDINGS_AT_A_TIME * 5 + 1)
         .cloned()
         .collect();
     assert_same_findings(&many);
