@@ -144,16 +144,16 @@ pub struct Finding {
     pub subject: Entity,
     /// Who holds the access.
     pub principals: Vec<PrincipalRef>,
-    /// The resources concerned, at most [`MOST_RESOURCES`].
-    pub resources: Vec<ResourceRef>,
+    /// The resources concerned, at most [`MOST_RESOURCES`]; one list for all findings that name the same.
+    pub resources: Arc<[ResourceRef]>,
     /// How many resources there are besides.
     pub more_resources: u64,
     /// How sure the finding is.
     pub certainty: Certainty,
     /// The conditions that must hold, in words; empty when `Allowed`.
     pub conditions: Vec<String>,
-    /// The statements that prove it.
-    pub evidence: Vec<Evidence>,
+    /// The statements that prove it; one list for all findings that rest on the same.
+    pub evidence: Arc<[Evidence]>,
     /// How many statements there are besides, where a great many give the same.
     pub more_evidence: u64,
     /// How to mend it, in one or two sentences.

@@ -77,7 +77,7 @@ fn is_proved_in_full(finding: &Finding) -> bool {
 /// The actions, in lower case, that the finding is about.
 fn actions(finding: &Finding) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
-    for evidence in &finding.evidence {
+    for evidence in finding.evidence.iter() {
         let capability = Capability::ALL
             .into_iter()
             .find(|capability| capability.as_str() == evidence.capability);

@@ -55,7 +55,7 @@ pub struct Line {
 pub(super) fn quotes(finding: &Finding, policies: &PolicyTexts<'_>) -> Vec<Quote> {
     type Key<'a> = (&'a str, &'a str, &'a str, &'a str);
     let mut grouped: BTreeMap<Key<'_>, Vec<&Evidence>> = BTreeMap::new();
-    for evidence in &finding.evidence {
+    for evidence in finding.evidence.iter() {
         let limits = matches!(
             evidence.layer,
             "boundary" | "scp" | "rcp" | "session" | "endpoint"

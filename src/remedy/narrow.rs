@@ -115,7 +115,7 @@ pub(super) fn propose(ground: &Ground<'_>, finding: &Finding) -> Result<Proposal
 /// The policies that the finding is about.
 fn wide_policies<'a>(account: &'a Account, finding: &Finding) -> Result<Vec<Wide<'a>>, String> {
     let mut labels: BTreeMap<&str, BTreeSet<Arc<str>>> = BTreeMap::new();
-    for evidence in &finding.evidence {
+    for evidence in finding.evidence.iter() {
         let of_policy = labels.entry(&evidence.policy).or_default();
         of_policy.insert(Arc::clone(&evidence.statement));
     }

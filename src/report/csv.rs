@@ -53,7 +53,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             let row = row(report, finding, None, complete);
             rows.write_record(&row).map_err(into_io)?;
         }
-        for resource in &finding.resources {
+        for resource in finding.resources.iter() {
             let row = row(report, finding, Some(resource), complete);
             rows.write_record(&row).map_err(into_io)?;
         }

@@ -1,5 +1,7 @@
 //! A hand-made report that uses every feature of the formats, for their tests.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::*;
@@ -70,11 +72,11 @@ pub(super) fn finding(rule: &'static str, severity: Severity, subject: Entity) -
         region: region.to_owned(),
         principals: vec![held_by(subject.clone(), Vec::new())],
         subject,
-        resources: Vec::new(),
+        resources: [].into(),
         more_resources: 0,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence: Vec::new(),
+        evidence: [].into(),
         more_evidence: 0,
         remedy: "Give only what is needed.".to_owned(),
     }
@@ -91,14 +93,14 @@ fn findings() -> Vec<Finding> {
         Finding {
             title: "anyone can send to queue `public-intake`".to_owned(),
             principals: vec![held_by(Entity::new(Kind::Anyone, "*"), Vec::new())],
-            resources: vec![on(queue("public-intake"), Certainty::Allowed, None)],
+            resources: Arc::new([on(queue("public-intake"), Certainty::Allowed, None)]),
             remedy: "Name the senders in the queue policy, or add a condition on aws:SourceArn.".to_owned(),
             ..finding("public-queue", Severity::Critical, queue("public-intake"))
         },
         Finding {
             title: "role `orders-worker` can both send to and receive from 7 queues; one loop runs by itself".to_owned(),
             principals: vec![held_by(worker.clone(), vec![instance, function("orders-fn"), function("orders-retry")])],
-            resources: vec![
+            resources: Arc::new([
                 on(queue("invoices"), Certainty::Conditional, Some(Grade::Conditional)),
                 on(queue("notifications-email"), Certainty::Allowed, Some(Grade::Permitted)),
                 on(queue("notifications-sms"), Certainty::Allowed, Some(Grade::Permitted)),
@@ -106,8 +108,8 @@ fn findings() -> Vec<Finding> {
                 on(queue("payments"), Certainty::Allowed, Some(Grade::Permitted)),
                 on(queue("refunds"), Certainty::Allowed, Some(Grade::Permitted)),
                 on(queue("shipments.fifo"), Certainty::Allowed, Some(Grade::Permitted)),
-            ],
-            evidence: vec![
+            ]),
+            evidence: Arc::new([
                 Evidence {
                     capability: "send".into(),
                     resource: queue("orders").arn,
@@ -124,21 +126,21 @@ fn findings() -> Vec<Finding> {
                     statement: "Consume".into(),
                     effect: "Allow",
                 },
-            ],
+            ]),
             remedy: "Split it: keep receive and delete here, and give sqs:SendMessage to a role of its own that only the generator runs as.".to_owned(),
             ..finding("queue-feedback-loop", Severity::High, worker)
         },
         Finding {
             title: "policy `ReadEverything` gives sqs:* on every queue to 8 principals".to_owned(),
             principals: (1..=8).map(|number| held_by(role(&format!("batch-{number}")), Vec::new())).collect(),
-            resources: vec![on(queue("orders"), Certainty::Allowed, None), on(queue("payments"), Certainty::Conditional, None)],
+            resources: Arc::new([on(queue("orders"), Certainty::Allowed, None), on(queue("payments"), Certainty::Conditional, None)]),
             remedy: "Name the queues and the actions.".to_owned(),
             ..finding("overbroad-wildcard", Severity::Medium, policy("ReadEverything"))
         },
         Finding {
             title: format!("role `{}` can feed itself through queue `reconciliation`", "CdkPlatformStack-PaymentReconciliationFunctionServiceRole3F2A-1ABCDEFGH"),
             principals: vec![held_by(long.clone(), vec![function("CdkPlatformStack-PaymentReconciliationFunction3F2A")])],
-            resources: vec![on(queue("reconciliation"), Certainty::Conditional, Some(Grade::Conditional))],
+            resources: Arc::new([on(queue("reconciliation"), Certainty::Conditional, Some(Grade::Conditional))]),
             certainty: Certainty::Conditional,
             conditions: vec![
                 "aws:PrincipalTag/team equals `payments`".to_owned(),
@@ -149,7 +151,7 @@ fn findings() -> Vec<Finding> {
         },
         Finding {
             title: "user `alice` has policies of her own instead of a group's".to_owned(),
-            resources: vec![on(policy("QueuesFull"), Certainty::Allowed, None)],
+            resources: Arc::new([on(policy("QueuesFull"), Certainty::Allowed, None)]),
             certainty: Certainty::Conditional,
             ..finding("direct-user-policy", Severity::Low, Entity::new(Kind::User, format!("arn:aws:iam::{ACCOUNT}:user/staff/alice")))
         },
@@ -364,7 +366,7 @@ pub(super) fn hostile(texts: &[String]) -> Report {
         }
         for ResourceRef {
             entity: resource, ..
-        } in resources
+        } in Arc::make_mut(resources)
         {
             *resource = entity(resource.kind);
         }
@@ -388,7 +390,7 @@ pub(super) fn hostile(texts: &[String]) -> Report {
         for condition in &mut finding.conditions {
             *condition = text();
         }
-        for evidence in &mut finding.evidence {
+        for evidence in Arc::make_mut(&mut finding.evidence) {
             evidence.policy = text().into();
             evidence.statement = text().into();
         }

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::json::{self, FINDINGS_AT_A_TIME, FindingView};
-use crate::parallel::each_in_order;
+use super::json::{self, FINDINGS_AT_A_TIME, FindingView, SharedLists, VisibleLineFormatter};
+use crate::parallel::texts_in_order;
 use crate::triage::Triaged;
 
 const SCHEMA: &str = "patscan.finding/v1";
@@ -46,15 +46,16 @@ impl<'a> Line<'a> {
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let complete = report.complete();
-    let lines = |findings: &[Triaged]| -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        for finding in findings {
-            json::write_line(&Line::of(report, complete, finding), &mut text)?;
-        }
-        Ok(text)
+    let shared = SharedLists::of(&report.findings, || VisibleLineFormatter);
+    let lines = |findings: &[Triaged], text: &mut Vec<u8>| {
+        findings.iter().try_for_each(|finding| {
+            let mut line = Line::of(report, complete, finding);
+            line.finding = line.finding.with(&shared);
+            json::write_line(&line, text)
+        })
     };
-    each_in_order(&report.findings, FINDINGS_AT_A_TIME, lines, |text| {
-        out.write_all(&text?)
+    texts_in_order(&report.findings, FINDINGS_AT_A_TIME, lines, |text| {
+        out.write_all(text)
     })
 }
 

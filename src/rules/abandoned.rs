@@ -130,10 +130,10 @@ fn finding(account: &Account, subject: Entity, queues: &[Entity], words: &Words)
         subject,
         principals: Vec::new(),
         more_resources: queues.len().saturating_sub(named.len()) as u64,
-        resources: named,
+        resources: named.into(),
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence: Vec::new(),
+        evidence: [].into(),
         more_evidence: 0,
         remedy: words.remedy.to_owned(),
     }

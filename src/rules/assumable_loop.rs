@@ -231,7 +231,7 @@ impl<'a> Rule<'a> {
             subject,
             principals: self.principals(index, switches),
             more_resources: number.saturating_sub(resources.len() as u64),
-            resources,
+            resources: resources.into(),
             certainty,
             conditions,
             evidence: proofs.into_iter().collect(),

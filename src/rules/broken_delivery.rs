@@ -108,11 +108,11 @@ fn finding(
         region: region(&subject.arn),
         subject: subject.clone(),
         principals,
-        resources,
+        resources: resources.into(),
         more_resources,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence,
+        evidence: evidence.into(),
         more_evidence: 0,
         remedy: remedy(subject, wires),
     })

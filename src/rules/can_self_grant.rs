@@ -80,7 +80,7 @@ fn finding(
         subject,
         principals: vec![principal_ref(principal)],
         more_resources: number.saturating_sub(named.resources.len() as u64),
-        resources: named.resources,
+        resources: named.resources.into(),
         certainty: if is_sure {
             Certainty::Allowed
         } else {

@@ -133,7 +133,7 @@ impl Rule<'_> {
             subject,
             principals: vec![principal_ref(principal)],
             more_resources: number.saturating_sub(resources.len() as u64),
-            resources,
+            resources: resources.into(),
             certainty: certainty(is_sure),
             conditions: if is_sure {
                 Vec::new()

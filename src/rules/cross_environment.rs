@@ -3,6 +3,7 @@
 //! The subject is the principal; where a queue's policy lets everyone in, it is the queue.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::names::{NamedKind, Names, given_name};
 use super::{Audit, Parameter, count, evidence, list, principal_ref, region, short};
@@ -167,15 +168,15 @@ fn of_queue(
         account: account.id.clone(),
         region: region(&subject.arn),
         principals: principals.take(MOST_RESOURCES).map(principal_ref).collect(),
-        resources: vec![ResourceRef {
+        resources: Arc::new([ResourceRef {
             entity: subject.clone(),
             certainty,
             grade: None,
-        }],
+        }]),
         more_resources: 0,
         certainty,
         conditions: conditions.into_iter().collect(),
-        evidence: proofs,
+        evidence: proofs.into(),
         more_evidence: 0,
         remedy: format!("Name the roles of {own} in the policy of the queue instead of everyone."),
         subject,
@@ -350,13 +351,13 @@ impl<'n> Crossing<'n> {
             subject,
             principals: vec![principal_ref(principal)],
             more_resources: self.queues.len().saturating_sub(resources.len() as u64),
-            resources,
+            resources: resources.into(),
             certainty,
             conditions: match certainty {
                 Certainty::Allowed => Vec::new(),
                 Certainty::Conditional => self.conditions.iter().cloned().collect(),
             },
-            evidence: proofs,
+            evidence: proofs.into(),
             more_evidence,
             remedy: format!(
                 "Confine its statements to queues of {own}. What is meant to cross environments gets a role of its own, named \

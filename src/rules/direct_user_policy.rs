@@ -65,7 +65,7 @@ pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
                 more_resources: 0,
                 certainty: Certainty::Allowed,
                 conditions: Vec::new(),
-                evidence: proof(&own),
+                evidence: proof(&own).into(),
                 more_evidence: 0,
                 remedy: remedy(user),
                 subject,

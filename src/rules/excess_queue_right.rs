@@ -351,10 +351,10 @@ fn finding(
         subject,
         principals: vec![principal_ref(principal)],
         more_resources: number.saturating_sub(resources.len() as u64),
-        resources,
+        resources: resources.into(),
         certainty,
         conditions,
-        evidence: proofs,
+        evidence: proofs.into(),
         more_evidence,
         remedy: remedy(&excesses, &named),
     })

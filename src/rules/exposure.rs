@@ -4,6 +4,7 @@
 //! control SQS.3: only positive conditions on fixed values confine (H.4, D.4 of the project's semantics).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Audit;
 use crate::access::{Access, AuditedQueue, Capability, Outsider, QueueSet, Who};
@@ -285,15 +286,15 @@ pub(super) fn finding(
         account: account.id.clone(),
         region: super::region(&subject.arn),
         principals,
-        resources: vec![ResourceRef {
+        resources: Arc::new([ResourceRef {
             entity: subject.clone(),
             certainty,
             grade: None,
-        }],
+        }]),
         more_resources: 0,
         certainty,
         conditions,
-        evidence,
+        evidence: evidence.into(),
         more_evidence: 0,
         remedy: words.remedy,
         subject,

@@ -15,6 +15,7 @@ mod direct_user_policy;
 mod excess_queue_right;
 mod exposure;
 mod external_access;
+mod lists;
 mod message_cycle;
 mod name_pattern;
 mod names;

@@ -161,11 +161,11 @@ fn finding(
         region: region(&subject.arn),
         subject,
         principals: Vec::new(),
-        resources,
+        resources: resources.into(),
         more_resources,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence: Vec::new(),
+        evidence: [].into(),
         more_evidence: 0,
         remedy: "Make it anew under a name that fits, since none of these can be renamed in place but users and groups; or add \
                  the name to `exceptions` in [names] of patscan.toml."

@@ -2,13 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::lists::{Lists, Proved};
 use super::{Audit, count, evidence, principal_ref, short};
 use crate::access::{AuditedQueue, Capability, Principal, Provers, QueueSet};
 use crate::account::Account;
 use crate::finding::{
-    Certainty, Entity, Finding, Grade, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef, Severity,
-    finding_id,
+    Certainty, Entity, Evidence, Finding, Grade, Kind, MOST_RESOURCES, PrincipalRef, ResourceRef,
+    Severity, finding_id,
 };
 use crate::graph::Loop;
 
@@ -22,9 +24,10 @@ const ENOUGH_STATEMENTS: usize = 60;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let provers = audit.access.provers();
+    let lists = LoopLists::default();
     let found = audit
         .graph
-        .each_with_loops(|loops| finding(audit, &provers, &loops));
+        .each_with_loops(|loops| finding(audit, &provers, &lists, &loops));
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
     findings.extend(
         audit
@@ -49,7 +52,21 @@ fn severity(principal: &Principal<'_>, found: &Loop<'_>) -> Severity {
     base.lowered(u8::from(found.deletes != Some(Certainty::Allowed)))
 }
 
-fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop<'_>]) -> Option<Finding> {
+/// What the findings of principals who fare alike have in common.
+#[derive(Default)]
+struct LoopLists {
+    /// By the queues.
+    resources: Lists<Vec<(usize, Certainty, Grade)>, ResourceRef>,
+    /// By what was proved of queues.
+    evidence: Lists<Vec<(usize, Proved)>, Evidence>,
+}
+
+fn finding(
+    audit: &Audit<'_>,
+    provers: &Provers<'_>,
+    lists: &LoopLists,
+    loops: &[Loop<'_>],
+) -> Option<Finding> {
     let index = loops.first()?.principal;
     let principal = audit.access.principals.get(index)?;
     let account = audit.access.account(principal.account)?;
@@ -57,8 +74,7 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop<'_>]) -> Opti
     let subject = Entity::new(principal.kind, principal.arn.shared());
     let gravest = loops.iter().map(|found| severity(principal, found)).max()?;
     let certainty = loops.iter().map(|found| found.certainty).max()?;
-    let mut resources = Vec::new();
-    let mut proofs = Vec::new();
+    let mut proved = Vec::new();
     let mut statements = 0;
     let mut more_evidence = 0;
     let mut conditions = Vec::new();
@@ -66,29 +82,23 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop<'_>]) -> Opti
     if certainty == Certainty::Conditional {
         conditions.extend(loops.iter().flat_map(|found| found.when.conditions()));
     }
-    for (index, audited, found) in named(audit, loops) {
-        let queue = audited.queue.arn.shared();
-        if resources.len() < MOST_PROVED && statements < ENOUGH_STATEMENTS {
-            for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
-                if capability == Capability::Delete && found.deletes.is_none() {
-                    continue;
-                }
-                let proved = rights.prove_as(found.workload, index, capability);
-                statements += proved.len();
-                let named = proved.iter().take(MOST_STATEMENTS);
-                proofs.extend(named.map(|proof| evidence(proof, &queue)));
-                more_evidence += proved.len().saturating_sub(MOST_STATEMENTS) as u64;
-            }
+    let named = named(audit, loops);
+    for (index, _, found) in named.iter().take(MOST_PROVED) {
+        if statements >= ENOUGH_STATEMENTS {
+            break;
         }
-        resources.push(ResourceRef {
-            entity: Entity::new(Kind::Queue, queue),
-            certainty: found.certainty,
-            grade: Some(found.grade),
-        });
+        for capability in [Capability::Send, Capability::Receive, Capability::Delete] {
+            if capability == Capability::Delete && found.deletes.is_none() {
+                continue;
+            }
+            let proofs = rights.prove_as(found.workload, *index, capability);
+            statements += proofs.len();
+            more_evidence += proofs.len().saturating_sub(MOST_STATEMENTS) as u64;
+            proved.push((*index, Proved(proofs)));
+        }
     }
-    resources.sort();
-    proofs.sort();
-    proofs.dedup();
+    let evidence = lists.evidence(audit, proved);
+    let resources = lists.resources(&named);
     conditions.sort();
     conditions.dedup();
     let more_resources = number.saturating_sub(resources.len() as u64);
@@ -110,17 +120,61 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, loops: &[Loop<'_>]) -> Opti
         more_resources,
         certainty,
         conditions,
-        evidence: proofs,
+        evidence,
         more_evidence,
         remedy: remedy(principal),
     })
 }
 
+impl LoopLists {
+    fn resources(&self, named: &[Named<'_>]) -> Arc<[ResourceRef]> {
+        let key = named
+            .iter()
+            .map(|(index, _, found)| (*index, found.certainty, found.grade));
+        self.resources.of(key.collect(), |_| {
+            let mut resources: Vec<ResourceRef> = named
+                .iter()
+                .map(|(_, audited, found)| ResourceRef {
+                    entity: Entity::new(Kind::Queue, audited.queue.arn.shared()),
+                    certainty: found.certainty,
+                    grade: Some(found.grade),
+                })
+                .collect();
+            resources.sort();
+            resources
+        })
+    }
+
+    fn evidence(&self, audit: &Audit<'_>, proved: Vec<(usize, Proved)>) -> Arc<[Evidence]> {
+        let queues = &audit.access.queues;
+        let of = |proved: &[(usize, Proved)]| {
+            let mut all: Vec<Evidence> = proved
+                .iter()
+                .filter_map(|(index, proofs)| {
+                    Some((queues.get(*index)?.queue.arn.shared(), proofs))
+                })
+                .flat_map(|(queue, Proved(proofs))| {
+                    let named = proofs.iter().take(MOST_STATEMENTS);
+                    named.map(move |proof| evidence(proof, &queue))
+                })
+                .collect();
+            all.sort();
+            all.dedup();
+            all
+        };
+        if proved.iter().all(|(_, proofs)| proofs.is_shared()) {
+            self.evidence.of(proved, |proved| of(proved))
+        } else {
+            of(&proved).into()
+        }
+    }
+}
+
+/// A queue that a finding names, by index, with the loop over it.
+type Named<'a> = (usize, &'a AuditedQueue<'a>, &'a Loop<'a>);
+
 /// The queues that a finding names, with the loop over each: the gravest, and of those the first.
-fn named<'a>(
-    audit: &Audit<'a>,
-    loops: &'a [Loop<'a>],
-) -> Vec<(usize, &'a AuditedQueue<'a>, &'a Loop<'a>)> {
+fn named<'a>(audit: &Audit<'a>, loops: &'a [Loop<'a>]) -> Vec<Named<'a>> {
     let mut named: Vec<_> = loops
         .iter()
         .flat_map(|found| {
@@ -271,11 +325,11 @@ fn administrators(audit: &Audit<'_>, index: usize, account: &Account) -> Option<
         region: "global".to_owned(),
         subject,
         principals: holders,
-        resources: Vec::new(),
+        resources: [].into(),
         more_resources: 0,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence: Vec::new(),
+        evidence: [].into(),
         more_evidence: 0,
         remedy: "Keep administrators few and run no workload as one.".to_owned(),
     })

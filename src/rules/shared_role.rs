@@ -162,10 +162,10 @@ fn finding(
             workloads: role.workloads.clone(),
         }],
         more_resources: queues.len().saturating_sub(resources.len() as u64),
-        resources,
+        resources: resources.into(),
         certainty,
         conditions: conditions.into_iter().collect(),
-        evidence: proofs,
+        evidence: proofs.into(),
         more_evidence: 0,
         remedy: "Give generators and consumers a role each, with the rights of their one side."
             .to_owned(),

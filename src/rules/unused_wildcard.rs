@@ -133,11 +133,11 @@ fn finding(audit: &Audit<'_>, account: &Account, carrier: &Carrier) -> Option<Fi
         account: account.id.clone(),
         region: region(&subject.arn),
         principals: carrier.principals(audit),
-        resources: Vec::new(),
+        resources: [].into(),
         more_resources: 0,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence,
+        evidence: evidence.into(),
         more_evidence: 0,
         remedy: "Take the pattern out of the statement, or the statement out of the policy; name the queue when there is one."
             .to_owned(),

@@ -148,13 +148,13 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, index: usize, user: &User) 
         subject,
         principals: vec![principal_ref(principal)],
         more_resources: held.queues.len().saturating_sub(resources.len() as u64),
-        resources,
+        resources: resources.into(),
         certainty,
         conditions: match certainty {
             Certainty::Allowed => Vec::new(),
             Certainty::Conditional => held.conditions.into_iter().collect(),
         },
-        evidence: proofs,
+        evidence: proofs.into(),
         more_evidence,
         remedy: "Give the service a role: that of its function, instance, task or pod, or one that it assumes with a federated \
                  identity where it runs outside AWS. Then delete the key. A person signs in through IAM Identity Center or a \

@@ -42,11 +42,11 @@ fn finding(audit: &Audit<'_>, provers: &Provers<'_>, index: usize, user: &User) 
         account: account.id.clone(),
         region: "global".to_owned(),
         principals: vec![holder(subject.clone())],
-        resources: Vec::new(),
+        resources: [].into(),
         more_resources: 0,
         certainty: Certainty::Allowed,
         conditions: Vec::new(),
-        evidence,
+        evidence: evidence.into(),
         more_evidence: 0,
         remedy: "Add the user to the group of the task, and take back what it holds alone; delete the user if nobody works as it."
             .to_owned(),

@@ -434,7 +434,7 @@ impl OldFinding {
             && self.principals.len() == principals.len()
             && self.resources.len() == resources.len()
             && self.principals.iter().zip(principals).all(same_principal)
-            && self.resources.iter().zip(resources).all(same_resource)
+            && self.resources.iter().zip(resources.iter()).all(same_resource)
     }
 }
 

@@ -124,7 +124,7 @@ mod tests {
                 workloads: Vec::new(),
             }],
             subject,
-            resources: Vec::new(),
+            resources: [].into(),
             more_resources: 7,
             certainty: Certainty::Allowed,
             conditions: Vec::new(),

@@ -4,6 +4,7 @@
 //! resources is never held twice. Output is printed to terminals too, so it is escaped as [`super::text`] demands.
 
 pub(super) mod read;
+mod shared;
 mod visible;
 
 #[cfg(test)]
@@ -15,19 +16,22 @@ use std::io::{self, Write};
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::ser::{Serialize, Serializer};
+use serde_json::ser::Formatter;
+use serde_json::value::RawValue;
 
-use self::visible::{VisibleFormatter, VisibleLineFormatter};
+pub(super) use self::shared::SharedLists;
+use self::visible::VisibleFormatter;
+pub(super) use self::visible::VisibleLineFormatter;
 use super::{AccountGap, AccountNote, AccountSummary, Coverage, Report, SkippedService};
 use crate::account::Gap;
 use crate::finding::{Entity, Evidence, PrincipalRef, ResourceRef};
-use crate::parallel::each_in_order;
+use crate::parallel::texts_in_order;
 use crate::schema;
 use crate::triage::{Audience, Cause, OldFinding, SinceBaseline, Triaged, WaivedBy, WaiverNote};
 
 const SCHEMA: &str = "patscan.report/v1";
 
-/// Findings that are made into text at a time: of a few the text fits into memory that is at hand again at once, of many it is
-/// new memory each time, which costs more than the text.
+/// Findings that are made into text at a time: the text of a few is handed on before the processor has forgotten it.
 pub(super) const FINDINGS_AT_A_TIME: usize = 3;
 
 /// Writes the report, pretty-printed, with a final newline. The findings, which are nearly all of a large one, are made into
@@ -47,33 +51,39 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         return out.write_all(&frame);
     }
     out.write_all(before)?;
+    let shared = SharedLists::of(&report.findings, || VisibleFormatter::inside(3));
     let mut between: &[u8] = b"[\n";
-    each_in_order(
+    texts_in_order(
         &report.findings,
         FINDINGS_AT_A_TIME,
-        items_of_list,
+        |findings, text| items_of_list(findings, &shared, text),
         |text| {
             out.write_all(between)?;
             between = b",\n";
-            out.write_all(&text?)
+            out.write_all(text)
         },
     )?;
     out.write_all(b"\n  ]\n}\n")
 }
 
 /// Findings as they stand in the list of a report, between its brackets.
-fn items_of_list(findings: &[Triaged]) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
+fn items_of_list(
+    findings: &[Triaged],
+    shared: &SharedLists<VisibleFormatter>,
+    text: &mut Vec<u8>,
+) -> io::Result<()> {
     for (place, finding) in findings.iter().enumerate() {
         if place > 0 {
             text.extend_from_slice(b",\n");
         }
         text.extend_from_slice(b"    ");
         let formatter = VisibleFormatter::inside(2);
-        let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
-        FindingView::of(finding).serialize(&mut serializer)?;
+        let mut serializer = serde_json::Serializer::with_formatter(&mut *text, formatter);
+        FindingView::of(finding)
+            .with(shared)
+            .serialize(&mut serializer)?;
     }
-    Ok(text)
+    Ok(())
 }
 
 /// Writes any value as the JSON of this program: indented, safe on a terminal, one newline at the end.
@@ -348,11 +358,17 @@ struct RemedyView<'a> {
 struct Each<'a, T, V> {
     items: &'a [T],
     view: fn(&'a T) -> V,
+    /// What was written where the list stood before.
+    written: Option<&'a RawValue>,
 }
 
 impl<'a, T, V> Each<'a, T, V> {
     fn of(items: &'a [T], view: fn(&'a T) -> V) -> Self {
-        Self { items, view }
+        Self {
+            items,
+            view,
+            written: None,
+        }
     }
 }
 
@@ -372,7 +388,10 @@ impl<T, V: JsonSchema> JsonSchema for Each<'_, T, V> {
 
 impl<T, V: Serialize> Serialize for Each<'_, T, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.items.iter().map(self.view))
+        match self.written {
+            Some(written) => written.serialize(serializer),
+            None => serializer.collect_seq(self.items.iter().map(self.view)),
+        }
     }
 }
 
@@ -498,6 +517,13 @@ impl<'a> FindingView<'a> {
         let mut view = Self::of(triaged);
         view.remedy.plan = Some(plan);
         view
+    }
+
+    /// The same with what was written before of lists that other findings have as well.
+    pub(super) fn with<F: Formatter>(mut self, shared: &'a SharedLists<F>) -> Self {
+        self.resources.written = shared.resources(self.resources.items);
+        self.evidence.written = shared.evidence(self.evidence.items);
+        self
     }
 
     pub(super) fn of(triaged: &'a Triaged) -> Self {

@@ -28,7 +28,7 @@ fn write_visible<W: ?Sized + Write>(out: &mut W, fragment: &str) -> io::Result<(
 }
 
 /// JSON on one line in which hidden characters are written as `\uXXXX`.
-pub(super) struct VisibleLineFormatter;
+pub(in crate::report) struct VisibleLineFormatter;
 
 impl Formatter for VisibleLineFormatter {
     fn write_string_fragment<W: ?Sized + Write>(

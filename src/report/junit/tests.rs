@@ -287,7 +287,7 @@ fn a_failure_lists_some_of_each_and_counts_the_others() {
     let mut report = report();
     let wide = &mut report.findings[0].finding;
     let one = wide.resources[0].clone();
-    wide.resources = vec![one; MOST_LISTED + 2];
+    wide.resources = vec![one; MOST_LISTED + 2].into();
     wide.more_resources = 5;
     let holder = wide.principals[0].clone();
     wide.principals = vec![holder; MOST_LISTED + 3];

@@ -124,7 +124,7 @@ fn one_cause(cause: &Cause, report: &Report, names: &Names, page: &mut Page) -> 
 
 /// What to do about a statement that no finding of its own is about.
 fn narrowing(cause: &Cause, symptoms: &[&Triaged]) -> String {
-    let evidence = symptoms.iter().flat_map(|finding| &finding.evidence);
+    let evidence = symptoms.iter().flat_map(|finding| finding.evidence.iter());
     let given: BTreeSet<&str> = evidence
         .filter(|one| one.policy == cause.policy && one.statement == cause.statement)
         .map(|one| &*one.capability)

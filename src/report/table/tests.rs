@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::arn::AccountId;
 use crate::finding::{Certainty, Evidence, Grade, ResourceRef};
@@ -125,21 +127,21 @@ fn long_report() -> Report {
             role(&format!("role-{number:03}")),
         );
         if number.is_multiple_of(2) {
-            found.evidence.push(Evidence {
+            found.evidence = Arc::new([Evidence {
                 capability: "send".into(),
                 resource: "*".into(),
                 layer: "identity",
                 policy: "arn:aws:iam::111122223333:policy/wide".into(),
                 statement: "Everything".into(),
                 effect: "Allow",
-            });
+            }]);
         }
         if number == 90 {
-            found.resources.push(ResourceRef {
+            found.resources = Arc::new([ResourceRef {
                 entity: queue("orders"),
                 certainty: Certainty::Allowed,
                 grade: Some(Grade::Wired),
-            });
+            }]);
         }
         found
     };
