@@ -282,30 +282,43 @@ impl<'g> Builder<'g, '_> {
             .filter(|(_, send)| !send.faring.loops || send.faring.when.is_always())
             .map(|(number, _)| number)
             .collect();
+        // Where messages go on alike however they came in, one node stands for all these ways: there can be a hundred for each of
+        // ten thousand processes.
+        let mut received: HashMap<Vec<(usize, bool)>, Spot, FixedState> = HashMap::default();
         for receiving in &ways.receiving {
-            let mut received = None;
             let candidates = if receiving.faring.loops {
                 &of_loops
             } else {
                 &all
             };
-            for number in candidates {
+            let goes_on: Vec<(usize, bool)> = candidates
+                .iter()
+                .filter_map(|number| {
+                    let send = ways.sending.get(*number)?;
+                    let (before, behind) = (receiving.faring, send.faring);
+                    let sure = before.when.is_always() && behind.when.is_always();
+                    let is_told = if sure {
+                        before.loops_surely && behind.loops_surely
+                    } else {
+                        before.loops && behind.loops
+                    };
+                    let goes_on = !is_told && self.can_hold_together(before.when, behind.when);
+                    goes_on.then_some((*number, sure))
+                })
+                .collect();
+            if goes_on.is_empty() {
+                continue;
+            }
+            // What a wire starts is told by where it arrives.
+            let is_started = receiving.faring.started;
+            let known = received.get(&goes_on).filter(|_| !is_started).copied();
+            let from = self.receive(ways.process, receiving, known);
+            if known.is_some() {
+                continue;
+            }
+            for (number, sure) in &goes_on {
                 let Some(send) = ways.sending.get(*number) else {
                     continue;
-                };
-                let (before, behind) = (receiving.faring, send.faring);
-                let sure = before.when.is_always() && behind.when.is_always();
-                let is_told = if sure {
-                    before.loops_surely && behind.loops_surely
-                } else {
-                    before.loops && behind.loops
-                };
-                if is_told || !self.can_hold_together(before.when, behind.when) {
-                    continue;
-                }
-                let from = match received {
-                    Some(from) => from,
-                    None => *received.insert(self.receive(ways.process, receiving)),
                 };
                 let to = if let Some(to) = sending.get(number) {
                     *to
@@ -314,14 +327,17 @@ impl<'g> Builder<'g, '_> {
                     sending.insert(*number, to);
                     to
                 };
-                self.flow.add(from, to, by_itself(sure));
+                self.flow.add(from, to, by_itself(*sure));
+            }
+            if !is_started {
+                received.insert(goes_on, from);
             }
         }
     }
 
-    /// A node for messages that come in one way, with the edges that lead to it.
-    fn receive(&mut self, process: Process, way: &Way<'g>) -> Spot {
-        let node = self.flow.add_node(Node::Received(process));
+    /// The node for messages that come in one way, a new one unless it is known, with the edges that lead to it.
+    fn receive(&mut self, process: Process, way: &Way<'g>, known: Option<Spot>) -> Spot {
+        let node = known.unwrap_or_else(|| self.flow.add_node(Node::Received(process)));
         let faring = way.faring;
         if faring.started {
             let key = (process, faring.loops, faring.loops_surely);
