@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error as _;
+use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -48,11 +48,26 @@ impl<'de> Deserialize<'de> for PolicyText {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let text = raw.get();
         if text.starts_with('"') {
-            let inner: String = serde_json::from_str(text).map_err(D::Error::custom)?;
-            Ok(Self::new(&inner))
+            let mut inner = serde_json::Deserializer::from_str(text);
+            inner.deserialize_str(Quoted).map_err(D::Error::custom)
         } else {
             Ok(Self::new(text))
         }
+    }
+}
+
+/// Takes a document over from where its text is unescaped.
+struct Quoted;
+
+impl Visitor<'_> for Quoted {
+    type Value = PolicyText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text of a policy document")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<PolicyText, E> {
+        Ok(PolicyText::new(text))
     }
 }
 
