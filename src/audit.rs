@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::access::{Access, Capability, QueueSet, Who};
+use crate::access::{Access, Capability, QueueSet, Who, held_together};
 use crate::account::{Account, Note, User};
 use crate::finding::{Certainty, Entity, Kind};
 use crate::graph::Graph;
@@ -94,10 +94,7 @@ pub fn coverage(access: &Access<'_>) -> Coverage {
 /// Who sends to and who receives from the queues that are shown, those with loops first, and how many there are besides.
 fn flows(graph: &Graph<'_>) -> (Vec<QueueFlow>, usize) {
     let access = graph.access;
-    let mut with_loops = QueueSet::new();
-    for queues in graph.looped() {
-        with_loops |= queues;
-    }
+    let with_loops = held_together(graph.looped());
     let all: QueueSet = access
         .queues
         .iter()

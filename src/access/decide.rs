@@ -178,6 +178,16 @@ impl<'a> Candidates<'a> {
         });
     }
 
+    /// Adds the statements at these places of a document that can be read in one way.
+    pub(super) fn add_statements_at(&mut self, policy: &'a Policy, places: &[u32]) {
+        let statements = policy.document.statements();
+        for place in places {
+            if let Some(statement) = statements.get(*place as usize) {
+                self.add_statement(policy, statement);
+            }
+        }
+    }
+
     /// The same with statements that are known to match, or with none.
     pub(super) fn with(&self, allowed: bool, denied: bool) -> Self {
         Self {

@@ -30,6 +30,7 @@ pub(super) fn weight(document: &Document) -> usize {
 pub(super) type ByAddress<T> = HashMap<usize, T, FixedState>;
 
 /// What was read of each document that principals carry as an identity-based policy.
+#[derive(Debug)]
 pub(crate) struct ByDocument<R>(ByAddress<R>);
 
 impl<R> ByDocument<R> {

@@ -1,10 +1,10 @@
 //! Which queues a pattern reaches, answered for all queues at once.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 
 use crate::policy::{FieldReach, Reach};
 
@@ -14,6 +14,15 @@ pub type QueueSet = RoaringBitmap;
 /// Whether two sets have the same members. `==` goes through large ones member by member; this takes 64 at a time.
 pub(super) fn are_equal(one: &QueueSet, other: &QueueSet) -> bool {
     one.len() == other.len() && one.is_subset(other)
+}
+
+/// What sets hold together, of which many are one and the same.
+pub(crate) fn held_together<'s>(sets: impl IntoIterator<Item = &'s Arc<QueueSet>>) -> QueueSet {
+    let mut seen = HashSet::new();
+    let sets = sets.into_iter();
+    sets.filter(|set| seen.insert(Arc::as_ptr(set)))
+        .map(|set| &**set)
+        .union()
 }
 
 /// A text by which queues are sorted, with the number of its queue.

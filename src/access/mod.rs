@@ -39,7 +39,7 @@ mod takeover;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use foldhash::fast::FixedState;
@@ -57,6 +57,7 @@ pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, V
 pub(crate) use documents::ByDocument;
 pub use holder::Holder;
 pub use index::QueueSet;
+pub(crate) use index::held_together;
 pub use outsider::{Outsider, Who};
 pub use principal::{Principal, Trust, inline_name, inline_policies};
 pub use proof::{Proof, Prover, Provers};
@@ -74,6 +75,7 @@ use self::control::Controls;
 use self::index::QueueIndex;
 use self::key::{AuditedKey, Lock, NamedKeys};
 use self::rights::Row;
+use self::sides::Listed;
 use crate::account::{Account, Organization, Queue};
 use crate::arn::Arn;
 use crate::entity::Kind;
@@ -102,6 +104,8 @@ pub struct Access<'a> {
     sessions_matter: bool,
     /// Whether some policy tells messages under one key apart by the queue that they were sent to.
     contexts_matter: bool,
+    /// The statements of each document by action, once that was asked for.
+    listed: OnceLock<ByDocument<Option<Listed>>>,
 }
 
 /// A queue with its policy parsed.
@@ -162,6 +166,7 @@ impl<'a> Access<'a> {
             tags_matter: false,
             sessions_matter: false,
             contexts_matter: false,
+            listed: OnceLock::new(),
         };
         let documents: Vec<&Document> = access.every_document().collect();
         let any_looks_at = |prefix: &str| {
@@ -245,6 +250,12 @@ impl<'a> Access<'a> {
     pub(crate) fn own_rights(&self, principal: usize) -> impl Iterator<Item = Rights<'_>> {
         let row = self.rows.get(principal);
         row.into_iter().flat_map(Row::own_rights)
+    }
+
+    /// The statements of each document that principals carry, by action.
+    fn listed(&self) -> &ByDocument<Option<Listed>> {
+        self.listed
+            .get_or_init(|| self.by_document(|document| Listed::of(document, self.tags_matter)))
     }
 
     /// The rights of a principal that it shares with others.

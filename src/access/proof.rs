@@ -228,8 +228,8 @@ impl Prover<'_> {
             ),
         };
         let side = self.side.get_or_init(|| {
-            let policies = self.principal.policies.iter();
-            RequesterSide::of(self.principal, &policies, self.access.tags_matter)
+            let access = self.access;
+            RequesterSide::listed(self.principal, access.listed(), access.tags_matter)
         });
         let mut any = Formula::Never;
         let mut matched = Vec::new();

@@ -6,9 +6,10 @@ use super::action::Capability;
 use super::compiled::{Actions, Compiled, PlainOn};
 use super::control::{Controls, ControlsAbout};
 use super::decide::{Candidates, Policy};
+use super::documents::ByDocument;
 use super::key::AuditedKey;
 use super::principal::Principal;
-use crate::policy::{Formula, Statement};
+use crate::policy::{Assumptions, Document, Formula, Statement};
 
 /// What SQS asks KMS for when a message is put in, besides decrypting; in lower case as all actions here.
 const GENERATE: &str = "kms:generatedatakey";
@@ -160,6 +161,30 @@ impl<'a> RequesterSide<'a> {
         })
     }
 
+    /// The side of a principal with all its identity policies, of each document as its statements are listed.
+    pub(super) fn listed(
+        principal: &'a Principal<'_>,
+        listed: &ByDocument<Option<Listed>>,
+        tags_matter: bool,
+    ) -> Self {
+        let mut places = 0..;
+        Self::new(tags_matter, |action| {
+            let place: Option<usize> = places.next();
+            let mut own = Own::of(principal, [], action);
+            for policy in &principal.policies {
+                let listed = listed.get(&policy.document).and_then(Option::as_ref);
+                match place
+                    .zip(listed)
+                    .and_then(|(place, listed)| listed.0.get(place))
+                {
+                    Some(about) => own.identity.add_statements_at(policy, about),
+                    None => own.identity.add(policy, action),
+                }
+            }
+            own
+        })
+    }
+
     /// The side of a principal with these of its identity policies, but for what their plain statements say.
     pub(super) fn of_compiled(
         principal: &'a Principal<'_>,
@@ -230,6 +255,33 @@ impl<'a> RequesterSide<'a> {
             own,
             allows_nothing,
         }
+    }
+}
+
+/// For each action, in the order in which a side is put together, the places of a document's statements about it: to compare
+/// hundreds of statements with every action for each who carries the document would be most of the work.
+#[derive(Debug)]
+pub(super) struct Listed(Vec<Vec<u32>>);
+
+impl Listed {
+    /// Lists the statements of a document; none where more has to be looked at than its statements.
+    pub(super) fn of(document: &Document, tags_matter: bool) -> Option<Self> {
+        let [statements] = document.readings.as_slice() else {
+            return None;
+        };
+        let is_plain = document.readable
+            && document.assumed == Assumptions::default()
+            && !statements.iter().any(|one| one.actions.is_undocumented());
+        if !is_plain {
+            return None;
+        }
+        let mut listed = Vec::new();
+        ByAction::new(tags_matter, |action| {
+            let about = statements.iter().zip(0..);
+            let about = about.filter(|(statement, _)| statement.actions.contains(action));
+            listed.push(about.map(|(_, place)| place).collect());
+        });
+        Some(Self(listed))
     }
 }
 

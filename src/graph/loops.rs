@@ -1,6 +1,7 @@
 //! Loops of one principal over one queue: it can put in what it takes out.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::Graph;
 use crate::access::{Capability, QueueSet, SessionsOn};
@@ -51,7 +52,7 @@ impl Graph<'_> {
     }
 
     /// For each principal the queues over which it has a loop: what [`Graph::loops`] tells of queues, and no more.
-    pub fn looped(&self) -> &[QueueSet] {
+    pub fn looped(&self) -> &[Arc<QueueSet>] {
         self.looped.get_or_init(|| {
             let principals: Vec<usize> = (0..self.access.principals.len()).collect();
             let with_loops = self.access.picked(has_loop);
@@ -61,11 +62,15 @@ impl Graph<'_> {
         })
     }
 
-    fn looped_by(&self, principal: usize, with_loops: impl Fn(usize) -> QueueSet) -> QueueSet {
+    fn looped_by(
+        &self,
+        principal: usize,
+        with_loops: impl Fn(usize) -> Arc<QueueSet>,
+    ) -> Arc<QueueSet> {
         let wired = self.wired.get(&principal);
         match (self.is_administrator(principal), wired) {
-            (true, None) => QueueSet::new(),
-            (true, Some(wired)) => with_loops(principal) & wired,
+            (true, None) => Arc::default(),
+            (true, Some(wired)) => Arc::new(&*with_loops(principal) & wired),
             (false, _) => with_loops(principal),
         }
     }

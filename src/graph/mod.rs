@@ -14,7 +14,7 @@ mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub use cycles::{MessageCycle, Station};
 pub use edges::{Edges, Extent};
@@ -44,7 +44,7 @@ pub struct Graph<'a> {
     /// Principals with every action on every resource, by index.
     administrators: BTreeSet<usize>,
     /// What [`Graph::looped`] tells, once it was asked.
-    looped: OnceLock<Vec<QueueSet>>,
+    looped: OnceLock<Vec<Arc<QueueSet>>>,
 }
 
 /// A flow that AWS moves by itself.

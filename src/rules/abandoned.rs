@@ -2,12 +2,15 @@
 //!
 //! Unknown is not nobody: where something that could give the right was not read, nothing is told.
 
+use std::sync::Arc;
+
 use super::{Audit, Parameter, count, region};
-use crate::access::{Capability, QueueSet};
+use crate::access::{Capability, QueueSet, held_together};
 use crate::account::Account;
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
 };
+use crate::parallel::in_parallel;
 
 /// How many queues of one account are told one by one.
 pub(super) const ONE_BY_ONE: Parameter = Parameter {
@@ -73,15 +76,12 @@ fn queues(audit: &Audit<'_>, capability: Capability) -> QueueSet {
         let mut sessions = on_each.sessions();
         sessions.any(|session| !session.when(capability).is_never())
     });
-    let (mut by_many, mut by_administrators) = (QueueSet::new(), QueueSet::new());
-    for index in 0..access.principals.len() {
-        let holders = if audit.graph.is_administrator(index) {
-            &mut by_administrators
-        } else {
-            &mut by_many
-        };
-        *holders |= held.of(index);
-    }
+    let (administrators, others): (Vec<usize>, Vec<usize>) =
+        (0..access.principals.len()).partition(|index| audit.graph.is_administrator(*index));
+    let [by_administrators, by_many] = [administrators, others].map(|holders| {
+        let held: Vec<Arc<QueueSet>> = in_parallel(&holders, |index| held.of(*index));
+        held_together(&held)
+    });
     access
         .queues
         .iter()

@@ -1,7 +1,7 @@
 //! `assumable-loop`: a principal with one side of a queue at most can become both by assuming roles.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::{Audit, evidence, principal_ref, short, step_evidence};
 use crate::access::{Becoming, Capability, Path, Principal, Provers, QueueSet};
@@ -51,7 +51,7 @@ struct Rule<'a> {
     becoming: &'a Becoming<'a>,
     provers: Provers<'a>,
     /// The queues over which each principal loops by itself: `queue-feedback-loop` tells them.
-    loops: &'a [QueueSet],
+    loops: &'a [Arc<QueueSet>],
     /// For each role that somebody can become, what it can do.
     sides: Vec<OnceLock<Sides>>,
 }
@@ -154,13 +154,13 @@ impl<'a> Rule<'a> {
         let mut sides = Sides::default();
         for rights in self.audit.access.rights(index) {
             let sessions = rights.on_each();
-            let queues = match loops {
-                Some(loops) => &*rights.queues - loops,
-                None => rights.queues.clone().into_owned(),
-            };
-            if queues.is_empty() {
+            if loops.is_some_and(|loops| rights.queues.is_subset(loops)) {
                 continue;
             }
+            let queues = match loops {
+                Some(loops) => &*rights.queues - &**loops,
+                None => rights.queues.clone().into_owned(),
+            };
             for (capability, side) in [
                 (Capability::Send, &mut sides.send),
                 (Capability::Receive, &mut sides.receive),

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use roaring::MultiOps;
+
 use super::{Audit, count, evidence, list, principal_ref, short};
 use crate::access::{Capability, Principal, Provers, QueueSet};
 use crate::account::{AccessKeys, User};
 use crate::finding::{
     Certainty, Entity, Finding, Kind, MOST_RESOURCES, ResourceRef, Severity, finding_id,
 };
+use crate::parallel::in_parallel;
 
 const RULE: &str = "user-as-service";
 /// Queues whose rights are statements statement by statement; the others are alike.
@@ -17,9 +20,11 @@ const MOST_STATEMENTS: usize = 3;
 
 pub(super) fn check(audit: &Audit<'_>) -> Vec<Finding> {
     let provers = audit.access.provers();
-    users(audit)
-        .filter_map(|(index, user)| finding(audit, &provers, index, user))
-        .collect()
+    let users: Vec<(usize, &User)> = users(audit).collect();
+    let found = in_parallel(&users, |(index, user)| {
+        finding(audit, &provers, *index, user)
+    });
+    found.into_iter().flatten().collect()
 }
 
 /// The users of all accounts, each with its index among the principals.
@@ -62,22 +67,31 @@ struct Held {
 impl Held {
     fn by(audit: &Audit<'_>, index: usize) -> Self {
         let mut held = Self::default();
+        let mut sets = Vec::new();
         for rights in audit.access.rights(index) {
             let sessions = rights.on_each();
+            let (mut is_held, mut is_sure) = (false, false);
             for capability in Capability::ALL {
                 let when = sessions.when(capability);
                 if !when.rests_on_what_was_read() {
                     continue;
                 }
                 held.capabilities.insert(capability);
-                held.queues |= &*rights.queues;
+                is_held = true;
                 if when.is_always() {
-                    held.surely |= &*rights.queues;
+                    is_sure = true;
                 } else {
                     held.conditions.extend(when.conditions());
                 }
             }
+            if is_held {
+                sets.push((rights.queues, is_sure));
+            }
         }
+        // One after the other would go through what is held already for each of a thousand groups.
+        held.queues = sets.iter().map(|(queues, _)| &**queues).union();
+        let sure = sets.iter().filter(|(_, is_sure)| *is_sure);
+        held.surely = sure.map(|(queues, _)| &**queues).union();
         held
     }
 

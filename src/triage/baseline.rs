@@ -434,7 +434,11 @@ impl OldFinding {
             && self.principals.len() == principals.len()
             && self.resources.len() == resources.len()
             && self.principals.iter().zip(principals).all(same_principal)
-            && self.resources.iter().zip(resources.iter()).all(same_resource)
+            && self
+                .resources
+                .iter()
+                .zip(resources.iter())
+                .all(same_resource)
     }
 }
 
