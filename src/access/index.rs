@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::fast::FixedState;
 use roaring::{MultiOps, RoaringBitmap};
 
-use crate::policy::{FieldReach, Reach};
+use crate::policy::{FieldReach, Letters, Reach};
 
 /// Queues by their index in [`super::Access::queues`].
 pub type QueueSet = RoaringBitmap;
@@ -50,6 +50,8 @@ struct Named<'a> {
     /// The place of its first five fields.
     head: usize,
     name: &'a str,
+    /// What stands in the name.
+    letters: Letters,
 }
 
 /// Queues that a pattern is compared with rather than looked up.
@@ -91,7 +93,12 @@ impl<'a> QueueIndex<'a> {
                 heads.push(head);
                 heads.len() - 1
             });
-            Named { arn, head, name }
+            Named {
+                arn,
+                head,
+                name,
+                letters: Letters::of(name),
+            }
         });
         Self {
             all: numbered().map(|(_, number)| number).collect(),
@@ -161,10 +168,13 @@ impl<'a> QueueIndex<'a> {
 
     fn by_field(&self, candidates: &[Entry<'a>], reach: FieldReach<'_>) -> Reached {
         let heads: Vec<bool> = self.heads.iter().map(|head| reach.has_head(head)).collect();
+        let letters = reach.letters();
         let is_reached = |number: &u32| {
             let queue = self.queues.get(*number as usize);
             queue.is_some_and(|queue| {
-                heads.get(queue.head).copied().unwrap_or_default() && reach.has_name(queue.name)
+                queue.letters.contain(letters)
+                    && heads.get(queue.head).copied().unwrap_or_default()
+                    && reach.has_name(queue.name)
             })
         };
         let numbers = candidates.iter().map(|(_, number)| *number);

@@ -23,7 +23,109 @@ enum Form {
     Exact(Box<str>),
     /// The text, then `*`.
     Prefix(Box<str>),
+    /// Several texts with a `*` between each two.
+    Runs(Box<Runs>),
     General(Box<[Token]>),
+}
+
+/// What stands before the first `*`, between each two, and behind the last.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Runs {
+    first: Box<str>,
+    between: Box<[Box<str>]>,
+    last: Box<str>,
+}
+
+impl Runs {
+    /// The texts of a pattern that has a `*` and no `?`.
+    fn of(tokens: &[Token]) -> Option<Self> {
+        let mut texts = vec![String::new()];
+        for token in tokens {
+            match token {
+                Token::Char(character) => texts.last_mut()?.push(*character),
+                Token::Run => texts.push(String::new()),
+                Token::One => return None,
+            }
+        }
+        let mut texts = texts.into_iter().map(String::into_boxed_str);
+        let (first, last) = (texts.next()?, texts.next_back()?);
+        Some(Self {
+            first,
+            between: texts.collect(),
+            last,
+        })
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let between = self.between.iter().map(|text| &**text);
+        std::iter::once(&*self.first)
+            .chain(between)
+            .chain([&*self.last])
+    }
+
+    /// Whether the whole text matches: of the texts between, each may stand where it is found first, which leaves most to those
+    /// behind it.
+    fn matches(&self, text: &str) -> bool {
+        let rest = behind_start(text.as_bytes(), self.first.as_bytes());
+        let between = rest.and_then(|rest| {
+            let (rest, end) = rest.split_at_checked(rest.len().checked_sub(self.last.len())?)?;
+            behind_start(end, self.last.as_bytes())?;
+            Some(rest)
+        });
+        let Some(mut rest) = between else {
+            return false;
+        };
+        self.between.iter().all(|wanted| {
+            let behind = behind_first(rest, wanted.as_bytes());
+            rest = behind.unwrap_or_default();
+            behind.is_some()
+        })
+    }
+}
+
+/// What comes behind `start`, if the text begins so. Byte by byte: most texts are short and differ in the first, which is told
+/// sooner than a function for long ones is called.
+fn behind_start<'t>(text: &'t [u8], start: &[u8]) -> Option<&'t [u8]> {
+    let (begin, rest) = text.split_at_checked(start.len())?;
+    let is_same = begin.iter().zip(start).all(|(one, other)| one == other);
+    is_same.then_some(rest)
+}
+
+/// What comes behind the first place where `wanted` stands, which is not empty.
+fn behind_first<'t>(text: &'t [u8], wanted: &[u8]) -> Option<&'t [u8]> {
+    let (first, others) = wanted.split_first()?;
+    let mut rest = text;
+    loop {
+        let at = rest.iter().position(|byte| byte == first)?;
+        rest = rest.get(at + 1..)?;
+        if let Some(behind) = behind_start(rest, others) {
+            return Some(behind);
+        }
+    }
+}
+
+/// The ASCII characters that stand in a text. What lacks one that a pattern has need not be compared with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Letters(u128);
+
+impl Letters {
+    /// Those of a text.
+    pub fn of(text: &str) -> Self {
+        Self::of_each(text.bytes())
+    }
+
+    fn of_each(bytes: impl Iterator<Item = u8>) -> Self {
+        Self(
+            bytes
+                .filter(u8::is_ascii)
+                .fold(0, |letters, byte| letters | 1 << byte),
+        )
+    }
+
+    /// Whether every other is among them.
+    pub fn contain(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
 }
 
 impl Glob {
@@ -60,6 +162,7 @@ impl Glob {
     pub fn literal_prefix(&self) -> String {
         match &self.0 {
             Form::Exact(text) | Form::Prefix(text) => text.to_string(),
+            Form::Runs(runs) => runs.first.to_string(),
             Form::General(tokens) => tokens
                 .iter()
                 .map_while(|token| match token {
@@ -89,13 +192,26 @@ impl Glob {
             }
             Some(_) => {}
         }
-        Self(Form::General(tokens.into()))
+        Self(match Runs::of(&tokens) {
+            Some(runs) => Form::Runs(Box::new(runs)),
+            None => Form::General(tokens.into()),
+        })
     }
 
     pub(super) fn tokens(&self) -> Vec<Token> {
         match &self.0 {
             Form::Exact(text) => text.chars().map(Token::Char).collect(),
             Form::Prefix(text) => text.chars().map(Token::Char).chain([Token::Run]).collect(),
+            Form::Runs(runs) => {
+                let mut tokens = Vec::new();
+                for (place, text) in runs.texts().enumerate() {
+                    if place > 0 {
+                        tokens.push(Token::Run);
+                    }
+                    tokens.extend(text.chars().map(Token::Char));
+                }
+                tokens
+            }
             Form::General(tokens) => tokens.to_vec(),
         }
     }
@@ -104,7 +220,7 @@ impl Glob {
     pub fn as_literal(&self) -> Option<&str> {
         match &self.0 {
             Form::Exact(text) => Some(text),
-            Form::Prefix(_) | Form::General(_) => None,
+            Form::Prefix(_) | Form::Runs(_) | Form::General(_) => None,
         }
     }
 
@@ -112,7 +228,23 @@ impl Glob {
     pub(super) fn holds(&self, character: char) -> bool {
         match &self.0 {
             Form::Exact(text) | Form::Prefix(text) => text.contains(character),
+            Form::Runs(runs) => runs.texts().any(|text| text.contains(character)),
             Form::General(tokens) => tokens.contains(&Token::Char(character)),
+        }
+    }
+
+    /// What stands in every text that matches.
+    pub fn letters(&self) -> Letters {
+        match &self.0 {
+            Form::Exact(text) | Form::Prefix(text) => Letters::of(text),
+            Form::Runs(runs) => Letters::of_each(runs.texts().flat_map(str::bytes)),
+            Form::General(tokens) => {
+                let bytes = tokens.iter().filter_map(|token| match token {
+                    Token::Char(character) => u8::try_from(*character).ok(),
+                    Token::One | Token::Run => None,
+                });
+                Letters::of_each(bytes)
+            }
         }
     }
 
@@ -125,6 +257,10 @@ impl Glob {
     pub(super) fn most_comparisons(&self, text: &str) -> usize {
         match &self.0 {
             Form::Exact(_) | Form::Prefix(_) => text.len(),
+            Form::Runs(runs) => {
+                let wanted: usize = runs.texts().map(str::len).sum();
+                wanted.saturating_mul(text.len())
+            }
             Form::General(tokens) => tokens.len().saturating_mul(text.len()),
         }
     }
@@ -133,7 +269,8 @@ impl Glob {
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
             Form::Exact(exact) => **exact == *text,
-            Form::Prefix(prefix) => text.starts_with(&**prefix),
+            Form::Prefix(prefix) => behind_start(text.as_bytes(), prefix.as_bytes()).is_some(),
+            Form::Runs(runs) => runs.matches(text),
             Form::General(tokens) if text.is_ascii() => matches_ascii(tokens, text.as_bytes()),
             Form::General(tokens) => matches_tokens(tokens, text),
         }
@@ -242,6 +379,12 @@ impl fmt::Display for Glob {
         match &self.0 {
             Form::Exact(text) => f.write_str(text),
             Form::Prefix(text) => write!(f, "{text}*"),
+            Form::Runs(runs) => {
+                let mut texts = runs.texts();
+                let first = texts.next().unwrap_or_default();
+                f.write_str(first)?;
+                texts.try_for_each(|text| write!(f, "*{text}"))
+            }
             Form::General(tokens) => tokens.iter().try_for_each(|token| match token {
                 Token::Char(character) => write!(f, "{character}"),
                 Token::One => f.write_str("?"),
@@ -287,6 +430,7 @@ mod tests {
             let glob = Glob::new(&pattern);
             let characters: Vec<char> = text.chars().collect();
             prop_assert_eq!(glob.matches(&text), by_definition(&glob.tokens(), &characters));
+            prop_assert!(!glob.matches(&text) || Letters::of(&text).contain(glob.letters()));
         }
 
         #[test]
@@ -294,6 +438,11 @@ mod tests {
             let glob = Glob::new(&pattern);
             let again = Glob::from_tokens(glob.tokens());
             prop_assert_eq!(&Glob::new(&again.to_string()), &again);
+            prop_assert_eq!(&glob, &again);
+            for character in ['a', 'b'] {
+                prop_assert_eq!(glob.holds(character), pattern.contains(character));
+            }
+            prop_assert_eq!(glob.literal_prefix(), pattern.split(['*', '?']).next().unwrap());
         }
     }
 

@@ -30,7 +30,7 @@ pub use document::{
     Version,
 };
 pub use formula::{Atom, Formula, Literal, OpenReason};
-pub use glob::Glob;
+pub use glob::{Glob, Letters};
 pub use matching::{PrincipalMatch, Request};
 pub use principal::{PrincipalEntry, Requester, RequesterKind};
 pub use resource::{FieldReach, Reach, ResourcePattern};

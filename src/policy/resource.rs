@@ -6,7 +6,7 @@ use super::assumption::{Assumption, Assumptions};
 use super::context::ContextKeys;
 use super::document::{PolicyKind, Version};
 use super::formula::{Formula, OpenReason};
-use super::glob::{Glob, Token};
+use super::glob::{Glob, Letters, Token};
 use super::template::{Resolved, Template};
 
 /// One entry of a `Resource` or `NotResource` element.
@@ -320,6 +320,11 @@ impl FieldReach<'_> {
     /// Whether ARNs with this last field are reached, if their first five fields are.
     pub fn has_name(&self, name: &str) -> bool {
         self.name.matches(name)
+    }
+
+    /// What stands in the last field of every ARN that is reached.
+    pub fn letters(&self) -> Letters {
+        self.name.letters()
     }
 
     /// Whether it is open if what it seems to reach is reached.
