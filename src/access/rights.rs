@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use roaring::MultiOps;
+
 use super::action::Capability;
 use super::index::QueueSet;
 use super::queue_grant::{Grant, QueueGrant};
@@ -61,7 +63,7 @@ pub(super) struct Row {
 
 /// Groups under construction: those on which a principal fares alike become one.
 #[derive(Debug, Default)]
-pub(super) struct Groups(Vec<Group>);
+pub(super) struct Groups(Vec<(Group, Vec<QueueSet>)>);
 
 /// Groups that are compared with a new one. Most groups are plain and come first; what differs by its words differs anyway.
 const MOST_COMPARED: usize = 64;
@@ -73,15 +75,22 @@ impl Groups {
             .0
             .iter_mut()
             .take(MOST_COMPARED)
-            .find(|known| known.any == group.any && known.workloads == group.workloads);
+            .find(|(known, _)| known.any == group.any && known.workloads == group.workloads);
         match like {
-            Some(known) => known.queues |= group.queues,
-            None => self.0.push(group),
+            Some((_, more)) => more.push(group.queues),
+            None => self.0.push((group, Vec::new())),
         }
     }
 
     pub(super) fn into_vec(self) -> Vec<Group> {
-        self.0
+        // All queues of a group at once: to add a few to thousands, part after part, goes through the thousands each time.
+        let groups = self.0.into_iter().map(|(mut group, more)| {
+            if !more.is_empty() {
+                group.queues = more.iter().chain([&group.queues]).union();
+            }
+            group
+        });
+        groups.collect()
     }
 }
 
