@@ -347,12 +347,15 @@ impl<'a> Access<'a> {
 
     /// The keys of queue tags that some document looks at, in lower case.
     fn looked_at_tags(&self) -> BTreeSet<String> {
-        self.every_document()
-            .flat_map(|document| document.readings.iter().flatten())
-            .flat_map(Statement::context_keys)
-            .filter_map(|key| key.strip_prefix("aws:resourcetag/"))
-            .map(str::to_owned)
-            .collect()
+        let documents: Vec<&Document> = self.every_document().collect();
+        let looked_at = in_parallel(&documents, |document| {
+            let statements = document.readings.iter().flatten();
+            let keys = statements.flat_map(Statement::context_keys);
+            keys.filter_map(|key| key.strip_prefix("aws:resourcetag/"))
+                .map(str::to_owned)
+                .collect::<Vec<String>>()
+        });
+        looked_at.into_iter().flatten().collect()
     }
 
     /// The documents that do not belong to one principal.

@@ -1,7 +1,9 @@
 //! The statements behind an answer.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::rc::Rc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Access;
 use super::action::Capability;
@@ -47,10 +49,16 @@ pub struct Prover<'a> {
     /// The index of the principal.
     index: usize,
     principal: &'a Principal<'a>,
-    /// Read when something has to be proved for it alone.
-    side: OnceLock<RequesterSide<'a>>,
+    /// The queue that was asked about last, nearly always that of the next question, with who has a say there.
+    last: RefCell<Option<(usize, Rc<Sides<'a>>)>>,
     /// What others prove with it.
     shared: Option<&'a Shared>,
+}
+
+/// The statements of a principal and of a queue that may be about requests of the one to the other.
+struct Sides<'a> {
+    requester: RequesterSide<'a>,
+    queue: QueueSide<'a>,
 }
 
 /// Proves what principals may do, one after the other.
@@ -140,13 +148,13 @@ impl Provers<'_> {
             asker: &self.asker,
             index,
             principal,
-            side: OnceLock::new(),
+            last: RefCell::default(),
             shared: place.and_then(|place| self.shared.get(place)),
         })
     }
 }
 
-impl Prover<'_> {
+impl<'a> Prover<'a> {
     /// The statements that give the principal a capability on a queue: the Allow statements that match, and conditional
     /// Deny statements that may take it away. Each once, in the order of the layers. Where one workload has the capability
     /// more surely than other sessions, those of its session.
@@ -170,7 +178,8 @@ impl Prover<'_> {
 
     fn answer(&self, workload: Option<usize>, queue: usize, capability: Capability) -> Answer {
         let alone = || {
-            let (when, proofs) = self.decide(workload, queue, capability);
+            let sides = self.sides_on(queue);
+            let (when, proofs) = self.decide(sides.as_deref(), workload, queue, capability);
             (when, proofs.into())
         };
         match self.shared {
@@ -188,11 +197,17 @@ impl Prover<'_> {
             .is_none_or(|(row, queue)| row.apart.contains(queue))
     }
 
-    /// The same as [`Prover::when_alone`] and [`Prover::prove_as`] of any session, without asking what was found for others:
-    /// what those must equal.
+    /// The same as [`Prover::when_alone`] and [`Prover::prove_as`] of any session, without asking what was found for others,
+    /// and with every statement compared: what those must equal.
     #[doc(hidden)]
     pub fn answer_alone(&self, queue: usize, capability: Capability) -> (Formula, Vec<Proof>) {
-        let (when, proofs) = self.decide(None, queue, capability);
+        let tags_matter = self.access.tags_matter;
+        let policies = self.principal.policies.iter();
+        let sides = self.access.queues.get(queue).map(|audited| Sides {
+            requester: RequesterSide::of(self.principal, &policies, tags_matter),
+            queue: QueueSide::of(audited, tags_matter),
+        });
+        let (when, proofs) = self.decide(sides.as_ref(), None, queue, capability);
         (when.settled(), proofs)
     }
 
@@ -202,16 +217,32 @@ impl Prover<'_> {
         self.answer(None, queue, capability).0.settled()
     }
 
+    fn sides_on(&self, queue: usize) -> Option<Rc<Sides<'a>>> {
+        let mut last = self.last.borrow_mut();
+        if let Some((_, sides)) = last.as_ref().filter(|(known, _)| *known == queue) {
+            return Some(Rc::clone(sides));
+        }
+        let access = self.access;
+        let audited = access.queues.get(queue)?;
+        let (listed, about) = (access.listed(), (queue, audited.queue.arn.as_str()));
+        let sides = Rc::new(Sides {
+            requester: RequesterSide::on_queue(self.principal, listed, about, access.tags_matter),
+            queue: QueueSide::of(audited, access.tags_matter),
+        });
+        *last = Some((queue, Rc::clone(&sides)));
+        Some(sides)
+    }
+
     fn decide(
         &self,
+        sides: Option<&Sides<'a>>,
         workload: Option<usize>,
         queue: usize,
         capability: Capability,
     ) -> (Formula, Vec<Proof>) {
-        let Some(audited) = self.access.queues.get(queue) else {
+        let (Some(sides), Some(audited)) = (sides, self.access.queues.get(queue)) else {
             return (Formula::Never, Vec::new());
         };
-        let queue_side = QueueSide::of(audited, self.access.tags_matter);
         let workload = workload.and_then(|place| self.principal.workloads.get(place));
         let (requester, callers) = match workload {
             Some(workload) => (
@@ -227,10 +258,6 @@ impl Prover<'_> {
                     .callers(self.principal, &self.principal.policies),
             ),
         };
-        let side = self.side.get_or_init(|| {
-            let access = self.access;
-            RequesterSide::listed(self.principal, access.listed(), access.tags_matter)
-        });
         let mut any = Formula::Never;
         let mut matched = Vec::new();
         for caller in callers {
@@ -242,9 +269,9 @@ impl Prover<'_> {
             let mut of_caller = Vec::new();
             let when = self.asker.when(
                 comer,
-                side,
+                &sides.requester,
                 audited,
-                &queue_side,
+                &sides.queue,
                 capability,
                 Some(&mut of_caller),
             );

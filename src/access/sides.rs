@@ -1,6 +1,9 @@
 //! The statements of everyone who has a say in a request, sorted out by action, so that each policy is read once for all the
 //! requests that it takes part in.
 
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use super::AuditedQueue;
 use super::action::Capability;
 use super::compiled::{Actions, Compiled, PlainOn};
@@ -9,7 +12,7 @@ use super::decide::{Candidates, Policy};
 use super::documents::ByDocument;
 use super::key::AuditedKey;
 use super::principal::Principal;
-use crate::policy::{Assumptions, Document, Formula, Statement};
+use crate::policy::{Assumptions, Document, Formula, PolicyKind, Statement};
 
 /// What SQS asks KMS for when a message is put in, besides decrypting; in lower case as all actions here.
 const GENERATE: &str = "kms:generatedatakey";
@@ -161,21 +164,32 @@ impl<'a> RequesterSide<'a> {
         })
     }
 
-    /// The side of a principal with all its identity policies, of each document as its statements are listed.
-    pub(super) fn listed(
+    /// The side of a principal with all its identity policies, but for statements that are listed as not being about a queue.
+    pub(super) fn on_queue(
         principal: &'a Principal<'_>,
         listed: &ByDocument<Option<Listed>>,
+        (queue, arn): (usize, &str),
         tags_matter: bool,
     ) -> Self {
-        let mut places = 0..;
-        Self::new(tags_matter, |action| {
-            let place: Option<usize> = places.next();
-            let mut own = Own::of(principal, [], action);
-            for policy in &principal.policies {
+        let policies: Vec<(&Policy, Option<OnQueue>)> = principal
+            .policies
+            .iter()
+            .map(|policy| {
                 let listed = listed.get(&policy.document).and_then(Option::as_ref);
+                (
+                    policy,
+                    listed.map(|listed| listed.on(&policy.document, queue, arn)),
+                )
+            })
+            .collect();
+        let mut places = 0_usize..;
+        Self::new(tags_matter, |action| {
+            let place = places.next();
+            let mut own = Own::of(principal, [], action);
+            for (policy, listed) in &policies {
                 match place
-                    .zip(listed)
-                    .and_then(|(place, listed)| listed.0.get(place))
+                    .zip(listed.as_ref())
+                    .and_then(|(place, listed)| listed.get(place))
                 {
                     Some(about) => own.identity.add_statements_at(policy, about),
                     None => own.identity.add(policy, action),
@@ -258,31 +272,102 @@ impl<'a> RequesterSide<'a> {
     }
 }
 
-/// For each action, in the order in which a side is put together, the places of a document's statements about it: to compare
-/// hundreds of statements with every action for each who carries the document would be most of the work.
+/// The statements of a document by action: to compare hundreds of statements with every action, and with a queue, for each who
+/// carries the document would be most of the work.
 #[derive(Debug)]
-pub(super) struct Listed(Vec<Vec<u32>>);
+pub(super) struct Listed {
+    /// For each action, in the order in which a side is put together.
+    about: Vec<About>,
+    /// Of the statements those that may be about a queue, by its index.
+    on: RwLock<HashMap<usize, OnQueue>>,
+}
+
+/// The places of statements that may be about one queue, for each action.
+type OnQueue = Arc<[Vec<u32>]>;
+
+/// The statements about one action.
+#[derive(Debug)]
+struct About {
+    /// Whether it is an action on keys.
+    of_key: bool,
+    /// The places of the statements in their document.
+    places: Vec<u32>,
+}
 
 impl Listed {
-    /// Lists the statements of a document; none where more has to be looked at than its statements.
+    /// Statements from which on a document is listed: one is compared as quickly as looked up.
+    const MANY: usize = 2;
+
+    /// Lists the statements of a document; none where it is but one, or where more has to be looked at than they.
     pub(super) fn of(document: &Document, tags_matter: bool) -> Option<Self> {
         let [statements] = document.readings.as_slice() else {
             return None;
         };
-        let is_plain = document.readable
+        let is_plain = statements.len() >= Self::MANY
+            && document.readable
             && document.assumed == Assumptions::default()
             && !statements.iter().any(|one| one.actions.is_undocumented());
         if !is_plain {
             return None;
         }
-        let mut listed = Vec::new();
+        let mut about = Vec::new();
         ByAction::new(tags_matter, |action| {
-            let about = statements.iter().zip(0..);
-            let about = about.filter(|(statement, _)| statement.actions.contains(action));
-            listed.push(about.map(|(_, place)| place).collect());
+            let all = statements.iter().zip(0..);
+            let meant = all.filter(|(statement, _)| statement.actions.contains(action));
+            about.push(About {
+                of_key: KeyUse::of(action).is_some(),
+                places: meant.map(|(_, place)| place).collect(),
+            });
         });
-        Some(Self(listed))
+        Some(Self {
+            about,
+            on: RwLock::default(),
+        })
     }
+
+    /// For each action the statements of the document that may be about a queue, all of those about keys.
+    fn on(&self, document: &Arc<Document>, queue: usize, arn: &str) -> OnQueue {
+        // Where one principal carries it, nobody asks again.
+        if Arc::strong_count(document) == 1 {
+            return self.about(document, arn);
+        }
+        // Nothing is left half done in the map when a thread panics.
+        let known = self.on.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&queue) {
+            return Arc::clone(known);
+        }
+        drop(known);
+        let about = self.about(document, arn);
+        let mut known = self.on.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(queue).or_insert(about))
+    }
+
+    fn about(&self, document: &Document, arn: &str) -> OnQueue {
+        let statements = document.statements().iter();
+        let may_be_meant: Vec<bool> = statements
+            .map(|statement| may_mean(statement, arn))
+            .collect();
+        let is_meant = |place: &u32| may_be_meant.get(*place as usize).copied().unwrap_or(true);
+        let about = self.about.iter().map(|about| {
+            let places = about.places.iter().copied();
+            places
+                .filter(|place| about.of_key || is_meant(place))
+                .collect()
+        });
+        about.collect()
+    }
+}
+
+/// Whether the resources of a statement could be a queue, whatever its variables hold.
+fn may_mean(statement: &Statement, arn: &str) -> bool {
+    let Some(resources) = statement.resources.as_ref().filter(|set| !set.negated) else {
+        return true;
+    };
+    let mut patterns = resources.patterns.iter();
+    patterns.any(|pattern| {
+        let reach = pattern.widest_reach(PolicyKind::Identity);
+        reach.contains(arn) != Some(false)
+    })
 }
 
 /// A queue policy's statements.

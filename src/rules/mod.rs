@@ -157,10 +157,12 @@ pub fn check_all(audit: &Audit<'_>) -> Vec<Finding> {
         (rule.id, findings)
     });
     found.sort_by_key(|(id, _)| *id);
-    found
-        .into_iter()
-        .flat_map(|(_, findings)| findings)
-        .collect()
+    let number = found.iter().map(|(_, findings)| findings.len()).sum();
+    let mut all = Vec::with_capacity(number);
+    for (_, findings) in found {
+        all.extend(findings);
+    }
+    all
 }
 
 /// A principal with what runs as it.

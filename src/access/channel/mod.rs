@@ -35,7 +35,7 @@ use super::{Access, AuditedQueue};
 use crate::account::Channel;
 use crate::arn::Arn;
 use crate::entity::{Entity, Kind};
-use crate::parallel::in_parallel;
+use crate::parallel::{few_in_parallel, in_parallel};
 use crate::policy::{Document, Effect, Formula, OpenReason, PolicyKind, Request, Requester};
 
 /// Numbers of inlets.
@@ -159,9 +159,9 @@ impl<'a> Channels<'a> {
             .collect();
         ids.extend(channels.started_by_callers());
         channels.add_inlets(ids);
-        channels.by_action = ACTIONS
-            .map(|action| Door::new(access, &channels.inlets, action))
-            .into();
+        channels.by_action = few_in_parallel(&ACTIONS, |action| {
+            Door::new(access, &channels.inlets, action)
+        });
         let wires: Vec<Wire> = {
             let decider = wire::Decider::new(&channels, &configured);
             in_parallel(&configured, |delivery| decider.wire(delivery))
