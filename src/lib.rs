@@ -32,6 +32,7 @@ mod file;
 pub mod finding;
 pub mod graph;
 mod input;
+mod memo;
 mod nearest;
 mod parallel;
 pub mod policy;

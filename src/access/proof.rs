@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::Access;
 use super::action::Capability;
@@ -13,6 +13,7 @@ use super::decide::{Layer, Matched};
 use super::principal::Principal;
 use super::rights::{Decided, Row};
 use super::sides::{QueueSide, RequesterSide};
+use crate::memo::Memo;
 use crate::policy::{Effect, Formula};
 
 /// A statement that takes part in giving a capability.
@@ -70,29 +71,11 @@ pub struct Provers<'a> {
     shared: Vec<Shared>,
 }
 
-/// What was proved for one of those whose rights rest on the same statements, wherever they share their rights.
-#[derive(Default)]
-struct Shared(RwLock<Proved>);
-
-/// When a capability is there on a queue, by its index, and the statements behind it.
-type Proved = HashMap<(usize, Capability), Answer>;
+/// What was proved for one of those whose rights rest on the same statements, wherever they share their rights: when a capability is
+/// there on a queue, by its index, and the statements behind it.
+type Shared = Memo<(usize, Capability), Answer>;
 
 type Answer = (Formula, Arc<[Proof]>);
-
-impl Shared {
-    fn of(&self, queue: usize, capability: Capability, decide: impl FnOnce() -> Answer) -> Answer {
-        let key = (queue, capability);
-        // Nothing is left half done in the map when a thread panics.
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answer) = known.get(&key) {
-            return answer.clone();
-        }
-        drop(known);
-        let answer = decide();
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(key).or_insert(answer).clone()
-    }
-}
 
 /// What principals have in common for whom the same statements prove what they share: the answer, which tells that the same
 /// documents gave it, and the names under which they carry those.
@@ -184,7 +167,7 @@ impl<'a> Prover<'a> {
         };
         match self.shared {
             Some(shared) if workload.is_none() && !self.is_apart(queue) => {
-                shared.of(queue, capability, alone)
+                shared.of((queue, capability), |_| alone())
             }
             _ => alone(),
         }

@@ -5,8 +5,7 @@
 //! which gives nobody in the own account anything (B.3), and removing a statement helps only where the others happen to allow.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::Access;
 use super::action::Capability;
@@ -17,6 +16,7 @@ use super::documents::address;
 use super::index::QueueSet;
 use super::principal::Principal;
 use super::sides::Own;
+use crate::memo::Memo;
 use crate::policy::Formula;
 
 /// The rights that a loop is made of, in the order of [`Grant::gains`].
@@ -90,7 +90,7 @@ pub struct WritingProver<'a> {
     access: &'a Access<'a>,
     asker: Asker<'a>,
     /// What was found for those who share their documents, by what tells apart what they share, and queue.
-    shared: Mutex<HashMap<(usize, usize), SharedProofs>>,
+    shared: Memo<(usize, usize), SharedProofs>,
 }
 
 /// Proofs, each with the address of the principal's document that it comes from: others may carry it by another name.
@@ -102,7 +102,7 @@ impl Access<'_> {
         WritingProver {
             access: self,
             asker: Asker::new(self),
-            shared: Mutex::default(),
+            shared: Memo::default(),
         }
     }
 }
@@ -117,14 +117,8 @@ impl WritingProver<'_> {
             let proofs = self.statements_for_writing(principal, queue).into_iter();
             return StepProof::once_each(proofs.map(|(proof, _)| proof).collect());
         };
-        let key = (shared, queue);
-        // Nobody panics while holding the lock, and what is in the map is whole in any case.
-        let proofs = || self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = proofs().get(&key).cloned();
-        let known = known.unwrap_or_else(|| {
-            let found = Arc::new(self.statements_for_writing(principal, queue));
-            proofs().insert(key, Arc::clone(&found));
-            found
+        let known = self.shared.of((shared, queue), |_| {
+            Arc::new(self.statements_for_writing(principal, queue))
         });
         StepProof::once_each(
             known

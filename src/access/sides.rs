@@ -1,8 +1,7 @@
 //! The statements of everyone who has a say in a request, sorted out by action, so that each policy is read once for all the
 //! requests that it takes part in.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::AuditedQueue;
 use super::action::Capability;
@@ -12,6 +11,7 @@ use super::decide::{Candidates, Policy};
 use super::documents::ByDocument;
 use super::key::AuditedKey;
 use super::principal::Principal;
+use crate::memo::Memo;
 use crate::policy::{Assumptions, Document, Formula, PolicyKind, Statement};
 
 /// What SQS asks KMS for when a message is put in, besides decrypting; in lower case as all actions here.
@@ -279,7 +279,7 @@ pub(super) struct Listed {
     /// For each action, in the order in which a side is put together.
     about: Vec<About>,
     /// Of the statements those that may be about a queue, by its index.
-    on: RwLock<HashMap<usize, OnQueue>>,
+    on: Memo<usize, OnQueue>,
 }
 
 /// The places of statements that may be about one queue, for each action.
@@ -321,7 +321,7 @@ impl Listed {
         });
         Some(Self {
             about,
-            on: RwLock::default(),
+            on: Memo::default(),
         })
     }
 
@@ -331,15 +331,7 @@ impl Listed {
         if Arc::strong_count(document) == 1 {
             return self.about(document, arn);
         }
-        // Nothing is left half done in the map when a thread panics.
-        let known = self.on.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&queue) {
-            return Arc::clone(known);
-        }
-        drop(known);
-        let about = self.about(document, arn);
-        let mut known = self.on.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(queue).or_insert(about))
+        self.on.of(queue, |_| self.about(document, arn))
     }
 
     fn about(&self, document: &Document, arn: &str) -> OnQueue {

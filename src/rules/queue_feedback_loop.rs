@@ -141,7 +141,7 @@ impl LoopLists {
                 })
                 .collect();
             resources.sort();
-            resources
+            resources.into()
         })
     }
 
@@ -163,7 +163,7 @@ impl LoopLists {
             all
         };
         if proved.iter().all(|(_, proofs)| proofs.is_shared()) {
-            self.evidence.of(proved, |proved| of(proved))
+            self.evidence.of(proved, |proved| of(proved).into())
         } else {
             of(&proved).into()
         }

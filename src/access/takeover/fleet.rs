@@ -44,7 +44,9 @@ impl<'a> TakeoverFinder<'a> {
             plan: Some(std::ptr::from_ref(plan).addr()),
             statements: applicant.addresses(&plan.needs),
         };
-        let parts = self.parted(key, || running_parts(applicant, plan, fleet));
+        let parts = self
+            .parted
+            .of(key, |_| running_parts(applicant, plan, fleet).into());
         let mut found: Vec<(Numbers, Formula)> = Vec::new();
         for part in &*parts {
             let Some((arn, _)) = part

@@ -21,7 +21,7 @@ mod trust;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 pub use proof::TakeoverStep;
 pub use way::Way;
@@ -41,6 +41,7 @@ use super::self_grant::SelfGranter;
 use crate::account::Tag;
 use crate::arn::Arn;
 use crate::entity::Kind;
+use crate::memo::Memo;
 use crate::policy::{Effect, Formula, OpenReason, PolicyKind, Statement};
 
 /// Numbers of principals, or of what runs.
@@ -87,7 +88,7 @@ pub struct TakeoverFinder<'a> {
     /// What everybody has and lacks, once it was asked for.
     help: OnceLock<Help>,
     /// The parts into which statements cut what they are about: many carry the same statements.
-    parted: Mutex<HashMap<Parted, Arc<Vec<Numbers>>>>,
+    parted: Memo<Parted, Arc<[Numbers]>>,
 }
 
 /// What tells into which parts statements cut what they are about.
@@ -143,7 +144,7 @@ impl<'a> TakeoverFinder<'a> {
                 .map(|service| (service, OnceLock::new()))
                 .collect(),
             help: OnceLock::new(),
-            parted: Mutex::default(),
+            parted: Memo::default(),
             access,
             actions,
             plans,
@@ -292,7 +293,7 @@ impl<'a> TakeoverFinder<'a> {
             plan: None,
             statements: applicant.addresses(&[pass_role]),
         };
-        let parts = self.parted(key, || {
+        let parts = self.parted.of(key, |_| {
             let mut domain = reach_of(applicant, pass_role, &self.roster);
             // A role of another account cannot be passed.
             if let Some(of_account) = self.by_account.get(applicant.principal.account) {
@@ -300,7 +301,7 @@ impl<'a> TakeoverFinder<'a> {
             }
             let (cuts, singles) = cuts(&self.roster, &statements);
             let numbers = self.numbers_of_tags(&domain, &statements);
-            cut(&domain, &numbers, &cuts, &singles)
+            cut(&domain, &numbers, &cuts, &singles).into()
         });
         let mut found = Vec::new();
         for (trusting, trusts) in self.trusting(service) {
@@ -317,18 +318,6 @@ impl<'a> TakeoverFinder<'a> {
             }
         }
         found
-    }
-
-    /// The parts for a key, found once.
-    fn parted(&self, key: Parted, find: impl FnOnce() -> Vec<Numbers>) -> Arc<Vec<Numbers>> {
-        let known = self.parted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&key) {
-            return Arc::clone(known);
-        }
-        drop(known);
-        let parts = Arc::new(find());
-        let mut known = self.parted.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(key).or_insert(parts))
     }
 
     fn first(&self, part: &Numbers) -> Option<&Principal<'a>> {

@@ -1,6 +1,9 @@
 //! The report read back through types that know the contract and nothing of the writer.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::finding::Finding;
 use crate::report::example;
 use crate::report::text::is_hidden;
 use serde::Deserialize;
@@ -444,4 +447,40 @@ fn json_is_indented_as_serde_json_does() {
     write_value(&value, &mut ours).unwrap();
     let theirs = serde_json::to_string_pretty(&value).unwrap() + "\n";
     assert_eq!(String::from_utf8(ours).unwrap(), theirs);
+}
+
+/// Every format that writes lists of findings once for all who share them.
+fn written(report: &Report) -> [Vec<u8>; 2] {
+    [super::write, crate::report::jsonl::write].map(|write| {
+        let mut text = Vec::new();
+        write(report, &mut text).unwrap();
+        text
+    })
+}
+
+#[test]
+fn a_list_that_findings_share_is_written_as_one_that_they_do_not() {
+    let mut apart = example::hostile(&example::hostile_names());
+    let findings = apart.findings.iter();
+    let longest = findings.max_by_key(|one| (one.resources.len(), one.evidence.len()));
+    let Finding {
+        resources,
+        evidence,
+        ..
+    } = longest.unwrap().finding.clone();
+    assert!(resources.len() > 1 && !evidence.is_empty());
+    let mut shared = apart.clone();
+    for (shared, apart) in shared.findings.iter_mut().zip(&mut apart.findings) {
+        shared.finding.resources = Arc::clone(&resources);
+        shared.finding.evidence = Arc::clone(&evidence);
+        apart.finding.resources = resources.to_vec().into();
+        apart.finding.evidence = evidence.to_vec().into();
+    }
+    // One that is empty as well.
+    for report in [&mut shared, &mut apart] {
+        report.findings[0].finding.evidence = [].into();
+    }
+    shared.findings[1].finding.evidence = Arc::clone(&shared.findings[0].finding.evidence);
+    apart.findings[1].finding.evidence = [].into();
+    assert_eq!(written(&shared), written(&apart));
 }
