@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::action::Capability;
+use super::candidates::Candidates;
 use super::context::{Caller, RequestContext, Sealed, Target};
-use super::decide::{Candidates, Layer, Layers, Matched, when_allowed};
+use super::decide::{Layer, Layers, Matched, when_allowed};
 use super::key::Lock;
 use super::principal::Principal;
 use super::rights::Formulas;

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use super::Access;
+use super::candidates::Candidates;
 use super::choices::without_choices;
 use super::context::{Caller, RequestContext, Target};
 use super::control::ControlsAbout;
-use super::decide::{Candidates, Layer, Layers, Matched, reborrowed, when_allowed};
+use super::decide::{Layer, Layers, Matched, reborrowed, when_allowed};
 use super::documents::address;
 use super::index::QueueSet;
 use super::principal::Principal;

@@ -11,8 +11,9 @@ use std::sync::OnceLock;
 use roaring::MultiOps;
 
 use super::action::Capability;
+use super::candidates::Candidates;
 use super::context::is_same_for_all;
-use super::decide::{Candidates, Policy};
+use super::decide::Policy;
 use super::index::{QueueIndex, QueueSet, Reached, are_equal};
 use super::sides::KeyUse;
 use super::tags::TagIndex;

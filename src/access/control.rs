@@ -1,6 +1,7 @@
 //! The control policies of AWS Organizations above each account (B.5.1, B.5.2).
 
-use super::decide::{Candidates, Policy};
+use super::candidates::Candidates;
+use super::decide::Policy;
 use crate::account::{Account, ControlLevel, ControlPolicy, Organization};
 use crate::policy::PolicyKind;
 

@@ -1,9 +1,10 @@
 //! Requests of a principal to IAM and STS about users, roles, groups and policies of its own account.
 
 use super::Access;
+use super::candidates::Candidates;
 use super::context::{Caller, RequestContext, Target};
 use super::control::ControlsAbout;
-use super::decide::{Candidates, Layers, Matched, when_allowed};
+use super::decide::{Layers, Matched, when_allowed};
 use super::principal::Principal;
 use super::sides::Own;
 use crate::account::Tag;

@@ -10,6 +10,7 @@ mod apart;
 mod asker;
 mod asking;
 mod assume;
+mod candidates;
 mod channel;
 mod choices;
 mod compiled;
@@ -49,11 +50,12 @@ pub use action::{
     never_works_across_accounts,
 };
 pub use assume::{Becoming, Path, Step, StepProof};
+pub use candidates::Candidates;
 pub use channel::{
     Channels, Inlet, InletRight, InletRights, InletSet, Place, Stop, Wire, WireKind,
     read_event_pattern,
 };
-pub use decide::{Candidates, Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
+pub use decide::{Decision, Denial, Layer, Layers, Matched, Policy, Verdict, decide};
 pub(crate) use documents::ByDocument;
 pub use holder::Holder;
 pub use index::QueueSet;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::action::Capability;
 use super::asker::{Asker, Comer};
+use super::candidates::Candidates;
 use super::context::{ANY_SERVICE, Caller};
-use super::decide::Candidates;
 use super::proof::proofs;
 use super::sides::{QueueSide, RequesterSide};
 use super::{Access, AuditedQueue, Proof};

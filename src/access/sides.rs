@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::AuditedQueue;
 use super::action::Capability;
+use super::candidates::Candidates;
 use super::compiled::{Actions, Compiled, PlainOn};
 use super::control::{Controls, ControlsAbout};
-use super::decide::{Candidates, Policy};
+use super::decide::Policy;
 use super::documents::ByDocument;
 use super::key::AuditedKey;
 use super::principal::Principal;

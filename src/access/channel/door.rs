@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use roaring::MultiOps as _;
 
 use super::super::Access;
+use super::super::candidates::Candidates;
 use super::super::control::ControlsAbout;
-use super::super::decide::{Candidates, Policy};
+use super::super::decide::Policy;
 use super::super::documents::address;
 use super::super::principal::Principal;
 use super::super::sides::Own;

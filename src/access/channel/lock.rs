@@ -7,8 +7,9 @@
 use std::cell::OnceCell;
 
 use super::super::asker::{Comer, KnownUses};
+use super::super::candidates::Candidates;
 use super::super::context::Sealed;
-use super::super::decide::{Candidates, Matched};
+use super::super::decide::Matched;
 use super::super::key::Lock;
 use super::super::principal::Principal;
 use super::super::sides::{KeyUse, Own};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::super::action::Capability;
 use super::super::asker::{Asker, Comer};
+use super::super::candidates::Candidates;
 use super::super::context::{Caller, Source as Behalf};
-use super::super::decide::Candidates;
 use super::super::principal::Principal;
 use super::super::sides::{QueueSide, RequesterSide};
 use super::configured::{Configured, action_of, plain};

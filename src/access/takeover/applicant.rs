@@ -10,10 +10,11 @@ use std::rc::Rc;
 
 use super::super::Access;
 use super::super::assume::StepProof;
+use super::super::candidates::Candidates;
 use super::super::choices::without_choices;
 use super::super::context::{Caller, RequestContext, Target};
 use super::super::control::ControlsAbout;
-use super::super::decide::{Candidates, Layers, Matched, when_allowed};
+use super::super::decide::{Layers, Matched, when_allowed};
 use super::super::iam_request::{controls_about, of_controls};
 use super::super::principal::Principal;
 use super::super::sides::Own;

@@ -1,7 +1,8 @@
 //! Which roles trust a service to which they would be passed.
 
+use super::super::candidates::Candidates;
 use super::super::context::{Caller, RequestContext, Target};
-use super::super::decide::{Candidates, Layers, decide};
+use super::super::decide::{Layers, decide};
 use super::super::iam_request::controls_about;
 use super::super::principal::Principal;
 use super::way::EC2;
