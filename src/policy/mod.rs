@@ -17,6 +17,7 @@ mod letter_case;
 mod matching;
 mod number;
 mod principal;
+mod reading;
 mod resource;
 mod solver;
 mod template;
