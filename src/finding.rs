@@ -144,7 +144,7 @@ pub struct Finding {
     pub subject: Entity,
     /// Who holds the access.
     pub principals: Vec<PrincipalRef>,
-    /// The resources concerned, at most [`MOST_RESOURCES`]; one list for all findings that name the same.
+    /// The resources concerned, at most [`MOST_RESOURCES`]; findings that name the same can hold one list together.
     pub resources: Arc<[ResourceRef]>,
     /// How many resources there are besides.
     pub more_resources: u64,
@@ -152,7 +152,7 @@ pub struct Finding {
     pub certainty: Certainty,
     /// The conditions that must hold, in words; empty when `Allowed`.
     pub conditions: Vec<String>,
-    /// The statements that prove it; one list for all findings that rest on the same.
+    /// The statements that prove it; findings that rest on the same can hold one list together.
     pub evidence: Arc<[Evidence]>,
     /// How many statements there are besides, where a great many give the same.
     pub more_evidence: u64,

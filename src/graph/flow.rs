@@ -2,8 +2,8 @@
 //! delivers by itself.
 //!
 //! What one process may receive and what it may send hang together: the two rights must hold for one session. So a process is a
-//! node for each way in which messages come to it and one for each way in which they leave, with an edge between two ways that
-//! can go together. Queues on which a principal fares alike are one node as well, shared by all who have them: the graph grows
+//! node for each way in which messages leave it and one for all ways in which they come to it that go together with the same of
+//! these, with an edge between two that can go together. Queues on which a principal fares alike are one node as well, shared by all who have them: the graph grows
 //! with the rights as they are kept, not with the pairs of principals and queues.
 //!
 //! A step of one process between two queues over both of which it loops already is left out: `queue-feedback-loop` tells both,

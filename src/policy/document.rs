@@ -1,5 +1,4 @@
-//! Policy documents as types: what AWS would accept becomes statements, what it would not is named (sections A.1 to A.3).
-//! How their text is read stands in the neighbouring `reading`.
+//! Policy documents as types. What their text says, and what is wrong with it, is found by the neighbouring `reading`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -37,3 +37,4 @@ pub use principal::{PrincipalEntry, Requester, RequesterKind};
 pub use resource::{FieldReach, Reach, ResourcePattern};
 
 pub(crate) use json::Json;
+pub(crate) use reading::ELEMENTS;

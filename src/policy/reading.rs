@@ -1,5 +1,5 @@
-//! What the JSON of a policy document says, statement by statement. Implements "IAM JSON policy elements reference" of the IAM user
-//! guide.
+//! What the JSON of a policy document says, statement by statement: what AWS would accept becomes statements, what it would not is
+//! named (sections A.1 to A.3). Implements "IAM JSON policy elements reference" of the IAM user guide.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -127,7 +127,8 @@ fn read_statement(
     })
 }
 
-const ELEMENTS: [&str; 9] = [
+/// The elements of a statement, in the order in which people read them.
+pub(crate) const ELEMENTS: [&str; 9] = [
     "Sid",
     "Effect",
     "Principal",

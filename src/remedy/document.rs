@@ -3,22 +3,10 @@
 use std::borrow::Cow;
 
 use crate::access::SQS_ACTIONS;
-use crate::policy::{Document, Effect, Json, PolicyKind, Statement};
+use crate::policy::{Document, ELEMENTS, Effect, Json, PolicyKind, Statement};
 
 /// The version of the policy language in which documents of our own are written.
 const VERSION: &str = "2012-10-17";
-/// The order in which people read the elements of a statement.
-const ORDER: [&str; 9] = [
-    "Sid",
-    "Effect",
-    "Principal",
-    "NotPrincipal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
-];
 
 /// The actions of other services that statements of our own are about.
 const OTHERS: [&str; 13] = [
@@ -184,7 +172,7 @@ pub(super) fn with<'a>(
             members.remove(place);
         }
         (None, Some(value)) => {
-            let rank = |key: &str| ORDER.iter().position(|element| *element == key);
+            let rank = |key: &str| ELEMENTS.iter().position(|element| *element == key);
             let place = members.iter().position(|(key, _)| rank(key) > rank(name));
             let place = place.unwrap_or(members.len());
             members.insert(place, (name.into(), value));

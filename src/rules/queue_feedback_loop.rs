@@ -147,7 +147,7 @@ impl LoopLists {
 
     fn evidence(&self, audit: &Audit<'_>, proved: Vec<(usize, Proved)>) -> Arc<[Evidence]> {
         let queues = &audit.access.queues;
-        let of = |proved: &[(usize, Proved)]| {
+        let list = |proved: &Vec<(usize, Proved)>| -> Arc<[Evidence]> {
             let mut all: Vec<Evidence> = proved
                 .iter()
                 .filter_map(|(index, proofs)| {
@@ -160,12 +160,12 @@ impl LoopLists {
                 .collect();
             all.sort();
             all.dedup();
-            all
+            all.into()
         };
         if proved.iter().all(|(_, proofs)| proofs.is_shared()) {
-            self.evidence.of(proved, |proved| of(proved).into())
+            self.evidence.of(proved, list)
         } else {
-            of(&proved).into()
+            list(&proved)
         }
     }
 }

@@ -1,15 +1,14 @@
 //! Who has the rights that somebody lacks.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use foldhash::fast::FixedState;
 use roaring::MultiOps;
 
 use super::super::index::QueueSet;
 use super::standing::{ByMessage, Difference, Standings};
 use super::way::Gain;
 use super::{Numbers, Takeover, TakeoverFinder};
+use crate::memo::Memo;
 
 /// Who has what somebody lacks.
 #[derive(Debug, Default)]
@@ -36,7 +35,7 @@ pub(super) struct Help {
     /// What each principal lacks.
     lacking: Vec<OnceLock<Arc<Lacking>>>,
     /// The same once for all who lack the same.
-    distinct: Mutex<HashMap<Difference, Arc<Lacking>, FixedState>>,
+    distinct: Memo<Difference, Arc<Lacking>>,
     administrators: OnceLock<Numbers>,
 }
 
@@ -57,7 +56,7 @@ impl TakeoverFinder<'_> {
                 standings: Standings::of(self.access),
                 every: self.access.every_queue(),
                 lacking: principals.map(|_| OnceLock::new()).collect(),
-                distinct: Mutex::default(),
+                distinct: Memo::default(),
                 administrators: OnceLock::new(),
             }
         })
@@ -68,18 +67,14 @@ impl TakeoverFinder<'_> {
         let help = self.help();
         let lacks = help.lacking.get(index)?;
         Some(lacks.get_or_init(|| {
-            let key = help.standings.lacking_key(self.access, index);
-            // Nobody panics while holding the lock, and what is in it is whole in any case.
-            let distinct = || help.distinct.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(known) = distinct().get(&key) {
-                return Arc::clone(known);
-            }
-            let queues = help.standings.lacking(self.access, index, &help.every);
-            let lacking = Arc::new(Lacking {
-                queues,
-                helpful: OnceLock::new(),
-            });
-            Arc::clone(distinct().entry(key).or_insert(lacking))
+            let standings = &help.standings;
+            let (own, difference) = standings.ever_own(self.access, index);
+            help.distinct.of(difference, |_| {
+                Arc::new(Lacking {
+                    queues: standings.lacking(self.access, index, own, &help.every),
+                    helpful: OnceLock::new(),
+                })
+            })
         }))
     }
 

@@ -143,18 +143,23 @@ impl Standings {
         }
     }
 
-    /// What tells from all others what a principal lacks.
-    pub(super) fn lacking_key(&self, access: &Access<'_>, index: usize) -> Difference {
+    /// What a principal itself ever has the right on, and what tells from all others what it lacks.
+    pub(super) fn ever_own(&self, access: &Access<'_>, index: usize) -> (ByMessage, Difference) {
         let of_shared = shared_of(access, index, &self.shared);
         let mut difference = Difference::new(of_shared);
-        let ever = own_of(access, index, ever);
-        difference.add(&ever, of_shared.map(|of| (&of.held.ever, of.apart)));
-        difference
+        let own = own_of(access, index, ever);
+        difference.add(&own, of_shared.map(|of| (&of.held.ever, of.apart)));
+        (own, difference)
     }
 
-    /// For sending and receiving the queues on which a principal never has the right.
-    pub(super) fn lacking(&self, access: &Access<'_>, index: usize, every: &QueueSet) -> ByMessage {
-        let own = own_of(access, index, ever);
+    /// For sending and receiving the queues on which a principal never has the right, which it ever has itself on `own`.
+    pub(super) fn lacking(
+        &self,
+        access: &Access<'_>,
+        index: usize,
+        own: ByMessage,
+        every: &QueueSet,
+    ) -> ByMessage {
         let ever = match shared_of(access, index, &self.shared) {
             Some(of) => with(own, &of.held.ever, of.apart),
             None => own,
